@@ -1,0 +1,30 @@
+# Every target sets itself up: a virtual environment in .venv with fewmask installed in it.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint check install clean
+
+demo: install  ## train supervised and iMAS on built-in scenes, end with a table and a picture
+	$(BIN)/fewmask demo
+
+test: install  ## run every test
+	$(BIN)/python -m pytest
+
+lint: install  ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint test  ## what CI runs
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fewmask needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv runs build

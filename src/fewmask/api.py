@@ -1,0 +1,376 @@
+"""The same verbs as the command line, for Python: train, evaluate, predict, load."""
+
+import json
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.utilities.seed import seed_everything
+from torch import Tensor, nn
+
+from fewmask import version
+from fewmask.config import UserError, did_you_mean, find, validate
+from fewmask.data import Classes, Data
+from fewmask.data.check import check_data
+from fewmask.data.dataset import to_long_side
+from fewmask.engine import checkpoint
+from fewmask.engine.launch import choose_accelerator, choose_precision, launch
+from fewmask.engine.settings import MachineConfig
+from fewmask.engine.trainer import Trainer
+from fewmask.evaluation import EvaluationConfig, Scores
+from fewmask.evaluation import evaluate as evaluate_network
+from fewmask.evaluation.evaluator import eval_mode, probs_at
+from fewmask.evaluation.inference import InferenceConfig
+from fewmask.methods import METHODS, Method
+from fewmask.models import ModelConfig, Segmenter, create_model
+from fewmask.recipe import Recipe, load_recipe
+
+CHANGEABLE = ("training.steps", "training.log_every", "training.evaluate_every",
+              "training.checkpoint_every", "machine")
+"""What may be changed when a run is resumed; everything else would make it another run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished (or interrupted) run."""
+
+    folder: Path
+    scores: dict[str, Scores]
+    """Last scores of each network; empty if the run was interrupted."""
+
+
+def train(
+    recipe: str | Path | Mapping[str, Any] | None = None,
+    *overrides: str,
+    out: Path | str | None = None,
+    overwrite: bool = False,
+    weights: Path | str | None = None,
+) -> Run:
+    """Trains a model.
+
+    Args:
+        recipe: a shipped recipe by name, a YAML file, nested values, or None for the defaults.
+        overrides: `key=value` words on top.
+        out: the run folder; by default the next number under `runs/`.
+        overwrite: whether `out` may hold a run already.
+        weights: a checkpoint (`last.pt` or `best.pt`) to start from.
+
+    Raises:
+        UserError: for wrong settings or data, before training starts.
+
+    Example:
+        run = fewmask.train("synthetic", "method=imas", "training.steps=100")
+        run.scores["teacher"].miou
+    """
+    resolved = load_recipe(recipe, overrides)
+    data = open_data(resolved)
+    name = f"{_word(resolved.data.name)}-{_word(resolved.method.name)}"
+    folder = checkpoint.new_run_folder(name, overwrite, None if out is None else Path(out))
+    _write_run_files(folder, resolved, data)
+    scores = _launch(resolved, folder, data, None if weights is None else Path(weights), False)
+    return Run(folder, scores)
+
+
+def resume(folder: Path | str, *overrides: str) -> Run:
+    """Continues a run exactly where its last checkpoint left it.
+
+    Args:
+        folder: the run folder.
+        overrides: only `machine.*`, `training.steps` and the `training.*_every` may change.
+
+    Raises:
+        UserError: if there is no run, or a setting changes that would make it another one.
+    """
+    folder = Path(folder)
+    recipe = changed_recipe(folder, overrides)
+    (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    return Run(folder, _launch(recipe, folder, open_data(recipe, tell=False), None, True))
+
+
+def changed_recipe(folder: Path, overrides: Sequence[str]) -> Recipe:
+    """The recipe of a run, with the changes that a resume allows."""
+    for override in overrides:
+        key = override.partition("=")[0]
+        if not any(key == allowed or key.startswith(allowed + ".") for allowed in CHANGEABLE):
+            raise UserError(
+                f"{key} cannot change in a resumed run; it would no longer be the same run. Changeable: "
+                f"{', '.join(CHANGEABLE)}. For a new run from these weights: --weights "
+                f"{folder}/weights/last.pt."
+            )
+    return load_recipe(_recipe_file(folder), overrides)
+
+
+def rehearse(
+    recipe: str | Path | Mapping[str, Any] | None = None, *overrides: str
+) -> tuple[Recipe, float, float]:
+    """Builds everything and takes two steps, without writing anything.
+
+    Returns:
+        The recipe, seconds per step, and peak memory in GiB.
+    """
+    resolved = load_recipe(recipe, overrides)
+    data = open_data(resolved)
+    single = resolved.machine.model_copy(update={"devices": 1})
+    seconds, memory = launch(single, resolved.training.precision, _rehearse_process, resolved, data)
+    return resolved, seconds, memory
+
+
+def evaluate(
+    run: Path | str, *overrides: str, weights: str = "best"
+) -> tuple[Classes, Scores]:
+    """Scores a trained run on its validation images.
+
+    Args:
+        run: the run folder.
+        overrides: `evaluation.*`, `data.*` and `machine.*` may differ from training.
+        weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
+
+    Returns:
+        The classes, and the scores.
+    """
+    folder = Path(run)
+    recipe = load_recipe(_recipe_file(folder), overrides)
+    data = open_data(recipe, needs_unlabeled=False)
+    predictor = load(folder, weights, recipe.machine.accelerator)
+    if predictor.classes.names != data.classes.names:
+        raise UserError(
+            f"{folder} was trained on the classes {list(predictor.classes.names)}, but the data has "
+            f"{list(data.classes.names)}."
+        )
+    scores = launch(
+        recipe.machine, recipe.training.precision, _evaluate_process, predictor.network, data,
+        recipe.evaluation,
+    )
+    return data.classes, scores
+
+
+class Prediction:
+    """What a model says of one image."""
+
+    def __init__(self, probs: Tensor, classes: Classes):
+        confidence, label = probs.max(dim=0)
+        self.mask: np.ndarray = label.to(torch.uint8).cpu().numpy()
+        """uint8 [H, W], labels 0..K-1."""
+        self.confidence: np.ndarray = confidence.float().cpu().numpy()
+        """float32 [H, W] in 0..1, probability of the label."""
+        self.classes = classes
+
+    def overlay(self, image: np.ndarray, opacity: float = 0.5) -> np.ndarray:
+        """The image, uint8 [H, W, 3], with the labels' colours over it."""
+        colours = self.classes.colours[self.mask]
+        return (image * (1 - opacity) + colours * opacity).astype(np.uint8)
+
+
+class Predictor:
+    """A trained network with everything needed to use it; see `load`."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        classes: Classes,
+        config: InferenceConfig,
+        long_side: int | None,
+        device: str,
+    ):
+        self.network, self.classes, self.config = network.to(device).eval(), classes, config
+        self.long_side, self.device = long_side, device
+
+    def predict(self, image: np.ndarray) -> Prediction:
+        """Labels one image.
+
+        Args:
+            image: uint8 RGB [H, W, 3], any size.
+        """
+        size = image.shape[:2]
+        small = to_long_side(image, self.long_side)
+        with eval_mode(self.network):
+            probs = probs_at(self.network, small, self.config, self.device, size)
+        return Prediction(probs, self.classes)
+
+
+def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> Predictor:
+    """Loads a trained model for prediction.
+
+    Args:
+        run: a run folder, or a `best.pt` file (which needs nothing else).
+        weights: `best`, or the name of a network in the last checkpoint: `student`, `teacher` ...
+        accelerator: auto, cpu, cuda or mps.
+
+    Raises:
+        UserError: if there is no such run or network.
+
+    Example:
+        prediction = fewmask.load("runs/photos-imas-001").predict(image)
+    """
+    run = Path(run)
+    device = choose_accelerator(validate(MachineConfig, {"accelerator": accelerator}, "machine"))
+    if run.is_file() or weights == "best":
+        state = checkpoint.load(run if run.is_file() else _weights_file(run, "best"))
+        config = validate(ModelConfig, state["model"], "model")
+        network: nn.Module = create_model(config, len(state["class_names"]))
+        network.load_state_dict(state["weights"])
+        classes = Classes(state["class_names"], state["class_colours"])
+        inference = validate(EvaluationConfig, state["evaluation"], "evaluation")
+        return Predictor(network, classes, inference, state["long_side"], device)
+    recipe = load_recipe(_recipe_file(run))
+    card = checkpoint.load(_weights_file(run, "best"))
+    classes = Classes(card["class_names"], card["class_colours"])
+    method = build_method(recipe, len(classes))
+    method.load_state_dict(checkpoint.load(_weights_file(run, "last"))["method"])
+    networks = method.predictors()
+    if weights not in networks:
+        raise UserError(f"There is no network '{weights}' in {run}. {did_you_mean(weights, ['best', *networks])}")
+    return Predictor(networks[weights], classes, recipe.evaluation, recipe.data.long_side, device)
+
+
+def build_method(recipe: Recipe, num_classes: int) -> Method:
+    """The method of a recipe, with fresh weights drawn from its seed."""
+    seed_everything(recipe.seed, verbose=False)
+    student = create_model(without_download(recipe.model), num_classes)
+    return build_on(student, recipe)
+
+
+def build_on(student: Segmenter, recipe: Recipe) -> Method:
+    """The method of a recipe around a given student."""
+    method: Method = find(recipe.method.name, METHODS, "method")(student, recipe.method)
+    return method
+
+
+def without_download(config: ModelConfig) -> ModelConfig:
+    """The model without pretrained weights, for when a checkpoint overwrites them anyway."""
+    return config.model_copy(update={"pretrained": False})
+
+
+def open_data(recipe: Recipe, needs_unlabeled: bool | None = None, tell: bool = True) -> Data:
+    """Opens a recipe's data and checks every file.
+
+    Args:
+        recipe: says which data.
+        needs_unlabeled: whether unlabeled images must be there; by default if the method asks for them.
+        tell: whether to say what was decided on the user's behalf.
+
+    Raises:
+        UserError: for the first file or set that is wrong.
+    """
+    data = recipe.source().open(recipe.seed)
+    if needs_unlabeled is None:
+        needs_unlabeled = find(recipe.method.name, METHODS, "method").views is not None
+    check_data(data, needs_unlabeled, print if tell else lambda note: None)
+    return data
+
+
+def _launch(
+    recipe: Recipe, folder: Path, data: Data, weights: Path | None, is_resumed: bool
+) -> dict[str, Scores]:
+    scores: dict[str, Scores] = launch(
+        recipe.machine, recipe.training.precision, _train_process, recipe, folder, data, weights,
+        is_resumed,
+    )
+    return scores
+
+
+def _train_process(
+    fabric: Fabric, recipe: Recipe, folder: Path, data: Data, weights: Path | None, is_resumed: bool
+) -> dict[str, Scores]:
+    """What every process of a training run does."""
+    seed_everything(recipe.seed, verbose=False)
+    model = without_download(recipe.model) if is_resumed or weights else recipe.model
+    method = build_on(create_model(model, len(data.classes)), recipe)
+    if weights is not None:
+        _start_from(method, weights)
+    trainer = _trainer(fabric, recipe, method, data, folder)
+    if is_resumed:
+        trainer.resume()
+        if fabric.global_rank == 0:
+            print(f"Resumed {folder} at step {trainer.step} of {recipe.training.steps}: networks, "
+                  "optimizers, learning rate and best scores are restored.")
+    return trainer.run()
+
+
+def _rehearse_process(fabric: Fabric, recipe: Recipe, data: Data) -> tuple[float, float]:
+    seed_everything(recipe.seed, verbose=False)
+    method = build_on(create_model(recipe.model, len(data.classes)), recipe)
+    return _trainer(fabric, recipe, method, data, Path()).rehearse()
+
+
+def _evaluate_process(
+    fabric: Fabric, network: nn.Module, data: Data, config: EvaluationConfig
+) -> Scores:
+    network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with fabric.autocast():
+        return evaluate_network(network, data.val, len(data.classes), config, fabric.device)
+
+
+def _trainer(fabric: Fabric, recipe: Recipe, method: Method, data: Data, folder: Path) -> Trainer:
+    card = {
+        "method_name": recipe.method.name,
+        "model": without_download(recipe.model).model_dump(mode="json"),
+        "evaluation": recipe.evaluation.model_dump(mode="json"),
+        "class_names": list(data.classes.names),
+        "class_colours": data.classes.colours.tolist(),
+        "long_side": recipe.data.long_side,
+    }
+    return Trainer(
+        fabric, method, data, folder,
+        seed=recipe.seed, loader=recipe.loader, training=recipe.training,
+        evaluation=recipe.evaluation, machine=recipe.machine, card=card,
+    )
+
+
+def _start_from(method: Method, file: Path) -> None:
+    """Loads weights of another run: a method's from `last.pt`, every network's from `best.pt`."""
+    state = checkpoint.load(file)
+    try:
+        if "method" in state:
+            method.load_state_dict(state["method"])
+        else:
+            for network in method.predictors().values():
+                network.load_state_dict(state["weights"])
+    except RuntimeError as error:
+        raise UserError(f"The weights in {file} do not fit this recipe: {str(error)[:300]}") from None
+
+
+def _write_run_files(folder: Path, recipe: Recipe, data: Data) -> None:
+    (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    (folder / "env.json").write_text(json.dumps(environment(), indent=2), encoding="utf-8")
+    (folder / "splits").mkdir(exist_ok=True)
+    for part in ("labeled", "unlabeled", "val"):
+        names: Iterable[str] = getattr(data, part).names
+        (folder / "splits" / f"{part}.txt").write_text("".join(f"{n}\n" for n in names), encoding="utf-8")
+
+
+def environment() -> dict[str, str]:
+    """Versions and devices, for bug reports and for repeating a run."""
+    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    return {
+        "fewmask": version.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "torch": torch.__version__,
+        "timm": metadata.version("timm"),
+        "cuda device": cuda,
+        "cpu threads": str(torch.get_num_threads()),
+        "precision auto": choose_precision("auto", "cuda" if torch.cuda.is_available() else "cpu"),
+    }
+
+
+def _recipe_file(folder: Path) -> Path:
+    if not (folder / "recipe.yaml").is_file():
+        raise UserError(f"{folder} is not a run folder: it has no recipe.yaml.")
+    return folder / "recipe.yaml"
+
+
+def _weights_file(folder: Path, kind: str) -> Path:
+    _recipe_file(folder)
+    return folder / "weights" / f"{kind}.pt"
+
+
+def _word(name: str) -> str:
+    """A name fit for a folder: the class of an import path, in lower case."""
+    return name.rpartition(":")[2].lower()

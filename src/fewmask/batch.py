@@ -1,0 +1,102 @@
+"""The nouns everyone shares: what a batch holds, how far training is, what a step reports."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+IGNORE = 255
+"""The mask value that means: no label here."""
+
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_STD = (0.229, 0.224, 0.225)
+"""Mean and standard deviation of ImageNet, RGB, for images in [0, 1]: what pretrained encoders expect."""
+
+
+class Labeled(NamedTuple):
+    """Images with human masks."""
+
+    image: Tensor  # [B, 3, H, W] float, normalised (uint8 [B, H, W, 3] until it is on the device)
+    mask: Tensor  # [B, H, W] int64: 0..K-1, or 255 = ignore (uint8 until it is on the device)
+
+
+class Unlabeled(NamedTuple):
+    """Images without masks, in pixel-aligned views."""
+
+    weak: Tensor  # [B, 3, H, W] like Labeled.image: scaled, cropped, flipped
+    strong: tuple[Tensor, ...]  # each [B, 3, H, W]: the weak view in other colours
+    valid: Tensor  # [B, H, W] bool: False where the crop is padding
+    index: Tensor  # [B] int64: which image of the unlabeled set this is
+
+
+class Batch(NamedTuple):
+    """What one gradient step sees."""
+
+    labeled: Labeled
+    unlabeled: Unlabeled | None  # None for a method that asks for no views
+
+
+class Views(NamedTuple):
+    """The views of unlabeled images that a method asks for: a weak one, and strong ones by name."""
+
+    strong: tuple[str, ...] = ()
+
+
+class Progress(NamedTuple):
+    """How far training is."""
+
+    step: int  # gradient steps done
+    total_steps: int
+    steps_per_epoch: int  # steps in one pass over the unlabeled set (labeled set if there is none)
+
+
+Scalars = dict[str, Tensor]
+"""What a step reports: name to a 0-d tensor, averaged and logged, or a [B] tensor with one value per
+unlabeled image, logged as its mean. The one called `easiness` is also kept per image, in
+`hardness.csv`. Tensors stay on the device."""
+
+
+class Dataset(Protocol):
+    """Images, perhaps with masks, by number. This is all that loader and evaluator ask for."""
+
+    names: Sequence[str]  # one name per image, unique within the dataset
+
+    def __len__(self) -> int:
+        """The number of images."""
+
+    def image(self, index: int) -> np.ndarray:
+        """The image as uint8 RGB [H, W, 3]."""
+
+    def mask(self, index: int) -> np.ndarray:
+        """The mask as uint8 [H, W], 0..K-1 or 255; only asked of labeled images."""
+
+
+def normalise(image: Tensor, device: torch.device | str) -> Tensor:
+    """Moves uint8 images [B, H, W, 3] to a device as normalised floats [B, 3, H, W].
+
+    The result is in channels-last memory order, which costs nothing here and is the faster one.
+    """
+    image = image.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
+    mean = torch.tensor(IMAGE_MEAN, device=device).view(1, 3, 1, 1) * 255
+    std = torch.tensor(IMAGE_STD, device=device).view(1, 3, 1, 1) * 255
+    return image.sub_(mean).div_(std)
+
+
+def to_device(batch: Batch, device: torch.device | str) -> Batch:
+    """Turns a uint8 batch from the loader into the float batch that a method sees."""
+    labeled = Labeled(
+        normalise(batch.labeled.image, device),
+        batch.labeled.mask.to(device, non_blocking=True).long(),
+    )
+    if batch.unlabeled is None:
+        return Batch(labeled, None)
+    weak, strong, valid, index = batch.unlabeled
+    unlabeled = Unlabeled(
+        normalise(weak, device),
+        tuple(normalise(view, device) for view in strong),
+        valid.to(device, non_blocking=True),
+        index,
+    )
+    return Batch(labeled, unlabeled)

@@ -1,0 +1,166 @@
+"""Strict typed configuration: a base class, YAML, `key=value` overrides and errors a user can act on."""
+
+import difflib
+import importlib
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class UserError(Exception):
+    """A mistake of the user's, told in one message: what happened, what was expected, what to do."""
+
+
+class BaseConfig(BaseModel):
+    """Settings of one thing: frozen, typed, unknown keys refused, one sentence under each field."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+    )
+
+
+Config = TypeVar("Config", bound=BaseConfig)
+
+
+def validate(config_class: type[Config], values: Mapping[str, Any], where: str = "") -> Config:
+    """Builds a config from plain values.
+
+    Args:
+        config_class: the class that knows the fields.
+        values: field name to plain value, as read from YAML or the command line.
+        where: the dotted prefix that the user typed, for messages: `method`, `data` ...
+
+    Raises:
+        UserError: naming every wrong key or value by its dotted path, the value received and what
+            is allowed; an unknown key comes with the nearest known one.
+    """
+    try:
+        return config_class(**values)
+    except ValidationError as error:
+        prefix = f"{where}." if where else ""
+        lines = [_explain(item, config_class, prefix) for item in error.errors()]
+        raise UserError("\n".join(lines)) from None
+
+
+def _explain(item: Any, config_class: type[BaseConfig], prefix: str) -> str:
+    path = prefix + ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        owner = _owner(config_class, item["loc"][:-1])
+        return f"{path}: unknown option. {did_you_mean(str(item['loc'][-1]), owner.model_fields)}"
+    if item["type"] == "missing":
+        return f"{path}: is needed and was not given. Add {path}=..."
+    return f"{path}={item['input']!r}: {item['msg'].removeprefix('Value error, ')}."
+
+
+def _owner(config_class: type[BaseConfig], path: tuple[Any, ...]) -> type[BaseModel]:
+    """The nested config class at a path of field names."""
+    owner: type[BaseModel] = config_class
+    for part in path:
+        field = owner.model_fields.get(str(part))
+        if field is None or not isinstance(field.annotation, type):
+            break
+        if issubclass(field.annotation, BaseModel):
+            owner = field.annotation
+    return owner
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Closes an error about an unknown word: the nearest known one, or all of them."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+
+
+def parse_overrides(overrides: Iterable[str], sections: Iterable[str]) -> dict[str, Any]:
+    """Turns `["method.threshold=0.9", "data=camvid"]` into nested values.
+
+    Values are read as YAML, so `true`, `0.1`, `[1, 2]`, `null` mean what they look like. A section
+    given a single word (`data=camvid`) is short for its name (`data.name=camvid`).
+
+    Raises:
+        UserError: for a word that is not `key=value`.
+    """
+    nested: dict[str, Any] = {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise UserError(f"'{override}' is not an option. Write options as key=value, for example "
+                            "training.steps=2000.")
+        *parents, leaf = key.strip().split(".")
+        if not parents and leaf in sections:
+            parents, leaf = [leaf], "name"
+        inner = nested
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[leaf] = _parse_value(text, override)
+    return nested
+
+
+def _parse_value(text: str, override: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"'{override}': the value cannot be read as YAML ({error}).") from None
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
+        return float(value)  # YAML 1.1 reads 1e-3 as a word; people mean the number
+    return value
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values of `base`, with those of `over` on top.
+
+    A section whose `name` changes starts afresh: the options of one method mean nothing to another.
+    """
+    merged = dict(base)
+    if "name" in over and "name" in base and over["name"] != base["name"]:
+        merged = {}
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Reads a YAML file that holds one mapping.
+
+    Raises:
+        UserError: if it cannot be read, is not YAML, or is not a mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"Cannot read {path} as YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} holds no settings: expected lines like 'key: value'.")
+    return values
+
+
+def find(name: str, ours: Mapping[str, str], kind: str) -> Any:
+    """Finds a class by name: a plain word is ours, `package.module:Class` is imported.
+
+    Args:
+        name: what the user wrote.
+        ours: plain word to import path.
+        kind: what is looked for, for messages: `method`, `data` ...
+
+    Raises:
+        UserError: if the word is unknown or the import fails.
+    """
+    if ":" not in name and name not in ours:
+        raise UserError(f"{kind}.name={name}: unknown {kind}. {did_you_mean(name, ours)} "
+                        f"Your own: {kind}.name=package.module:Class.")
+    module_name, _, attribute = ours.get(name, name).partition(":")
+    if "" not in sys.path:  # a console script does not see the folder it is started in
+        sys.path.insert(0, "")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        raise UserError(f"{kind}.name={name}: there is no module '{error.name}' to import. Run from "
+                        "the folder that holds it, or install it.") from None
+    except AttributeError:
+        raise UserError(f"{kind}.name={name}: module '{module_name}' has no '{attribute}'.") from None

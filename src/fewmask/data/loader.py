@@ -1,0 +1,175 @@
+"""Pairs the labeled and the unlabeled stream into batches that are a pure function of the step.
+
+What sample stands at position p of step s depends on (seed, s, p) alone: not on workers, processes or
+history. So `stream[s]` replays any step, resuming needs a step number only, and however many processes
+share a global batch, it is the same batch.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from fewmask.batch import Batch, Dataset, Labeled, Unlabeled, Views
+from fewmask.config import BaseConfig
+from fewmask.data.dataset import Data, resize_mask
+from fewmask.data.views import (
+    STRONG_VIEWS,
+    draw_placement,
+    valid_pixels,
+    weak_image,
+    weak_mask,
+)
+
+LABELED, UNLABELED = 0, 1  # the streams' numbers in the seeds
+
+
+class LoaderConfig(BaseConfig):
+    """What goes into a batch."""
+
+    crop: int = 321
+    """Side of the square views, in pixels."""
+    scale: tuple[float, float] = (0.5, 2.0)
+    """Range of the random scaling before the crop."""
+    labeled_batch: int = 8
+    """Labeled images per step, over all processes and accumulation rounds together."""
+    unlabeled_batch: int = 8
+    """Unlabeled images per step, over all processes and accumulation rounds together."""
+
+
+class BatchStream(TorchDataset[Batch]):
+    """The batches of a run, by step; uint8, see `fewmask.batch.to_device`.
+
+    Args:
+        data: the labeled and unlabeled sets.
+        config: crop, scale and batch sizes.
+        views: what the method asks for, or None if it uses labeled images only.
+        seed: the run's.
+        share: (k, n): this stream gives the k-th of n equal parts of each global batch.
+
+    Example:
+        stream = BatchStream(data, LoaderConfig(), Views(strong=("imas",)), seed=0)
+        batch = stream[1000]  # the batch of step 1000
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        config: LoaderConfig,
+        views: Views | None,
+        seed: int,
+        share: tuple[int, int] = (0, 1),
+    ):
+        self.labeled, self.unlabeled = data.labeled, data.unlabeled
+        self.config, self.views, self.seed, self.share = config, views, seed, share
+
+    def __getitem__(self, step: int) -> Batch:
+        """This stream's part of the batch of a step."""
+        labeled = [self._labeled(step, p) for p in self._positions(self.config.labeled_batch)]
+        images, masks = zip(*labeled, strict=True)
+        unlabeled = None
+        if self.views is not None:
+            samples = [self._unlabeled(step, p) for p in self._positions(self.config.unlabeled_batch)]
+            weak, strong, valid, index = zip(*samples, strict=True)
+            unlabeled = Unlabeled(
+                _stack(weak),
+                tuple(_stack(view) for view in zip(*strong, strict=True)),
+                _stack(valid),
+                torch.tensor(index),
+            )
+        return Batch(Labeled(_stack(images), _stack(masks)), unlabeled)
+
+    def names(self, step: int) -> tuple[list[str], list[str]]:
+        """The names of the labeled and unlabeled images of a step's part, without reading them."""
+        cfg = self.config
+        labeled = [self._draw(LABELED, step, p) for p in self._positions(cfg.labeled_batch)]
+        unlabeled = [] if self.views is None else self._positions(cfg.unlabeled_batch)
+        drawn = [self._draw(UNLABELED, step, p) for p in unlabeled]
+        return [self.labeled.names[i] for i in labeled], [self.unlabeled.names[i] for i in drawn]
+
+    def _positions(self, global_batch: int) -> range:
+        part, parts = self.share
+        size = global_batch // parts
+        return range(part * size, (part + 1) * size)
+
+    def _draw(self, stream: int, step: int, position: int) -> int:
+        """Which image stands at a position: the set in a new order each epoch, none twice in one."""
+        dataset, batch = (
+            (self.labeled, self.config.labeled_batch)
+            if stream == LABELED
+            else (self.unlabeled, self.config.unlabeled_batch)
+        )
+        epoch, place = divmod(step * batch + position, len(dataset))
+        return int(_order(self.seed, stream, epoch, len(dataset))[place])
+
+    def _rng(self, stream: int, step: int, position: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, stream, step, position))
+
+    def _labeled(self, step: int, position: int) -> tuple[np.ndarray, np.ndarray]:
+        index = self._draw(LABELED, step, position)
+        image, mask = self.labeled.image(index), self.labeled.mask(index)
+        height, width = image.shape[:2]
+        if mask.shape != (height, width):  # a long_side is set: masks keep their size until here
+            mask = resize_mask(mask, (width, height))
+        rng = self._rng(LABELED, step, position)
+        crop = self.config.crop
+        place = draw_placement(rng, mask.shape, crop, self.config.scale)
+        return weak_image(image, place, crop), weak_mask(mask, place, crop)
+
+    def _unlabeled(self, step: int, position: int) -> tuple[Any, ...]:
+        assert self.views is not None
+        index = self._draw(UNLABELED, step, position)
+        image = self.unlabeled.image(index)
+        rng = self._rng(UNLABELED, step, position)
+        crop = self.config.crop
+        place = draw_placement(rng, image.shape[:2], crop, self.config.scale)
+        weak = weak_image(image, place, crop)
+        strong = tuple(STRONG_VIEWS[name](weak, rng) for name in self.views.strong)
+        return weak, strong, valid_pixels(place, crop), index
+
+
+@lru_cache(maxsize=8)
+def _order(seed: int, stream: int, epoch: int, count: int) -> np.ndarray:
+    return np.random.default_rng((seed, stream, 2**32 + epoch)).permutation(count)
+
+
+def _stack(arrays: Any) -> torch.Tensor:
+    return torch.from_numpy(np.stack(arrays))
+
+
+def load_batches(
+    streams: list[BatchStream], first_step: int, last_step: int, workers: int, pin: bool
+) -> Iterator[list[Batch]]:
+    """Loads the batches of steps [first, last) in order, ahead of time in `workers` processes.
+
+    Args:
+        streams: one per accumulation round; each step gives one batch of each.
+        first_step: where to start, after a resume not 0.
+        last_step: the step to stop before.
+        workers: loader processes; 0 loads in this one.
+        pin: whether to use page-locked memory, for a GPU.
+    """
+    rounds = _Rounds(streams)
+    loader = DataLoader(
+        rounds,
+        batch_size=None,
+        sampler=range(first_step, last_step),
+        num_workers=min(workers, last_step - first_step),
+        pin_memory=pin,
+        persistent_workers=False,
+    )
+    yield from loader
+
+
+class _Rounds(TorchDataset[list[Batch]]):
+    """The accumulation rounds of each step together, so that one worker call loads one step."""
+
+    def __init__(self, streams: list[BatchStream]):
+        self.streams = streams
+
+    def __getitem__(self, step: int) -> list[Batch]:
+        return [stream[step] for stream in self.streams]

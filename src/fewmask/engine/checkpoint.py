@@ -1,0 +1,73 @@
+"""Run folders and checkpoints: saved atomically, resumed exactly, loaded without running any code."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import torch
+
+from fewmask.config import UserError
+
+FORMAT = 1  # of checkpoint files; goes up when their content changes
+
+
+def save(content: dict[str, Any], file: Path) -> None:
+    """Writes a checkpoint so that a kill at any moment leaves the old file or the new one, whole."""
+    temporary = file.with_name(file.name + ".tmp")
+    with temporary.open("wb") as stream:
+        torch.save({"format": FORMAT, **content}, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(temporary, file)
+
+
+def load(file: Path) -> dict[str, Any]:
+    """Reads a checkpoint onto the CPU; plain tensors and values only.
+
+    Raises:
+        UserError: if it is missing, damaged, or of another format.
+    """
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"There is no checkpoint {file}. Was the run stopped before its first one?") from None
+    except (OSError, RuntimeError, EOFError, BadZipFile, pickle.UnpicklingError) as error:
+        raise UserError(f"Cannot read the checkpoint {file}: {error}. It is damaged or not one of ours.") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(
+            f"{file} is not a fewmask checkpoint of format {FORMAT}. It was written by another program "
+            "or another version."
+        )
+    return content
+
+
+def new_run_folder(name: str, overwrite: bool = False, out: Path | None = None) -> Path:
+    """Makes the folder of a new run: `out`, or the first free of runs/NAME-001, runs/NAME-002, ...
+
+    Raises:
+        UserError: if `out` already holds a run and `overwrite` is not set.
+    """
+    if out is not None:
+        if (out / "recipe.yaml").exists() and not overwrite:
+            raise UserError(
+                f"{out} already holds a run. Choose another folder, continue it with --resume {out}, or "
+                "replace it with --overwrite."
+            )
+        _make(out)
+        for old in [*out.glob("*.csv"), *out.glob("*.jsonl"), *out.glob("weights/*.pt"), *out.glob("train.log")]:
+            old.unlink()
+        return out
+    number = 1
+    while (folder := Path("runs") / f"{name}-{number:03d}").exists():
+        number += 1
+    _make(folder)
+    return folder
+
+
+def _make(folder: Path) -> None:
+    try:
+        (folder / "weights").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"Cannot make the run folder {folder}: {error.strerror}.") from None

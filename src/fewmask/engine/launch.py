@@ -1,0 +1,120 @@
+"""Starts Lightning Fabric: devices, processes, precision. Nothing below the engine knows of it."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from fewmask.config import UserError
+from fewmask.engine.settings import MachineConfig
+from fewmask.engine.sync_batchnorm import SyncBatchNorm
+from fewmask.models.encoders import import_timm
+
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+def launch(
+    machine: MachineConfig, precision: str, function: Callable[..., Any], *args: Any
+) -> Any:
+    """Calls `function(fabric, *args)` on every device and returns what the first one returned.
+
+    One device runs in this process. More are processes started here, no launcher needed; under torchrun
+    or SLURM the processes that are already there are used.
+
+    Raises:
+        UserError: if the machine has no such devices, or cannot compute in that precision.
+    """
+    accelerator = choose_accelerator(machine)
+    external = any(name in os.environ for name in ("TORCHELASTIC_RUN_ID", "SLURM_NTASKS"))
+    strategy = "auto"
+    if machine.devices > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
+        strategy = "ddp" if external else "ddp_spawn"
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=machine.devices,
+        strategy=strategy,
+        precision=PRECISIONS[choose_precision(precision, accelerator)],  # type: ignore[arg-type]
+    )
+    if strategy != "ddp_spawn":
+        fabric.launch()
+        return function(fabric, *args)
+    with _pass_on_sigterm():
+        return fabric.launch(_with_threads, function, os.cpu_count(), *args)
+
+
+def _with_threads(fabric: Fabric, function: Callable[..., Any], cores: int, *args: Any) -> Any:
+    """Divides the cores between the processes of a CPU run, which would else fight for them."""
+    if fabric.device.type == "cpu":
+        torch.set_num_threads(max(1, cores // fabric.world_size))
+    return function(fabric, *args)
+
+
+def choose_accelerator(machine: MachineConfig) -> str:
+    """The kind of device to use, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        UserError: if it is not there, or not as often as asked.
+    """
+    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    wanted = machine.accelerator
+    if wanted == "auto":
+        wanted = "cuda" if found["cuda"] else "mps" if found["mps"] else "cpu"
+    if not found[wanted]:
+        have = ", ".join(name for name, there in found.items() if there)
+        raise UserError(f"machine.accelerator={wanted}: there is none here. This machine has: {have}.")
+    count = {"cuda": torch.cuda.device_count(), "mps": 1}.get(wanted, os.cpu_count() or 1)
+    if machine.devices > count:
+        raise UserError(f"machine.devices={machine.devices}: this machine has {count} ({wanted}).")
+    return wanted
+
+
+def choose_precision(precision: str, accelerator: str) -> str:
+    """What `auto` means here: bf16 where the hardware is fast at it, else fp16 on CUDA, else fp32.
+
+    Raises:
+        UserError: for fp16 on a CPU.
+    """
+    if precision == "auto":
+        if accelerator == "cuda":
+            return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+        amx = accelerator == "cpu" and torch.cpu._is_amx_tile_supported()
+        return "bf16" if amx else "fp32"
+    if precision == "fp16" and accelerator == "cpu":
+        raise UserError("training.precision=fp16 needs a GPU. On a CPU use auto, bf16 or fp32.")
+    return precision
+
+
+def share_batchnorm(network: nn.Module, fabric: Fabric) -> nn.Module:
+    """Makes BatchNorm see the global batch when several processes share it.
+
+    Source: the papers train with SyncBN everywhere.
+    """
+    if fabric.world_size == 1:
+        return network
+    if fabric.device.type == "cuda":
+        import_timm()
+        from timm.layers import convert_sync_batchnorm  # also knows timm's BatchNormAct2d
+
+        synced: nn.Module = convert_sync_batchnorm(network)
+        return synced
+    return SyncBatchNorm.convert(network)
+
+
+class _pass_on_sigterm:
+    """While child processes train, a SIGTERM to the parent goes to them, so that they can save."""
+
+    def __enter__(self) -> None:
+        self.before = signal.signal(signal.SIGTERM, self._pass_on)
+
+    def __exit__(self, *exception: object) -> None:
+        signal.signal(signal.SIGTERM, self.before)
+
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        for child in multiprocessing.active_children():
+            child.terminate()

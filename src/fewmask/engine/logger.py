@@ -1,0 +1,184 @@
+"""What a run says and writes while it trains: progress line, results.csv, metrics.jsonl, TensorBoard."""
+
+import csv
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from fewmask.batch import Scalars
+from fewmask.evaluation import Scores
+from fewmask.parts import processes
+
+
+class Logger:
+    """Writes the files of a run folder and the lines on the screen; silent on all but the first process.
+
+    Args:
+        folder: the run folder.
+        first_step: where training starts; lines of later steps in old files are dropped (they belong to
+            steps that a resumed run takes again).
+        total_steps: for the progress bar.
+        names: of the unlabeled images, for hardness.csv.
+    """
+
+    def __init__(self, folder: Path, first_step: int, total_steps: int, names: Sequence[str]):
+        self.folder, self.names, self.total_steps = folder, names, total_steps
+        self.active = processes.rank() == 0
+        self.console = Console(highlight=False)
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+        self.easiness: list[tuple[int, Tensor, Tensor]] = []
+        self.since, self.images = time.perf_counter(), 0
+        self.bar = self._bar(first_step) if self.active and self.console.is_terminal else None
+        self.tensorboard = self._tensorboard() if self.active else None
+        if self.active:
+            for file in (folder / "results.csv", folder / "per_class.csv", folder / "hardness.csv"):
+                _drop_later_rows(file, first_step)
+            _drop_later_lines(folder / "metrics.jsonl", first_step)
+
+    def say(self, text: str) -> None:
+        """One line on the screen and in train.log."""
+        if self.active:
+            self.console.print(text, markup=False, soft_wrap=True)
+            with (self.folder / "train.log").open("a", encoding="utf-8") as file:
+                file.write(text + "\n")
+
+    def collect(self, step: int, scalars: Scalars, index: Tensor | None, images: int) -> None:
+        """Keeps the scalars of one round on the device, until `metrics` needs them."""
+        for name, value in scalars.items():
+            self.sums[name] = self.sums.get(name, torch.zeros((), device=value.device)) + value.mean()
+        if index is not None and "easiness" in scalars:
+            self.easiness.append((step, index, scalars["easiness"]))
+        self.count += 1
+        self.images += images
+
+    def metrics(self, step: int, lr: float) -> dict[str, float]:
+        """Averages what was collected since the last call, over steps and processes; writes and shows it."""
+        values = {name: float(processes.mean(x / self.count)) for name, x in self.sums.items()}
+        seconds = time.perf_counter() - self.since
+        values |= {"lr": lr, "images_per_second": self.images * processes.world_size() / seconds}
+        self._write_hardness()
+        self._append_jsonl("metrics.jsonl", {"step": step, **values})
+        self._tensorboard_scalars(values, step)
+        self._show(step, values)
+        self.sums, self.count, self.images, self.since = {}, 0, 0, time.perf_counter()
+        return values
+
+    def results(self, step: int, network: str, scores: Scores, class_names: Sequence[str]) -> None:
+        """Writes one network's scores."""
+        row = {"step": step, "network": network, "miou": f"{scores.miou:.4f}",
+               "pixel_accuracy": f"{scores.pixel_accuracy:.4f}"}
+        self._append_csv("results.csv", [row])
+        self._append_csv("per_class.csv", [
+            {"step": step, "network": network, "class": name, "iou": f"{iou:.4f}"}
+            for name, iou in zip(class_names, scores.iou, strict=True)
+        ])
+        self._tensorboard_scalars({f"miou/{network}": scores.miou}, step)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leaves what happens inside (an evaluation, a checkpoint) out of images per second."""
+        start = time.perf_counter()
+        yield
+        self.since += time.perf_counter() - start
+
+    def close(self) -> None:
+        """Takes the bar off the screen and closes TensorBoard."""
+        if self.bar is not None:
+            self.bar.stop()
+        if self.tensorboard is not None:
+            self.tensorboard.close()
+
+    def _show(self, step: int, values: Mapping[str, float]) -> None:
+        shown = [f"labeled {values['loss_labeled']:.3f}"] if "loss_labeled" in values else []
+        if "loss_unlabeled" in values:
+            shown.append(f"unlabeled {values['loss_unlabeled']:.3f}")
+        if "used_pixels" in values:
+            shown.append(f"used {values['used_pixels']:.0%}")
+        shown += [f"lr {values['lr']:.2g}", f"{values['images_per_second']:.1f} images/s"]
+        if torch.cuda.is_available():
+            shown.append(f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
+        if self.bar is not None:
+            self.bar.update(self.task, completed=step, info="  ".join(shown))
+        elif self.active:
+            self.say(f"step {step}/{self.total_steps}  " + "  ".join(shown))
+
+    def _bar(self, first_step: int) -> Progress:
+        columns = (TextColumn("{task.completed}/{task.total}"), BarColumn(20), TimeRemainingColumn(),
+                   TextColumn("{task.fields[info]}"))
+        bar = Progress(*columns, console=self.console, transient=True)
+        self.task = bar.add_task("", total=self.total_steps, completed=first_step, info="")
+        bar.start()
+        return bar
+
+    def _write_hardness(self) -> None:
+        rows = []
+        for step, index, easiness in self.easiness:
+            index, easiness = processes.gather(index.to(easiness.device)), processes.gather(easiness)
+            rows += [
+                {"step": step, "image": self.names[i], "easiness": f"{h:.6f}", "hardness": f"{1 - h:.6f}"}
+                for i, h in zip(index.tolist(), easiness.tolist(), strict=True)
+            ]
+        self.easiness = []
+        self._append_csv("hardness.csv", rows)
+
+    def _append_csv(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not self.active or not rows:
+            return
+        file = self.folder / name
+        is_new = not file.exists()
+        with file.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+            if is_new:
+                writer.writeheader()
+            writer.writerows(rows)
+
+    def _append_jsonl(self, name: str, values: Mapping[str, Any]) -> None:
+        if self.active:
+            with (self.folder / name).open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(values) + "\n")
+
+    def _tensorboard(self) -> Any:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return None
+        return SummaryWriter(self.folder / "tb")  # type: ignore[no-untyped-call]
+
+    def _tensorboard_scalars(self, values: Mapping[str, float], step: int) -> None:
+        if self.tensorboard is not None:
+            for name, value in values.items():
+                self.tensorboard.add_scalar(name, value, step)
+
+
+def _drop_later_rows(file: Path, first_step: int) -> None:
+    """Keeps the rows of a CSV file up to a step, and a last row only if it is whole."""
+    if not file.exists():
+        return
+    with file.open(newline="", encoding="utf-8") as stream:
+        header, *rows = csv.reader(stream)
+    kept = [row for row in rows if len(row) == len(header) and int(row[0]) <= first_step]
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([header, *kept])
+
+
+def _drop_later_lines(file: Path, first_step: int) -> None:
+    """The same for a file of JSON lines."""
+    if not file.exists():
+        return
+    kept = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["step"] <= first_step:
+                kept.append(line)
+        except json.JSONDecodeError:
+            break  # cut off by a kill
+    file.write_text("".join(line + "\n" for line in kept), encoding="utf-8")

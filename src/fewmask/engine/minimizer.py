@@ -1,0 +1,107 @@
+"""minimize(loss, over=network): the one place that knows how a gradient step is done."""
+
+import math
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from fewmask.engine.launch import share_batchnorm
+from fewmask.engine.settings import TrainingConfig
+from fewmask.methods import Method
+
+
+class Minimizer:
+    """Gradient steps on the networks of a method; is the `minimize` that a method is handed.
+
+    Setting it up replaces each trained network of the method by its wrapped version (precision,
+    gradient averaging); parameter names in `method.state_dict()` stay clean.
+
+    Args:
+        fabric: launched.
+        method: on the right device.
+        config: optimizer, schedule, clipping, accumulation.
+    """
+
+    def __init__(self, fabric: Fabric, method: Method, config: TrainingConfig):
+        self.fabric, self.config = fabric, config
+        self.networks: dict[str, nn.Module] = {}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.last_round = True
+        for name in method.trains:
+            network = share_batchnorm(getattr(method, name), fabric)
+            wrapped, optimizer = fabric.setup(network, make_optimizer(network, config))
+            setattr(method, name, wrapped)
+            self.networks[name], self.optimizers[name] = wrapped, optimizer
+
+    def begin(self, step: int) -> None:
+        """Sets the learning rates of a step. They follow from its number, so a resume keeps them."""
+        factor = lr_factor(step, self.config)
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * factor
+
+    @property
+    def lr(self) -> float:
+        """The encoder's learning rate in this step."""
+        optimizer = next(iter(self.optimizers.values()))
+        return float(optimizer.param_groups[0]["lr"])
+
+    def __call__(self, loss: Tensor, over: nn.Module) -> bool:
+        """Takes a gradient step; see `fewmask.methods.Minimize`."""
+        name = next((n for n, network in self.networks.items() if network is over), None)
+        assert name is not None, f"over= must be one of the networks in `trains`: {[*self.networks]}"
+        network, optimizer = self.networks[name], self.optimizers[name]
+        parameters = [p for p in network.parameters() if p.requires_grad]
+        self.fabric.backward(loss / self.config.accumulate, inputs=parameters)
+        if not self.last_round:
+            return False
+        if self.config.clip_norm is not None:
+            self.fabric.clip_gradients(network, optimizer, max_norm=self.config.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Optimizer states by network, and the fp16 scaler's."""
+        states = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        return {"optimizers": states, "precision": self.fabric.strategy.precision.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores what `state_dict` gave."""
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self.fabric.strategy.precision.load_state_dict(state["precision"])
+
+
+def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """The optimizer of one network: the encoder's parameters, and the faster ones of the rest."""
+    encoder = getattr(network, "encoder", None)
+    slow = {id(p) for p in encoder.parameters()} if isinstance(encoder, nn.Module) else set()
+    trained = [p for p in network.parameters() if p.requires_grad]
+    rates = (config.lr, config.lr * config.head_lr_factor)
+    groups = [
+        {"params": parameters, "lr": lr, "initial_lr": lr}
+        for parameters, lr in zip(
+            ([p for p in trained if id(p) in slow], [p for p in trained if id(p) not in slow]),
+            rates,
+            strict=True,
+        )
+        if parameters
+    ]
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+    return torch.optim.SGD(groups, momentum=config.momentum, weight_decay=config.weight_decay)
+
+
+def lr_factor(step: int, config: TrainingConfig) -> float:
+    """What the learning rates are multiplied by at a step, 0..steps-1."""
+    if step < config.warmup_steps:
+        return (step + 1) / (config.warmup_steps + 1)
+    done = (step - config.warmup_steps) / (config.steps - config.warmup_steps)
+    if config.schedule == "poly":
+        return float((1 - done) ** 0.9)
+    if config.schedule == "cosine":
+        return (1 + math.cos(math.pi * done)) / 2
+    return 1.0

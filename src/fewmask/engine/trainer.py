@@ -1,0 +1,284 @@
+"""The loop: batch -> step -> log -> evaluate -> checkpoint."""
+
+import math
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from fewmask.batch import IMAGE_MEAN, IMAGE_STD, Progress, to_device
+from fewmask.config import UserError
+from fewmask.data import BatchStream, Data, LoaderConfig
+from fewmask.data.loader import load_batches
+from fewmask.engine import checkpoint
+from fewmask.engine.logger import Logger
+from fewmask.engine.minimizer import Minimizer
+from fewmask.engine.settings import MachineConfig, TrainingConfig
+from fewmask.evaluation import EvaluationConfig, Scores, evaluate
+from fewmask.methods import Method
+from fewmask.parts import processes
+
+STEP_SEEDS = 2  # the number of this stream of seeds; 0 and 1 are the loader's
+
+
+class Trainer:
+    """Trains a method on data and keeps a run folder.
+
+    Args:
+        fabric: launched.
+        method: fresh or with weights to start from.
+        data: opened and checked.
+        folder: the run folder.
+        seed: of batches and steps.
+        loader: crop, scale, batch sizes.
+        training: steps, optimizer, precision.
+        evaluation: how networks are scored.
+        machine: loader workers.
+        card: plain values that `best.pt` carries along, so that it can be used without the recipe.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        method: Method,
+        data: Data,
+        folder: Path,
+        *,
+        seed: int,
+        loader: LoaderConfig,
+        training: TrainingConfig,
+        evaluation: EvaluationConfig,
+        machine: MachineConfig,
+        card: dict[str, Any],
+    ):
+        self.fabric, self.data, self.folder, self.seed = fabric, data, folder, seed
+        self.training, self.evaluation, self.machine, self.card = training, evaluation, machine, card
+        self.streams = make_streams(fabric, data, loader, method, seed, training.accumulate)
+        pool, batch = (
+            (data.labeled, loader.labeled_batch)
+            if method.views is None
+            else (data.unlabeled, loader.unlabeled_batch)
+        )
+        self.steps_per_epoch = max(1, len(pool) // batch)
+        method.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.method = method
+        self.minimizer = Minimizer(fabric, method, training)
+        for name, network in method.named_children():
+            if name not in method.trains:
+                _compute_in_run_precision(network, fabric)
+        self.step = 0  # steps done
+        self.best: dict[str, float] = {}  # best mIoU so far, by network
+        self.stop_signal: int | None = None
+
+    def resume(self) -> None:
+        """Restores networks, optimizers, step and best scores from the folder's last checkpoint."""
+        state = checkpoint.load(self.folder / "weights" / "last.pt")
+        self.method.load_state_dict(state["method"])
+        self.minimizer.load_state_dict(state["minimizer"])
+        self.step, self.best = state["step"], state["best"]
+
+    def run(self, last_step: int | None = None) -> dict[str, Scores]:
+        """Trains up to `last_step`, by default to the end.
+
+        Returns:
+            The last scores of each network; empty if training was stopped by a signal.
+
+        Raises:
+            UserError: if the loss is no longer a number.
+        """
+        last_step = last_step or self.training.steps
+        logger = Logger(self.folder, self.step, self.training.steps, self.data.unlabeled.names)
+        scores: dict[str, Scores] = {}
+        pin = self.fabric.device.type == "cuda"
+        batches = load_batches(self.streams, self.step, last_step, self.machine.workers, pin)
+        try:
+            with self._stop_on_signals():
+                for rounds in batches:
+                    self._take_step(rounds, logger)
+                    scores = self._after_step(logger, scores)
+                    if self._is_stopped():
+                        self._save_last()
+                        logger.say(
+                            f"Stopped at step {self.step} of {self.training.steps}; all is saved. Go on "
+                            f"with: fewmask train --resume {self.folder}"
+                        )
+                        return {}
+        finally:
+            logger.close()
+        if not scores:  # resumed when everything was done
+            scores = self._evaluate(logger)
+        return scores
+
+    def _take_step(self, rounds: list[Any], logger: Logger) -> None:
+        self.minimizer.begin(self.step)
+        for i, batch in enumerate(rounds):
+            seed = np.random.SeedSequence((self.seed, STEP_SEEDS, self.step, i)).generate_state(1)[0]
+            torch.manual_seed(int(seed))  # the step's randomness follows from its number
+            self.minimizer.last_round = i == len(rounds) - 1
+            on_device = to_device(batch, self.fabric.device)
+            progress = Progress(self.step, self.training.steps, self.steps_per_epoch)
+            scalars = self.method.step(on_device, self.minimizer, progress)
+            index = None if batch.unlabeled is None else batch.unlabeled.index
+            images = len(batch.labeled.image) + (0 if index is None else len(index))
+            logger.collect(self.step + 1, scalars, index, images)
+        self.step += 1
+
+    def _after_step(self, logger: Logger, scores: dict[str, Scores]) -> dict[str, Scores]:
+        """Logs, evaluates and saves when it is time; returns the newest scores."""
+        ends = self.step == self.training.steps
+        evaluates = ends or self.step % self.training.evaluation_interval() == 0
+        saves = ends or self.step % self.training.checkpoint_interval() == 0
+        if self.step % self.training.log_every == 0 or evaluates or saves:
+            values = logger.metrics(self.step, self.minimizer.lr)
+            _refuse_nan(values, self.step)
+        with logger.paused():
+            if evaluates:
+                scores = self._evaluate(logger)
+            if saves:
+                self._save_last()
+        return scores
+
+    def _evaluate(self, logger: Logger) -> dict[str, Scores]:
+        """Scores every predictor, and saves the first as best when it has never been better."""
+        all_scores = {}
+        for name, network in self.method.predictors().items():
+            all_scores[name] = self._score(network)
+            logger.results(self.step, name, all_scores[name], self.data.classes.names)
+        main = next(iter(all_scores))
+        if all_scores[main].miou > self.best.get(main, -math.inf):
+            self._save_best(main, all_scores[main])
+        for name, scores in all_scores.items():
+            self.best[name] = max(scores.miou, self.best.get(name, -math.inf))
+        shown = "  ".join(
+            f"{name} {s.miou:.2f} (best {self.best[name]:.2f})" for name, s in all_scores.items()
+        )
+        logger.say(f"step {self.step}/{self.training.steps}  val mIoU  {shown}")
+        return all_scores
+
+    def _score(self, network: nn.Module) -> Scores:
+        with self.fabric.autocast():
+            return evaluate(
+                network, self.data.val, len(self.data.classes), self.evaluation, self.fabric.device
+            )
+
+    def _save_last(self) -> None:
+        if processes.rank() == 0:
+            state = {
+                "step": self.step,
+                "best": self.best,
+                "method": self.method.state_dict(),
+                "minimizer": self.minimizer.state_dict(),
+            }
+            checkpoint.save(state, self.folder / "weights" / "last.pt")
+
+    def _save_best(self, network: str, scores: Scores) -> None:
+        if processes.rank() == 0:
+            state = {
+                **self.card,
+                "network": network,
+                "step": self.step,
+                "miou": scores.miou,
+                "image_mean": IMAGE_MEAN,
+                "image_std": IMAGE_STD,
+                "weights": self.method.predictors()[network].state_dict(),
+            }
+            checkpoint.save(state, self.folder / "weights" / "best.pt")
+
+    @contextmanager
+    def _stop_on_signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end training after the step in progress; a second one ends it at once."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self.stop_signal is not None:
+                raise KeyboardInterrupt
+            self.stop_signal = number
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _is_stopped(self) -> bool:
+        """Whether any process was told to stop; all get the same answer."""
+        told = torch.tensor(float(self.stop_signal is not None), device=self.fabric.device)
+        return bool(processes.total(told) > 0)
+
+    def rehearse(self, steps: int = 2) -> tuple[float, float]:
+        """Takes steps without writing anything.
+
+        Returns:
+            Seconds per step (of the last one) and peak memory in GiB.
+        """
+        seconds = 0.0
+        batches = load_batches(self.streams, 0, steps, workers=0, pin=False)
+        for step, rounds in enumerate(batches):
+            start = time.perf_counter()
+            self.minimizer.begin(step)
+            progress = Progress(step, self.training.steps, self.steps_per_epoch)
+            for batch in rounds:
+                self.method.step(to_device(batch, self.fabric.device), self.minimizer, progress)
+            seconds = time.perf_counter() - start
+        if self.fabric.device.type == "cuda":
+            return seconds, torch.cuda.max_memory_allocated() / 2**30
+        return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def make_streams(
+    fabric: Fabric, data: Data, loader: LoaderConfig, method: Method, seed: int, accumulate: int
+) -> list[BatchStream]:
+    """This process's share of the batches, one stream per accumulation round.
+
+    Raises:
+        UserError: if a batch cannot be divided equally, or leaves BatchNorm a single image.
+    """
+    parts = fabric.world_size * accumulate
+    for name, batch in (
+        ("labeled_batch", loader.labeled_batch),
+        ("unlabeled_batch", loader.unlabeled_batch),
+    ):
+        if batch % parts:
+            raise UserError(
+                f"loader.{name}={batch} cannot be divided by {fabric.world_size} device(s) x "
+                f"{accumulate} accumulation round(s). Choose a multiple of {parts}."
+            )
+    if loader.labeled_batch // accumulate < 2:
+        raise UserError(
+            f"loader.labeled_batch={loader.labeled_batch} leaves one image to normalise over (BatchNorm "
+            "after image pooling needs two). Use 2 or more per accumulation round."
+        )
+    shares = [(i * fabric.world_size + fabric.global_rank, parts) for i in range(accumulate)]
+    return [BatchStream(data, loader, method.views, seed, share) for share in shares]
+
+
+def _compute_in_run_precision(network: nn.Module, fabric: Fabric) -> None:
+    """Lets a network that is not trained (a teacher) compute in the precision of the run.
+
+    Each call has its own autocast, so that its cache of cast weights never outlives an update.
+    """
+    forward: Callable[..., Any] = network.forward
+
+    def forward_in_precision(*args: Any, **kwargs: Any) -> Any:
+        with fabric.autocast():
+            return forward(*args, **kwargs)
+
+    network.forward = forward_in_precision  # type: ignore[method-assign]
+
+
+def _refuse_nan(values: dict[str, float], step: int) -> None:
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise UserError(
+                f"{name} is {value} at step {step}: training has diverged. Try a lower training.lr, "
+                "training.clip_norm=1, training.warmup_steps, or training.precision=fp32."
+            )

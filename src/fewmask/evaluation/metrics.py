@@ -1,0 +1,59 @@
+"""Confusion matrix and what is read off it: IoU per class, mIoU, pixel accuracy."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from fewmask.batch import IGNORE
+
+AbsentClass = Literal["leave_out", "zero"]
+
+
+class Scores(NamedTuple):
+    """What an evaluation gives; all in percent."""
+
+    miou: float
+    pixel_accuracy: float
+    iou: tuple[float, ...]  # per class; nan where a class is in neither truth nor prediction
+    confusion: np.ndarray  # [K, K] int64, pixels: rows are the truth, columns the prediction
+
+
+def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
+    """Counts pixels by (true class, predicted class), 255 in the truth left out.
+
+    One `bincount` with a spare row for the ignored pixels, which costs less than masking them out.
+
+    Args:
+        truth: uint8 [H, W], 0..K-1 or 255.
+        prediction: integers [H, W], 0..K-1.
+        num_classes: K.
+
+    Returns:
+        [K, K] int64.
+    """
+    row = np.minimum(truth.astype(np.int64), num_classes)  # 255 -> the spare row
+    assert (truth[row == num_classes] == IGNORE).all(), "truth holds labels outside the classes"
+    pairs = row * num_classes + prediction
+    counts = np.bincount(pairs.ravel(), minlength=(num_classes + 1) * num_classes)
+    return counts.reshape(num_classes + 1, num_classes)[:num_classes]
+
+
+def scores(confusion: np.ndarray, absent_class: AbsentClass = "leave_out") -> Scores:
+    """Reads the scores off a confusion matrix.
+
+    Args:
+        confusion: [K, K], rows are the truth.
+        absent_class: what a class in neither truth nor prediction does to the mean: it is left out of
+            it, or counts as 0 as in many released codes.
+    """
+    hits = np.diag(confusion).astype(np.float64)
+    union = confusion.sum(0) + confusion.sum(1) - hits
+    iou = np.full(len(hits), np.nan)
+    np.divide(hits, union, out=iou, where=union > 0)
+    total = confusion.sum()
+    if total == 0:
+        mean = accuracy = float("nan")
+    else:
+        mean = float(np.nanmean(iou) if absent_class == "leave_out" else np.nan_to_num(iou).mean())
+        accuracy = float(hits.sum() / total)
+    return Scores(100 * mean, 100 * accuracy, tuple((100 * iou).tolist()), confusion)

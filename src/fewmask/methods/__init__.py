@@ -1,0 +1,11 @@
+"""One paper = one file = one class."""
+
+from fewmask.methods.method import Method, Minimize
+
+__all__ = ["METHODS", "Method", "Minimize"]
+
+METHODS = {
+    "supervised": "fewmask.methods.supervised:Supervised",
+    "imas": "fewmask.methods.imas:IMAS",
+}
+"""Plain word to import path; a user's own method is given as package.module:Class."""

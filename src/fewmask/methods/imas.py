@@ -1,0 +1,204 @@
+"""iMAS: Instance-specific and Model-adaptive Supervision for Semi-supervised Semantic Segmentation.
+
+Zhen Zhao, Sifan Long, Jimin Pi, Jingdong Wang, Luping Zhou. CVPR 2023. https://arxiv.org/abs/2211.11335
+
+A mean teacher with hard pseudo-labels, in which every unlabeled image is treated by how easy it is for
+the model as it is now. With label maps p_s (student) and p_t (teacher) of the weak view, and rho the share of
+pixels with confidence >= tau, in [0, 1]:
+
+    wIoU(p_m, .) = sum_c n_m(c) IoU_c / sum_c n_m(c)                n_m(c): pixels of class c in p_m
+    easiness h   = (rho_t wIoU(p_t, p_s) + rho_s wIoU(p_s, p_t)) / 2      hardness gamma = 1 - h
+    x_strong     = h A_s(x_w) + (1 - h) x_w                         adaptive intensity
+    CutMix         with probability mean(h), pairing easy with hard images
+    L            = L_labeled + lambda/2 mean_i h_i (l_i(strong) + l_i(cutmix))
+    theta_t      = EMA(theta_s)
+
+Where paper and released code differ, the code's behaviour is kept, and it says so at the line:
+* The paper prints the blend with h and 1 - h exchanged; its authors call that a typo.
+* The released code calls h "hardness". Here it is `easiness`, and `hardness.csv` holds 1 - h.
+* The code leaves the background out of wIoU's weights; the paper does not (`ignore_background`).
+* Ours: padding never becomes a pseudo-label, and CutMix pairs over all processes, not within one GPU.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from fewmask.batch import Batch, Progress, Scalars, Views
+from fewmask.methods.method import Method, Minimize
+from fewmask.models import Segmenter
+from fewmask.parts import processes
+from fewmask.parts.losses import SupervisedLoss, confident_cross_entropy
+from fewmask.parts.mixing import easy_hard_partners, paste, random_boxes
+from fewmask.parts.pseudo_labels import PseudoLabel, pseudo_label
+from fewmask.parts.teacher import Teacher
+
+
+class IMAS(Method):
+    """Student and EMA teacher; supervision of each unlabeled image adapted to its easiness."""
+
+    class Config(Method.Config):
+        """Hyper-parameters of iMAS; the defaults are those of the paper on Pascal VOC."""
+
+        threshold: float = 0.95
+        """tau: pseudo-labels below this confidence are ignored (0.95 VOC, 0.7 Cityscapes)."""
+        unlabeled_weight: float = 3.0
+        """lambda: weight of the unlabeled loss."""
+        ema_decay: float = 0.996
+        """alpha: how slowly the teacher follows, once its warm-up 1 - 1/n has passed it."""
+        copy_epochs: int = 1
+        """Epochs in which the teacher copies the student; the released code does one, unsaid in the paper."""
+        ignore_background: bool = True
+        """Leaves class 0 out of the IoU weights, as the released code does; set false if class 0 is no
+        background."""
+        weight_by_area: bool = True
+        """Weighs each class's IoU by its area; false takes the plain mean over the classes present."""
+        cutmix_sides: tuple[float, float] = (0.1, 0.9)
+        """Range of the CutMix box's side as a fraction of the image's."""
+        weak_in_forward: bool = True
+        """Sends the weak view through the training forward as well, for BatchNorm's sake; its logits are
+        unused. false saves a quarter of the step."""
+        supervised_loss: SupervisedLoss = SupervisedLoss()
+        """Loss on labeled images (Cityscapes: kind=ohem, with model.aux_head=true)."""
+
+    config: Config
+    views = Views(strong=("imas",))
+
+    def __init__(self, student: Segmenter, config: Config):
+        super().__init__(student, config)
+        self.teacher = Teacher(student)
+
+    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
+        """One step on labeled and unlabeled images."""
+        c = self.config
+        x_l, y_l = batch.labeled
+        assert batch.unlabeled is not None
+        weak, (strong,), valid, _ = batch.unlabeled
+
+        # Look at the weak view with both networks, in eval mode: how easy is each image?
+        logits_s, logits_t = self._look(weak)
+        easy = easiness(logits_s, logits_t, c.threshold, c.ignore_background, c.weight_by_area)
+        h = easy.easiness  # [B]
+        pseudo = pseudo_label(logits_t, valid)
+
+        # Easy images get the full strong view, hard ones stay near the weak view.
+        strong = weak.lerp(strong, h.view(-1, 1, 1, 1))
+        views, targets = [strong], [pseudo]
+        h_mean = processes.mean(h.mean())
+        if torch.rand(()) < h_mean:
+            mixed, mixed_pseudo = self._cutmix(weak, pseudo, h)
+            views.insert(0, mixed)
+            targets.insert(0, mixed_pseudo)
+
+        # One forward in train mode for everything, so that BatchNorm sees one mixture.
+        unused = [weak] if c.weak_in_forward else []
+        output = self.student(torch.cat([x_l, *unused, *views]))
+        labeled = slice(0, len(x_l))
+        aux = None if output.aux_logits is None else output.aux_logits[labeled]
+        loss_l = c.supervised_loss(output.logits[labeled], aux, y_l)
+        logits_u = output.logits[-len(views) * len(weak) :].chunk(len(views))
+        per_image = [
+            confident_cross_entropy(logits, *target, c.threshold)
+            for logits, target in zip(logits_u, targets, strict=True)
+        ]
+        loss_u = (h * torch.stack(per_image)).mean()  # h of the base image, also where CutMix pasted
+
+        if minimize(loss_l + c.unlabeled_weight * loss_u, over=self.student):
+            self.teacher.update(self.student, ema_decay(progress, c.ema_decay, c.copy_epochs))
+        return {
+            "loss_labeled": loss_l.detach(),
+            "loss_unlabeled": loss_u.detach(),
+            "easiness": h,
+            "used_pixels": ((pseudo.confidence >= c.threshold) & valid).float().mean(),
+            "confident_student": easy.confident_s.mean(),
+            "confident_teacher": easy.confident_t.mean(),
+            "cutmix": torch.tensor(float(len(views) > 1)),
+        }
+
+    @torch.no_grad()
+    def _look(self, weak: Tensor) -> tuple[Tensor, Tensor]:
+        self.student.eval()
+        logits_s = self.student(weak).logits
+        self.student.train()
+        return logits_s, self.teacher(weak).logits
+
+    def _cutmix(self, weak: Tensor, pseudo: PseudoLabel, h: Tensor) -> tuple[Tensor, PseudoLabel]:
+        """Pastes boxes between easy and hard images of the whole global batch.
+
+        The released code pairs within one GPU, where 2 images leave nothing to choose; pairing over all
+        processes makes the step independent of their number.
+        """
+        images = processes.gather(weak)
+        boxes = random_boxes(len(images), *images.shape[-2:], self.config.cutmix_sides)
+        boxes = boxes.to(weak.device)
+        partner = easy_hard_partners(processes.gather(h))
+        mixed = [
+            processes.own(paste(x, partner, boxes))
+            for x in (images, processes.gather(pseudo.label), processes.gather(pseudo.confidence))
+        ]
+        return mixed[0], PseudoLabel(mixed[1], mixed[2])
+
+    def predictors(self) -> dict[str, torch.nn.Module]:
+        """The teacher is the model the paper reports; the student is evaluated beside it."""
+        return {"teacher": self.teacher.network, "student": self.student}
+
+
+class Easiness(NamedTuple):
+    """How well student and teacher agree on each image, and how sure they are."""
+
+    easiness: Tensor  # [B] in [0, 1], h; hardness is 1 - h
+    confident_s: Tensor  # [B] in [0, 1], rho_s
+    confident_t: Tensor  # [B] in [0, 1], rho_t
+
+
+@torch.no_grad()
+def easiness(
+    logits_s: Tensor,
+    logits_t: Tensor,
+    threshold: float,
+    ignore_background: bool = True,
+    weight_by_area: bool = True,
+) -> Easiness:
+    """Easiness h of each image (eq. 4-6), on the device, without loops over images or classes.
+
+    Counted over all pixels of the view, padding included, as in the released code.
+
+    Args:
+        logits_s: [B, K, H, W] of the student.
+        logits_t: [B, K, H, W] of the teacher.
+        threshold: tau.
+        ignore_background: leaves class 0 out of the area weights. An image that both networks take for
+            background throughout then has h = 0.
+        weight_by_area: false takes the plain mean of IoU over the classes present, background too.
+    """
+    (label_s, conf_s), (label_t, conf_t) = pseudo_label(logits_s), pseudo_label(logits_t)
+    b, k = logits_s.shape[:2]
+    image = torch.arange(b, device=label_s.device).view(-1, 1, 1)
+    pairs = (image * k + label_s) * k + label_t  # [B, H, W], one number per (image, p_s, p_t)
+    joint = torch.bincount(pairs.flatten(), minlength=b * k * k).view(b, k, k).double()
+    both, n_s, n_t = joint.diagonal(dim1=1, dim2=2), joint.sum(2), joint.sum(1)  # [B, K] each
+    union = n_s + n_t - both
+    iou = both / union.clamp(min=1)  # 0 for a class in neither map
+
+    def weighted_iou(area: Tensor) -> Tensor:
+        weight = area.clone() if weight_by_area else (union > 0).double()
+        if ignore_background and weight_by_area:
+            weight[:, 0] = 0
+        return (weight * iou).sum(1) / weight.sum(1).clamp(min=1)
+
+    rho_s = (conf_s >= threshold).double().mean((1, 2))
+    rho_t = (conf_t >= threshold).double().mean((1, 2))
+    h = (rho_t * weighted_iou(n_t) + rho_s * weighted_iou(n_s)) / 2
+    return Easiness(h.float(), rho_s.float(), rho_t.float())
+
+
+def ema_decay(progress: Progress, decay: float, copy_epochs: int) -> float:
+    """The teacher's decay: 0 for `copy_epochs` epochs, then min(1 - 1/n, decay).
+
+    n counts steps as the released code does, from the start of the last copying epoch.
+    """
+    first = copy_epochs * progress.steps_per_epoch  # the first step that averages
+    if progress.step < first:
+        return 0.0
+    return min(1 - 1 / (progress.step - first + progress.steps_per_epoch + 1), decay)

@@ -1,0 +1,79 @@
+"""The contract of a method: the networks one algorithm keeps, and the step it repeats."""
+
+import abc
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from fewmask.batch import Batch, Progress, Scalars, Views
+from fewmask.config import BaseConfig
+from fewmask.models import Segmenter
+
+
+class Minimize(Protocol):
+    """How a loss is minimised: handed to a method by whoever trains it."""
+
+    def __call__(self, loss: Tensor, over: nn.Module) -> bool:
+        """Takes one gradient step that reduces `loss`.
+
+        Precision, backward, accumulation, clipping, optimizer, learning rate and averaging over
+        processes happen behind this call.
+
+        Args:
+            loss: 0-d tensor.
+            over: the network whose weights move, one of those named in `Method.trains`. No other
+                network receives a gradient.
+
+        Returns:
+            True if the weights moved, False if the gradient was only accumulated.
+        """
+
+
+class Method(nn.Module, abc.ABC):
+    """The networks one algorithm keeps, and the step it repeats.
+
+    Whatever must survive a checkpoint is a parameter or a buffer of the method. A method knows nothing
+    of files, devices or processes; randomness inside `step` comes from torch's global generator, which
+    the trainer seeds with (seed, step).
+
+    Args:
+        student: the network to train.
+        config: this method's `Config`.
+
+    Example:
+        See `fewmask/methods/supervised.py`, the smallest one, and docs/extending.md.
+    """
+
+    class Config(BaseConfig):
+        """Hyper-parameters; the defaults are the paper's."""
+
+        name: str
+        """The method: a word we know (supervised, imas) or package.module:Class."""
+
+    trains: tuple[str, ...] = ("student",)
+    """Attributes that hold the networks with an optimizer."""
+
+    views: Views | None = None
+    """The views of unlabeled images that `step` uses; None for labeled images only."""
+
+    def __init__(self, student: Segmenter, config: Config):
+        super().__init__()
+        self.student = student
+        self.config = config
+
+    @abc.abstractmethod
+    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
+        """Does one gradient step.
+
+        Args:
+            batch: normalised floats on the method's device.
+            minimize: does the gradient step; see `Minimize`.
+            progress: how far training is.
+
+        Returns:
+            What to log, see `Scalars`.
+        """
+
+    def predictors(self) -> dict[str, nn.Module]:
+        """The networks to evaluate, by name. The first is the one to use: saved as best, exported."""
+        return {"student": self.student}

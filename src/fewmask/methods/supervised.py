@@ -1,0 +1,27 @@
+"""Supervised: labeled images only. The baseline, and the smallest method to copy.
+
+    L = CE(student(x_l), y_l)
+"""
+
+from fewmask.batch import Batch, Progress, Scalars
+from fewmask.methods.method import Method, Minimize
+from fewmask.parts.losses import SupervisedLoss
+
+
+class Supervised(Method):
+    """Minimises the supervised loss, nothing else."""
+
+    class Config(Method.Config):
+        """The loss, the only choice there is."""
+
+        supervised_loss: SupervisedLoss = SupervisedLoss()
+        """Cross-entropy or OHEM, and the weight of the auxiliary head."""
+
+    config: Config
+
+    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
+        """One step on the labeled images."""
+        output = self.student(batch.labeled.image)
+        loss = self.config.supervised_loss(output.logits, output.aux_logits, batch.labeled.mask)
+        minimize(loss, over=self.student)
+        return {"loss_labeled": loss.detach()}

@@ -1,0 +1,114 @@
+"""DeepLabV3+ decoder in the variants of the semi-supervised papers.
+
+Source: Chen et al., Encoder-Decoder with Atrous Separable Convolution, ECCV 2018. All resizing is
+bilinear with align_corners=True, so crops of 16 n + 1 pixels (321, 513, 769) meet feature pixels exactly.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fewmask.config import BaseConfig
+
+
+class DecoderConfig(BaseConfig):
+    """Settings of the DeepLabV3+ decoder and its head. The defaults are those of iMAS."""
+
+    channels: int = 256
+    """Channels of ASPP branches and of the head's 3x3 convolutions."""
+    low_level_channels: int = 48
+    """Channels the finest encoder stage is reduced to (48 iMAS; 256 U2PL, PCR, GTA-Seg)."""
+    aspp_rates: tuple[int, ...] | None = None
+    """Dilations of ASPP; null means 6, 12, 18 at output stride 16 or more and 12, 24, 36 at 8."""
+    aspp_fuse_kernel: int = 1
+    """Kernel of the convolution that joins the ASPP branches (1 iMAS; 3 U2PL, PCR, GTA-Seg)."""
+    dropout: float = 0.0
+    """Probability of dropping a whole channel after ASPP and in the head (0 iMAS; 0.1 U2PL family)."""
+    head_depth: int = 2
+    """3x3 convolutions in the head, before the 1x1 that gives one channel per class."""
+
+
+class DeepLabV3Plus(nn.Module):
+    """ASPP on the last stage, joined with the first: the features that the head reads.
+
+    Args:
+        channels: of the encoder's stages, finest first.
+        output_stride: of the encoder's last stage.
+        config: sizes and variants.
+    """
+
+    def __init__(self, channels: list[int], output_stride: int, config: DecoderConfig):
+        super().__init__()
+        rates = config.aspp_rates or ((6, 12, 18) if output_stride >= 16 else (12, 24, 36))
+        self.aspp = ASPP(channels[-1], rates, config)
+        self.low_level = conv_norm(channels[0], config.low_level_channels, kernel=1, bias=True)
+        self.out_channels = config.channels + config.low_level_channels
+
+    def forward(self, stages: list[Tensor]) -> Tensor:
+        """Turns encoder stages into features [B, C, H/4, W/4]."""
+        low = self.low_level(stages[0])  # [B, L, H/4, W/4]
+        high = resize(self.aspp(stages[-1]), low.shape[-2:])  # [B, C, H/4, W/4]
+        return torch.cat([high, low], dim=1)
+
+
+class ASPP(nn.Module):
+    """Atrous spatial pyramid pooling: whole image, 1x1, and dilated 3x3 branches, joined."""
+
+    def __init__(self, in_channels: int, rates: tuple[int, ...], config: DecoderConfig):
+        super().__init__()
+        width = config.channels
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), *conv_norm(in_channels, width, kernel=1))
+        self.branches = nn.ModuleList(
+            [conv_norm(in_channels, width, kernel=1)]
+            + [conv_norm(in_channels, width, kernel=3, dilation=rate) for rate in rates]
+        )
+        joined = width * (len(rates) + 2)
+        self.fuse = conv_norm(joined, width, config.aspp_fuse_kernel, dropout=config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Turns [B, C_in, h, w] into [B, C, h, w]."""
+        pooled = self.pool(x).expand(-1, -1, *x.shape[-2:])
+        fused: Tensor = self.fuse(torch.cat([pooled, *(branch(x) for branch in self.branches)], dim=1))
+        return fused
+
+
+def make_head(in_channels: int, num_classes: int, config: DecoderConfig) -> nn.Sequential:
+    """The classifier stack: `head_depth` 3x3 convolutions, then 1x1 to one channel per class."""
+    widths = [in_channels] + [config.channels] * config.head_depth
+    layers = [
+        conv_norm(width, following, kernel=3, dropout=config.dropout)
+        for width, following in zip(widths, widths[1:], strict=False)
+    ]
+    return nn.Sequential(*layers, nn.Conv2d(widths[-1], num_classes, 1))
+
+
+def make_aux_head(in_channels: int, num_classes: int, config: DecoderConfig) -> nn.Sequential:
+    """A small classifier on an inner stage: one 3x3 convolution, then 1x1."""
+    first = conv_norm(in_channels, config.channels, kernel=3, dropout=config.dropout)
+    return nn.Sequential(first, nn.Conv2d(config.channels, num_classes, 1))
+
+
+def conv_norm(
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    dilation: int = 1,
+    bias: bool = False,
+    dropout: float = 0.0,
+) -> nn.Sequential:
+    """Convolution that keeps the size, BatchNorm, ReLU, and dropout of channels if any."""
+    padding = dilation * (kernel // 2)
+    conv = nn.Conv2d(
+        in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=bias
+    )
+    layers: list[nn.Module] = [conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
+    if dropout:
+        layers.append(nn.Dropout2d(dropout))
+    return nn.Sequential(*layers)
+
+
+def resize(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
+    """Bilinear resizing of [B, C, h, w] to a size, corners aligned, as the papers do."""
+    if tuple(x.shape[-2:]) == tuple(size):
+        return x
+    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=True)

@@ -1,0 +1,167 @@
+"""Feature pyramids: any timm backbone by name, with a chosen output stride, or the user's own class."""
+
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from fewmask.config import UserError, did_you_mean, find
+
+_torchvision_schemas: Any = None  # keeps the operator registration below alive
+
+
+class Encoder(Protocol):
+    """What a decoder needs to know of an encoder: an `nn.Module` with two more attributes."""
+
+    channels: list[int]  # of each feature map, finest first
+    strides: list[int]  # input pixels per feature pixel, finest first
+
+    def __call__(self, image: Tensor) -> list[Tensor]:
+        """Turns [B, 3, H, W] into one [B, C_i, H/s_i, W/s_i] per stage."""
+
+
+class TimmEncoder(nn.Module):
+    """The stages of a timm backbone, finest (stride 4) first.
+
+    Args:
+        name: any timm model with `features_only`, such as `resnet50` or, as the papers use,
+            `resnet101s` (deep 64-64-128 stem).
+        output_stride: input pixels per pixel of the last stage: 32, 16 or 8 where timm can dilate it.
+        pretrained: True downloads ImageNet weights; a file is loaded instead; False starts fresh.
+
+    Raises:
+        UserError: for an unknown name, an impossible stride, or weights that cannot be had.
+    """
+
+    def __init__(self, name: str, output_stride: int = 32, pretrained: bool | Path = False):
+        super().__init__()
+        timm = import_timm()
+        if not timm.is_model(name.split(".")[0]):
+            raise UserError(
+                f"model.encoder={name}: timm has no such model. "
+                f"{did_you_mean(name, timm.list_models())} All names: timm.list_models()."
+            )
+        stride = {} if output_stride == 32 else {"output_stride": output_stride}
+        try:
+            self.backbone = timm.create_model(name, features_only=True, **stride)
+        except (NotImplementedError, TypeError, RuntimeError, AssertionError) as error:
+            raise UserError(
+                f"model.encoder={name} with model.output_stride={output_stride}: timm cannot build "
+                f"it as a feature pyramid ({error}). Try output_stride=32, or a ResNet."
+            ) from None
+        if pretrained is True:
+            self._load_from_hub(timm, name, stride)
+        elif pretrained:
+            load_weights(self.backbone, Path(pretrained))
+        kept = [i for i, s in enumerate(self.backbone.feature_info.reduction()) if s >= 4]
+        self.stages = kept  # stride 2 is of no use to any decoder here
+        self.channels = [self.backbone.feature_info.channels()[i] for i in kept]
+        self.strides = [self.backbone.feature_info.reduction()[i] for i in kept]
+
+    def _load_from_hub(self, timm: Any, name: str, stride: dict[str, int]) -> None:
+        try:
+            source = timm.create_model(name, features_only=True, pretrained=True, **stride)
+        except Exception as error:  # timm and its hub raise a dozen kinds when a download fails
+            raise UserError(
+                f"model.pretrained=true: the weights of '{name}' could not be downloaded "
+                f"({type(error).__name__}: {error}). Offline: give a file, "
+                "model.pretrained=path/to/weights.safetensors, or start without, "
+                "model.pretrained=false."
+            ) from None
+        self.backbone.load_state_dict(source.state_dict())
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Turns images [B, 3, H, W] into feature maps, finest first."""
+        maps: list[Tensor] = self.backbone(image)
+        return [maps[i] for i in self.stages]
+
+
+def create_encoder(name: str, output_stride: int, pretrained: bool | Path) -> nn.Module:
+    """An encoder by timm name, or the user's own class as `package.module:Class`.
+
+    The user's class is called as `Class(output_stride=...)` and keeps the `Encoder` protocol.
+    """
+    if ":" in name:
+        encoder: nn.Module = find(name, {}, "encoder")(output_stride=output_stride)
+        if pretrained:
+            load_weights(encoder, Path(str(pretrained)))
+        return encoder
+    return TimmEncoder(name, output_stride, pretrained)
+
+
+def load_weights(encoder: nn.Module, file: Path) -> None:
+    """Loads an encoder's weights from a `.safetensors` or PyTorch file.
+
+    Tensors the encoder has no use for (a classification head) are left out.
+
+    Raises:
+        UserError: if the file cannot be read, or lacks tensors the encoder has.
+    """
+    weights = read_weights(file)
+    own = encoder.state_dict()
+    missing = [key for key in own if key not in weights]
+    wrong = [key for key in own if key in weights and own[key].shape != weights[key].shape]
+    if missing or wrong:
+        what = f"lacks {len(missing)} of {len(own)} tensors" if missing else "has other shapes"
+        raise UserError(
+            f"model.pretrained={file}: the file {what} (first: {(missing or wrong)[0]}). "
+            "It belongs to another encoder; set model.encoder to the one it was made for."
+        )
+    encoder.load_state_dict({key: weights[key] for key in own})
+
+
+def read_weights(file: Path) -> dict[str, Tensor]:
+    """Reads a flat name-to-tensor mapping; nothing in the file is run.
+
+    Raises:
+        UserError: if there is no such file or it holds something else.
+    """
+    if not file.is_file():
+        raise UserError(f"model.pretrained={file}: there is no such file.")
+    try:
+        if file.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(file)
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zip and safetensors each fail in their own ways
+        raise UserError(f"model.pretrained={file}: not a readable weights file ({error}).") from None
+    for key in ("state_dict", "model"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise UserError(f"model.pretrained={file}: expected a state dict, names to tensors.")
+    return {key.removeprefix("module."): value for key, value in content.items()}
+
+
+def import_timm() -> Any:
+    """Imports timm, also where torchvision's compiled part does not fit a CPU-only torch.
+
+    torchvision from the package index is built against CUDA torch. With a CPU torch, importing it
+    (and timm imports it) fails with `operator torchvision::nms does not exist`. Nothing compiled in
+    it is needed here, so in exactly that case the missing operators are declared, without bodies, and
+    the import is tried again. A matching pair never gets that far. See pytorch/vision issue 9077.
+    """
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError as error:
+        if "torchvision::nms does not exist" not in str(error):
+            raise
+        _declare_torchvision_operators()
+        import torchvision  # noqa: F401
+    import timm
+
+    return timm
+
+
+def _declare_torchvision_operators() -> None:
+    global _torchvision_schemas
+    for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[module]  # the half-imported remains
+    _torchvision_schemas = torch.library.Library("torchvision", "DEF")
+    for operator in ("nms", "qnms"):
+        _torchvision_schemas.define(
+            f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        )

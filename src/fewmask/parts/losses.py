@@ -1,0 +1,101 @@
+"""Losses that several papers share: supervised cross-entropy (plain or OHEM, with an auxiliary head)."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fewmask.batch import IGNORE
+from fewmask.config import BaseConfig
+from fewmask.parts import processes
+
+
+class SupervisedLoss(BaseConfig):
+    """The loss on human masks; callable.
+
+    Example:
+        loss = SupervisedLoss(kind="ohem")(logits, aux_logits, mask)
+    """
+
+    kind: Literal["ce", "ohem"] = "ce"
+    """Cross-entropy over all labeled pixels, or over the hard ones (OHEM, the papers' choice on Cityscapes)."""
+    ohem_threshold: float = 0.7
+    """OHEM keeps pixels whose true class has at most this probability ..."""
+    ohem_min_kept: int = 100_000
+    """... but at least this many of a process's batch; with fewer labeled pixels than that, all are kept."""
+    aux_weight: float = 0.4
+    """Weight of the auxiliary head's loss; unused when the model has none."""
+
+    def __call__(self, logits: Tensor, aux_logits: Tensor | None, mask: Tensor) -> Tensor:
+        """The loss of labeled images.
+
+        Args:
+            logits: [B, K, H, W].
+            aux_logits: [B, K, H, W] of the auxiliary head, or None.
+            mask: [B, H, W] int64, 0..K-1 or 255.
+        """
+        loss = self._one_head(logits, mask)
+        if aux_logits is not None:
+            loss = loss + self.aux_weight * self._one_head(aux_logits, mask)
+        return loss
+
+    def _one_head(self, logits: Tensor, mask: Tensor) -> Tensor:
+        if self.kind == "ohem":
+            mask = hard_pixels(logits.detach(), mask, self.ohem_threshold, self.ohem_min_kept)
+        return cross_entropy(logits, mask)
+
+
+def cross_entropy(logits: Tensor, mask: Tensor) -> Tensor:
+    """Cross-entropy, mean over the labeled pixels of the global batch; 0 if there is none.
+
+    Each process divides its sum by the mean count of all processes, so that the average over
+    processes is the mean over all labeled pixels, wherever they lie.
+    """
+    loss = F.cross_entropy(logits, mask, ignore_index=IGNORE, reduction="sum")
+    count = processes.mean((mask != IGNORE).sum().to(loss.dtype))
+    return loss / count.clamp(min=1)
+
+
+def hard_pixels(logits: Tensor, mask: Tensor, threshold: float, min_kept: int) -> Tensor:
+    """Online hard example mining (OHEM): ignores the pixels that are already easy.
+
+    Kept are the pixels whose true class has probability at most max(threshold, k-th smallest),
+    k = min_kept. With fewer labeled pixels than min_kept, or min_kept = 0, all are kept.
+
+    Source: Shrivastava et al., CVPR 2016, in the per-pixel form of the PSPNet and U2PL codes.
+
+    Returns:
+        [B, H, W] like `mask`, with 255 at the pixels left out.
+    """
+    labeled = mask != IGNORE
+    if min_kept == 0:
+        return mask
+    true_class = mask.masked_fill(~labeled, 0).unsqueeze(1)
+    prob = logits.softmax(dim=1).gather(1, true_class).squeeze(1)  # [B, H, W]
+    prob = prob.masked_fill(~labeled, 1.0)  # ignored pixels count as easy, as in the papers' codes
+    k = min(min_kept, prob.numel())
+    cut = prob.flatten().kthvalue(k).values.clamp(min=threshold)
+    enough = labeled.sum() >= min_kept
+    return torch.where(enough & (prob > cut), IGNORE, mask)
+
+
+def confident_cross_entropy(
+    logits: Tensor, label: Tensor, confidence: Tensor, threshold: float
+) -> Tensor:
+    """Cross-entropy against confident pseudo-labels, one value per image.
+
+    Divided by all pixels of the image, not by the confident ones: an image of which little is known
+    counts little.
+
+    Args:
+        logits: [B, K, H, W].
+        label: [B, H, W] int64; 255 = no pseudo-label.
+        confidence: [B, H, W] in [0, 1].
+        threshold: tau; pixels with confidence >= tau count.
+
+    Returns:
+        [B].
+    """
+    label = label.masked_fill(confidence < threshold, IGNORE)
+    return F.cross_entropy(logits, label, ignore_index=IGNORE, reduction="none").mean(dim=(1, 2))

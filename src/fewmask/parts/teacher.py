@@ -1,0 +1,58 @@
+"""The teacher: an exponential moving average of the student's weights and buffers."""
+
+import copy
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+
+class Teacher(nn.Module):
+    """A frozen copy of a network that follows it by exponential moving average (EMA).
+
+    It stays in eval mode, so its BatchNorm uses running statistics; those are averaged like the
+    weights, which is what makes an eval-mode teacher good.
+
+    Source: Tarvainen & Valpola, Mean teachers are better role models, NeurIPS 2017, eq. (1).
+
+    Example:
+        teacher = Teacher(student)
+        teacher.update(student, decay=0.996)
+        logits = teacher(images).logits
+    """
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = copy.deepcopy(network).requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Does nothing: a teacher is always in eval mode."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the averaged network, without gradients."""
+        return self.network(*args, **kwargs)
+
+    @torch.no_grad()
+    def update(self, student: nn.Module, decay: float) -> None:
+        """Moves towards the student: theta_t <- decay theta_t + (1 - decay) theta_s.
+
+        Args:
+            student: the network to follow; same architecture.
+            decay: in [0, 1]; 0 copies the student. Integer buffers are always copied.
+        """
+        ours, theirs = _tensors(self.network), _tensors(student)
+        assert [x.shape for x in ours] == [x.shape for x in theirs], "student is another architecture"
+        floating = [i for i, x in enumerate(ours) if x.is_floating_point()]
+        torch._foreach_lerp_(
+            [ours[i] for i in floating], [theirs[i] for i in floating], 1 - decay
+        )
+        for mine, new in zip(ours, theirs, strict=True):
+            if not mine.is_floating_point():
+                mine.copy_(new)
+
+
+def _tensors(network: nn.Module) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]

@@ -1,0 +1,120 @@
+"""Recipe: everything needed to repeat a run, made of defaults, a recipe file and the command line."""
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import SerializeAsAny
+
+from fewmask.config import (
+    BaseConfig,
+    UserError,
+    did_you_mean,
+    find,
+    merge,
+    parse_overrides,
+    read_yaml,
+    validate,
+)
+from fewmask.data import SOURCES, DataSource, LoaderConfig
+from fewmask.data.folder import folder_values
+from fewmask.engine.settings import MachineConfig, TrainingConfig
+from fewmask.evaluation import EvaluationConfig
+from fewmask.methods import METHODS, Method
+from fewmask.models import ModelConfig
+
+
+class Recipe(BaseConfig):
+    """All settings of a run; the file `recipe.yaml` in a run folder is one, and valid input."""
+
+    seed: int = 0
+    """Draws weights, batches and views; data sources have their own seeds."""
+    data: SerializeAsAny[DataSource.Config]
+    """Which images: a source by name, and its options."""
+    loader: LoaderConfig = LoaderConfig()
+    """Crop, scale and batch sizes."""
+    model: ModelConfig = ModelConfig()
+    """Encoder, decoder, head."""
+    method: SerializeAsAny[Method.Config]
+    """The algorithm, and its options."""
+    training: TrainingConfig = TrainingConfig()
+    """Steps, optimizer, schedule, precision."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """How the networks are scored."""
+    machine: MachineConfig = MachineConfig()
+    """Where it runs; changes no result."""
+
+    def source(self) -> DataSource:
+        """The data source, ready to open."""
+        source: DataSource = find(self.data.name, SOURCES, "data")(self.data)
+        return source
+
+    def to_yaml(self) -> str:
+        """The recipe as text that `load_recipe` reads back to an equal recipe."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def load_recipe(
+    base: str | Path | Mapping[str, Any] | None = None, overrides: Sequence[str] = ()
+) -> Recipe:
+    """Composes a recipe: defaults < recipe file < overrides.
+
+    Args:
+        base: the name of a shipped recipe, a YAML file, nested values, or None for the defaults.
+        overrides: `key=value` words, such as `method.threshold=0.9` or `data=camvid`.
+
+    Raises:
+        UserError: for an unknown recipe, key or value.
+
+    Example:
+        load_recipe("synthetic", ["method=imas", "training.steps=200"])
+    """
+    values = dict(base) if isinstance(base, Mapping) else _read_base(base)
+    given = parse_overrides(overrides, sections=Recipe.model_fields)
+    values = merge(values, _expand(given))
+    unknown = [key for key in values if key not in Recipe.model_fields]
+    if unknown:
+        raise UserError(f"{unknown[0]}: unknown option. {did_you_mean(unknown[0], Recipe.model_fields)}")
+    if "name" not in values.get("data", {}):
+        raise UserError("Which images? Give data=FOLDER, data=FILE.yaml, or a source by name, such as "
+                        "data=synthetic.")
+    values.setdefault("method", {}).setdefault("name", "imas")
+    for section, known in (("data", SOURCES), ("method", METHODS)):
+        plugin = find(str(values[section]["name"]), known, section)
+        values[section] = validate(plugin.Config, values[section], section)
+    return validate(Recipe, values)
+
+
+def recipe_names() -> list[str]:
+    """The recipes in the package."""
+    files = resources.files("fewmask.recipes").iterdir()
+    return sorted(Path(f.name).stem for f in files if f.name.endswith(".yaml"))
+
+
+def _read_base(base: str | Path | None) -> dict[str, Any]:
+    if base is None:
+        return {}
+    if Path(base).suffix in (".yaml", ".yml") or Path(base).is_file():
+        return _expand(read_yaml(Path(base)))
+    if str(base) not in recipe_names():
+        raise UserError(f"'{base}' is no recipe. {did_you_mean(str(base), recipe_names())} Or give a "
+                        "YAML file; options are written key=value.")
+    text = (resources.files("fewmask.recipes") / f"{base}.yaml").read_text(encoding="utf-8")
+    values: dict[str, Any] = yaml.safe_load(text)
+    return values
+
+
+def _expand(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Reads `data=FOLDER` and `data=FILE.yaml` as what they stand for."""
+    data = values.get("data")
+    name = data.get("name") if isinstance(data, Mapping) else None
+    if not isinstance(name, str) or name in SOURCES or ":" in name:
+        return dict(values)
+    assert isinstance(data, Mapping)
+    path = Path(name)
+    if not path.exists():
+        raise UserError(f"data={name}: no such folder or file, and no source of that name. "
+                        f"{did_you_mean(name, SOURCES)}")
+    return {**values, "data": merge(folder_values(path), {k: v for k, v in data.items() if k != "name"})}

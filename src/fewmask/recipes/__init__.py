@@ -1,0 +1,1 @@
+"""Recipes as YAML files: a paper's settings, only what differs from the defaults."""
