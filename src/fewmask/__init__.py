@@ -1,5 +1,6 @@
 """Train segmentation models from a few labeled and many unlabeled images."""
 
+import importlib
 from typing import Any
 
 from fewmask.version import __version__
@@ -10,7 +11,8 @@ __all__ = ["__version__", "evaluate", "load", "predict", "resume", "train"]
 def __getattr__(name: str) -> Any:
     """Imports the verbs when first used: torch takes a second, `fewmask --help` should not."""
     if name in __all__:
-        from fewmask import api
-
-        return getattr(api, name)
+        module = importlib.import_module(
+            "fewmask.prediction" if name == "predict" else "fewmask.api"
+        )
+        return getattr(module, name)
     raise AttributeError(f"module 'fewmask' has no attribute '{name}'")

@@ -31,8 +31,13 @@ from fewmask.methods import METHODS, Method
 from fewmask.models import ModelConfig, Segmenter, create_model
 from fewmask.recipe import Recipe, load_recipe
 
-CHANGEABLE = ("training.steps", "training.log_every", "training.evaluate_every",
-              "training.checkpoint_every", "machine")
+CHANGEABLE = (
+    "training.steps",
+    "training.log_every",
+    "training.evaluate_every",
+    "training.checkpoint_every",
+    "machine",
+)
 """What may be changed when a run is resumed; everything else would make it another run."""
 
 
@@ -121,9 +126,7 @@ def rehearse(
     return resolved, seconds, memory
 
 
-def evaluate(
-    run: Path | str, *overrides: str, weights: str = "best"
-) -> tuple[Classes, Scores]:
+def evaluate(run: Path | str, *overrides: str, weights: str = "best") -> tuple[Classes, Scores]:
     """Scores a trained run on its validation images.
 
     Args:
@@ -144,7 +147,11 @@ def evaluate(
             f"{list(data.classes.names)}."
         )
     scores = launch(
-        recipe.machine, recipe.training.precision, _evaluate_process, predictor.network, data,
+        recipe.machine,
+        recipe.training.precision,
+        _evaluate_process,
+        predictor.network,
+        data,
         recipe.evaluation,
     )
     return data.classes, scores
@@ -225,7 +232,9 @@ def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> P
     method.load_state_dict(checkpoint.load(_weights_file(run, "last"))["method"])
     networks = method.predictors()
     if weights not in networks:
-        raise UserError(f"There is no network '{weights}' in {run}. {did_you_mean(weights, ['best', *networks])}")
+        raise UserError(
+            f"There is no network '{weights}' in {run}. {did_you_mean(weights, ['best', *networks])}"
+        )
     return Predictor(networks[weights], classes, recipe.evaluation, recipe.data.long_side, device)
 
 
@@ -269,7 +278,13 @@ def _launch(
     recipe: Recipe, folder: Path, data: Data, weights: Path | None, is_resumed: bool
 ) -> dict[str, Scores]:
     scores: dict[str, Scores] = launch(
-        recipe.machine, recipe.training.precision, _train_process, recipe, folder, data, weights,
+        recipe.machine,
+        recipe.training.precision,
+        _train_process,
+        recipe,
+        folder,
+        data,
+        weights,
         is_resumed,
     )
     return scores
@@ -284,12 +299,12 @@ def _train_process(
     method = build_on(create_model(model, len(data.classes)), recipe)
     if weights is not None:
         _start_from(method, weights)
-    trainer = _trainer(fabric, recipe, method, data, folder)
-    if is_resumed:
-        trainer.resume()
-        if fabric.global_rank == 0:
-            print(f"Resumed {folder} at step {trainer.step} of {recipe.training.steps}: networks, "
-                  "optimizers, learning rate and best scores are restored.")
+    trainer = _trainer(fabric, recipe, method, data, folder, is_resumed)
+    if is_resumed and fabric.global_rank == 0:
+        print(
+            f"Resumed {folder} at step {trainer.step} of {recipe.training.steps}: networks, "
+            "optimizers, learning rate and best scores are restored."
+        )
     return trainer.run()
 
 
@@ -307,7 +322,14 @@ def _evaluate_process(
         return evaluate_network(network, data.val, len(data.classes), config, fabric.device)
 
 
-def _trainer(fabric: Fabric, recipe: Recipe, method: Method, data: Data, folder: Path) -> Trainer:
+def _trainer(
+    fabric: Fabric,
+    recipe: Recipe,
+    method: Method,
+    data: Data,
+    folder: Path,
+    is_resumed: bool = False,
+) -> Trainer:
     card = {
         "method_name": recipe.method.name,
         "model": without_download(recipe.model).model_dump(mode="json"),
@@ -317,9 +339,17 @@ def _trainer(fabric: Fabric, recipe: Recipe, method: Method, data: Data, folder:
         "long_side": recipe.data.long_side,
     }
     return Trainer(
-        fabric, method, data, folder,
-        seed=recipe.seed, loader=recipe.loader, training=recipe.training,
-        evaluation=recipe.evaluation, machine=recipe.machine, card=card,
+        fabric,
+        method,
+        data,
+        folder,
+        seed=recipe.seed,
+        loader=recipe.loader,
+        training=recipe.training,
+        evaluation=recipe.evaluation,
+        machine=recipe.machine,
+        card=card,
+        resume=is_resumed,
     )
 
 
@@ -333,7 +363,9 @@ def _start_from(method: Method, file: Path) -> None:
             for network in method.predictors().values():
                 network.load_state_dict(state["weights"])
     except RuntimeError as error:
-        raise UserError(f"The weights in {file} do not fit this recipe: {str(error)[:300]}") from None
+        raise UserError(
+            f"The weights in {file} do not fit this recipe: {str(error)[:300]}"
+        ) from None
 
 
 def _write_run_files(folder: Path, recipe: Recipe, data: Data) -> None:
@@ -342,7 +374,9 @@ def _write_run_files(folder: Path, recipe: Recipe, data: Data) -> None:
     (folder / "splits").mkdir(exist_ok=True)
     for part in ("labeled", "unlabeled", "val"):
         names: Iterable[str] = getattr(data, part).names
-        (folder / "splits" / f"{part}.txt").write_text("".join(f"{n}\n" for n in names), encoding="utf-8")
+        (folder / "splits" / f"{part}.txt").write_text(
+            "".join(f"{n}\n" for n in names), encoding="utf-8"
+        )
 
 
 def environment() -> dict[str, str]:

@@ -54,7 +54,9 @@ def _explain(item: Any, config_class: type[BaseConfig], prefix: str) -> str:
         return f"{path}: unknown option. {did_you_mean(str(item['loc'][-1]), owner.model_fields)}"
     if item["type"] == "missing":
         return f"{path}: is needed and was not given. Add {path}=..."
-    return f"{path}={item['input']!r}: {item['msg'].removeprefix('Value error, ')}."
+    if item["type"] == "value_error":
+        return f"{path}: {item['msg'].removeprefix('Value error, ')}."
+    return f"{path}={item['input']!r}: {item['msg']}."
 
 
 def _owner(config_class: type[BaseConfig], path: tuple[Any, ...]) -> type[BaseModel]:
@@ -89,8 +91,10 @@ def parse_overrides(overrides: Iterable[str], sections: Iterable[str]) -> dict[s
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key:
-            raise UserError(f"'{override}' is not an option. Write options as key=value, for example "
-                            "training.steps=2000.")
+            raise UserError(
+                f"'{override}' is not an option. Write options as key=value, for example "
+                "training.steps=2000."
+            )
         *parents, leaf = key.strip().split(".")
         if not parents and leaf in sections:
             parents, leaf = [leaf], "name"
@@ -152,15 +156,21 @@ def find(name: str, ours: Mapping[str, str], kind: str) -> Any:
         UserError: if the word is unknown or the import fails.
     """
     if ":" not in name and name not in ours:
-        raise UserError(f"{kind}.name={name}: unknown {kind}. {did_you_mean(name, ours)} "
-                        f"Your own: {kind}.name=package.module:Class.")
+        raise UserError(
+            f"{kind}.name={name}: unknown {kind}. {did_you_mean(name, ours)} "
+            f"Your own: {kind}.name=package.module:Class."
+        )
     module_name, _, attribute = ours.get(name, name).partition(":")
     if "" not in sys.path:  # a console script does not see the folder it is started in
         sys.path.insert(0, "")
     try:
         return getattr(importlib.import_module(module_name), attribute)
     except ModuleNotFoundError as error:
-        raise UserError(f"{kind}.name={name}: there is no module '{error.name}' to import. Run from "
-                        "the folder that holds it, or install it.") from None
+        raise UserError(
+            f"{kind}.name={name}: there is no module '{error.name}' to import. Run from "
+            "the folder that holds it, or install it."
+        ) from None
     except AttributeError:
-        raise UserError(f"{kind}.name={name}: module '{module_name}' has no '{attribute}'.") from None
+        raise UserError(
+            f"{kind}.name={name}: module '{module_name}' has no '{attribute}'."
+        ) from None

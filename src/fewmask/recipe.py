@@ -72,14 +72,18 @@ def load_recipe(
         load_recipe("synthetic", ["method=imas", "training.steps=200"])
     """
     values = dict(base) if isinstance(base, Mapping) else _read_base(base)
-    given = parse_overrides(overrides, sections=Recipe.model_fields)
+    given = parse_overrides(overrides, sections=("data", "method"))
     values = merge(values, _expand(given))
     unknown = [key for key in values if key not in Recipe.model_fields]
     if unknown:
-        raise UserError(f"{unknown[0]}: unknown option. {did_you_mean(unknown[0], Recipe.model_fields)}")
+        raise UserError(
+            f"{unknown[0]}: unknown option. {did_you_mean(unknown[0], Recipe.model_fields)}"
+        )
     if "name" not in values.get("data", {}):
-        raise UserError("Which images? Give data=FOLDER, data=FILE.yaml, or a source by name, such as "
-                        "data=synthetic.")
+        raise UserError(
+            "Which images? Give data=FOLDER, data=FILE.yaml, or a source by name, such as "
+            "data=synthetic."
+        )
     values.setdefault("method", {}).setdefault("name", "imas")
     for section, known in (("data", SOURCES), ("method", METHODS)):
         plugin = find(str(values[section]["name"]), known, section)
@@ -99,8 +103,10 @@ def _read_base(base: str | Path | None) -> dict[str, Any]:
     if Path(base).suffix in (".yaml", ".yml") or Path(base).is_file():
         return _expand(read_yaml(Path(base)))
     if str(base) not in recipe_names():
-        raise UserError(f"'{base}' is no recipe. {did_you_mean(str(base), recipe_names())} Or give a "
-                        "YAML file; options are written key=value.")
+        raise UserError(
+            f"'{base}' is no recipe. {did_you_mean(str(base), recipe_names())} Or give a "
+            "YAML file; options are written key=value."
+        )
     text = (resources.files("fewmask.recipes") / f"{base}.yaml").read_text(encoding="utf-8")
     values: dict[str, Any] = yaml.safe_load(text)
     return values
@@ -115,6 +121,11 @@ def _expand(values: Mapping[str, Any]) -> dict[str, Any]:
     assert isinstance(data, Mapping)
     path = Path(name)
     if not path.exists():
-        raise UserError(f"data={name}: no such folder or file, and no source of that name. "
-                        f"{did_you_mean(name, SOURCES)}")
-    return {**values, "data": merge(folder_values(path), {k: v for k, v in data.items() if k != "name"})}
+        raise UserError(
+            f"data={name}: no such folder or file, and no source of that name. "
+            f"{did_you_mean(name, SOURCES)}"
+        )
+    return {
+        **values,
+        "data": merge(folder_values(path), {k: v for k, v in data.items() if k != "name"}),
+    }

@@ -32,7 +32,9 @@ class Classes:
 
     def __init__(self, names: Sequence[str], colours: Sequence[Sequence[int]] | None = None):
         self.names = tuple(str(name) for name in names)
-        self.colours = np.array(colours or default_colours(len(self.names)), dtype=np.uint8)  # [K, 3]
+        self.colours = np.array(
+            colours or default_colours(len(self.names)), dtype=np.uint8
+        )  # [K, 3]
 
     def __len__(self) -> int:
         return len(self.names)

@@ -252,8 +252,13 @@ def pick_names(wanted: Sequence[str], files: Files, source: Path) -> list[int]:
 def unique_names(files: Sequence[Path], base: Path) -> list[str]:
     """One name per file: its path below `base` without suffix, or with it where two would be equal."""
     stems = [_stem(file, base) for file in files]
-    twice = {stem for stem, count in zip(*np.unique(stems, return_counts=True), strict=True) if count > 1}
-    return [stem if stem not in twice else stem + file.suffix for stem, file in zip(stems, files, strict=True)]
+    twice = {
+        stem for stem, count in zip(*np.unique(stems, return_counts=True), strict=True) if count > 1
+    }
+    return [
+        stem if stem not in twice else stem + file.suffix
+        for stem, file in zip(stems, files, strict=True)
+    ]
 
 
 def _stem(file: Path, base: Path) -> str:
@@ -267,9 +272,7 @@ def _by_stem(masks: Path, images: Path) -> dict[str, Path]:
     for mask in sorted(f for f in masks.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES):
         stem = _stem(mask, masks)
         if stem in found:
-            raise UserError(
-                f"Two masks for one image: {found[stem]} and {mask}. Keep one of them."
-            )
+            raise UserError(f"Two masks for one image: {found[stem]} and {mask}. Keep one of them.")
         found[stem] = mask
     return found
 
@@ -289,7 +292,11 @@ def _count_classes(files: Files, config: Folder.Config) -> tuple[str, ...]:
     for mask in files.masks:
         if mask is not None:
             values |= set(np.unique(read_mask(mask)).tolist())
-    labels = {config.label_mapping.get(v, v) for v in values if v in config.label_mapping or v not in config.ignore}
+    labels = {
+        config.label_mapping.get(v, v)
+        for v in values
+        if v in config.label_mapping or v not in config.ignore
+    }
     labels.discard(IGNORE)
     if len(labels) < 2:
         raise UserError(

@@ -73,7 +73,9 @@ class BatchStream(TorchDataset[Batch]):
         images, masks = zip(*labeled, strict=True)
         unlabeled = None
         if self.views is not None:
-            samples = [self._unlabeled(step, p) for p in self._positions(self.config.unlabeled_batch)]
+            samples = [
+                self._unlabeled(step, p) for p in self._positions(self.config.unlabeled_batch)
+            ]
             weak, strong, valid, index = zip(*samples, strict=True)
             unlabeled = Unlabeled(
                 _stack(weak),

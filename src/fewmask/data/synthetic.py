@@ -5,6 +5,7 @@ for unlabeled images: a class is a shape with a texture, never a colour, and eve
 lighting, clutter and noise of its own.
 """
 
+import colorsys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
@@ -15,8 +16,16 @@ from fewmask.data.dataset import Classes, Data, DataSource
 
 NAMES = ("background", "disc", "square", "triangle", "ring", "cross", "star")
 RARE = 6  # the star stands in one scene of eight
-COLOURS = ((60, 60, 60), (230, 85, 80), (90, 170, 240), (120, 200, 100), (245, 190, 70), (180, 110, 220),
-           (250, 250, 250))
+COLOURS = (
+    (60, 60, 60),
+    (230, 85, 80),
+    (90, 170, 240),
+    (120, 200, 100),
+    (245, 190, 70),
+    (180, 110, 220),
+    (250, 250, 250),
+)
+HUE_SPREAD = 0.12  # standard deviation of a class's hue, in turns
 SUPERSAMPLE = 2  # shapes are drawn this much larger, for smooth edges
 
 
@@ -107,8 +116,18 @@ def paint_scene(
     return np.clip(canvas, 0, 255).astype(np.uint8), mask
 
 
-def _colour(rng: np.random.Generator) -> np.ndarray:
-    return rng.uniform(20, 235, size=3)
+def _any_colour(rng: np.random.Generator) -> np.ndarray:
+    return _rgb(rng.uniform(0, 1), rng.uniform(0, 0.6), rng.uniform(0.2, 0.9))
+
+
+def _class_colour(rng: np.random.Generator, label: int) -> np.ndarray:
+    """A colour near the class's hue: neighbours on the colour circle overlap."""
+    hue = (label - 1) / len(NAMES[1:]) + rng.normal(0, HUE_SPREAD)
+    return _rgb(hue, rng.uniform(0.3, 1.0), rng.uniform(0.35, 1.0))
+
+
+def _rgb(hue: float, saturation: float, value: float) -> np.ndarray:
+    return 255 * np.array(colorsys.hsv_to_rgb(hue % 1, saturation, value))
 
 
 def _smooth_noise(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
@@ -120,10 +139,17 @@ def _smooth_noise(rng: np.random.Generator, size: int, cells: int) -> np.ndarray
 def _background(rng: np.random.Generator, size: int) -> np.ndarray:
     """Two colours in patches, with lines across as clutter."""
     blend = _smooth_noise(rng, size, int(rng.integers(2, 9)))[:, :, None]
-    canvas = _colour(rng) * blend + _colour(rng) * (1 - blend)
+    canvas = _any_colour(rng) * blend + _any_colour(rng) * (1 - blend)
     for _ in range(rng.integers(0, 6)):
         ends = rng.integers(0, size, (2, 2)).tolist()
-        cv2.line(canvas, ends[0], ends[1], _colour(rng).tolist(), int(rng.integers(1, 3)), cv2.LINE_AA)
+        cv2.line(
+            canvas,
+            ends[0],
+            ends[1],
+            _any_colour(rng).tolist(),
+            int(rng.integers(1, 3)),
+            cv2.LINE_AA,
+        )
     return canvas
 
 
@@ -141,8 +167,7 @@ def _texture(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     u = (x * np.cos(angle) + y * np.sin(angle) + phase) * 2 * np.pi / period
     v = (y * np.cos(angle) - x * np.sin(angle) + phase) * 2 * np.pi / period
     blend = PATTERNS[label](u, v, rng)[:, :, None]
-    first = _colour(rng)
-    second = np.clip(first + rng.choice((-1, 1)) * rng.uniform(40, 110, 3), 0, 255)
+    first, second = _class_colour(rng, label), _class_colour(rng, label)
     return first * blend + second * (1 - blend)
 
 
@@ -162,8 +187,18 @@ def _dots(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (np.sin(u) + np.sin(v) > 0.9).astype(float)
 
 
+def _grid(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return ((np.cos(u) > 0.6) | (np.cos(v) > 0.6)).astype(float)
+
+
 PATTERNS: tuple[Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray], ...] = (
-    _plain, _stripes, _plain, _checks, _plain, _dots, _stripes,
+    _plain,
+    _stripes,
+    _grid,
+    _checks,
+    _plain,
+    _dots,
+    _plain,
 )  # by label; shapes that share a pattern differ in outline only
 
 
@@ -196,13 +231,25 @@ def _star(points: int = 5, inner: float = 0.42) -> list[tuple[float, float]]:
     return [(r * np.cos(t), r * np.sin(t)) for r, t in zip(radii, turns, strict=True)]
 
 
-_CROSS = [(-1.1, -.35), (-.35, -.35), (-.35, -1.1), (.35, -1.1), (.35, -.35), (1.1, -.35), (1.1, .35), (.35, .35),
-          (.35, 1.1), (-.35, 1.1), (-.35, .35), (-1.1, .35)]
+_CROSS = [
+    (-1.1, -0.35),
+    (-0.35, -0.35),
+    (-0.35, -1.1),
+    (0.35, -1.1),
+    (0.35, -0.35),
+    (1.1, -0.35),
+    (1.1, 0.35),
+    (0.35, 0.35),
+    (0.35, 1.1),
+    (-0.35, 1.1),
+    (-0.35, 0.35),
+    (-1.1, 0.35),
+]
 
 OUTLINES: dict[int, list[list[tuple[float, float]]]] = {
     1: [_circle()],
-    2: [[(-.9, -.9), (.9, -.9), (.9, .9), (-.9, .9)]],
-    3: [[(-1.0, -.8), (1.0, -.8), (0.0, 1.1)]],
+    2: [[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)]],
+    3: [[(-1.0, -0.8), (1.0, -0.8), (0.0, 1.1)]],
     4: [_circle(1.1), _circle(0.6)],
     5: [_CROSS],
     6: [_star()],

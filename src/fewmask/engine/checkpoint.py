@@ -32,9 +32,13 @@ def load(file: Path) -> dict[str, Any]:
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise UserError(f"There is no checkpoint {file}. Was the run stopped before its first one?") from None
+        raise UserError(
+            f"There is no checkpoint {file}. Was the run stopped before its first one?"
+        ) from None
     except (OSError, RuntimeError, EOFError, BadZipFile, pickle.UnpicklingError) as error:
-        raise UserError(f"Cannot read the checkpoint {file}: {error}. It is damaged or not one of ours.") from None
+        raise UserError(
+            f"Cannot read the checkpoint {file}: {error}. It is damaged or not one of ours."
+        ) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(
             f"{file} is not a fewmask checkpoint of format {FORMAT}. It was written by another program "
@@ -56,7 +60,12 @@ def new_run_folder(name: str, overwrite: bool = False, out: Path | None = None) 
                 "replace it with --overwrite."
             )
         _make(out)
-        for old in [*out.glob("*.csv"), *out.glob("*.jsonl"), *out.glob("weights/*.pt"), *out.glob("train.log")]:
+        for old in [
+            *out.glob("*.csv"),
+            *out.glob("*.jsonl"),
+            *out.glob("weights/*.pt"),
+            *out.glob("train.log"),
+        ]:
             old.unlink()
         return out
     number = 1

@@ -19,9 +19,7 @@ from fewmask.models.encoders import import_timm
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
-def launch(
-    machine: MachineConfig, precision: str, function: Callable[..., Any], *args: Any
-) -> Any:
+def launch(machine: MachineConfig, precision: str, function: Callable[..., Any], *args: Any) -> Any:
     """Calls `function(fabric, *args)` on every device and returns what the first one returned.
 
     One device runs in this process. More are processes started here, no launcher needed; under torchrun
@@ -61,13 +59,19 @@ def choose_accelerator(machine: MachineConfig) -> str:
     Raises:
         UserError: if it is not there, or not as often as asked.
     """
-    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    found = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
     wanted = machine.accelerator
     if wanted == "auto":
         wanted = "cuda" if found["cuda"] else "mps" if found["mps"] else "cpu"
     if not found[wanted]:
         have = ", ".join(name for name, there in found.items() if there)
-        raise UserError(f"machine.accelerator={wanted}: there is none here. This machine has: {have}.")
+        raise UserError(
+            f"machine.accelerator={wanted}: there is none here. This machine has: {have}."
+        )
     count = {"cuda": torch.cuda.device_count(), "mps": 1}.get(wanted, os.cpu_count() or 1)
     if machine.devices > count:
         raise UserError(f"machine.devices={machine.devices}: this machine has {count} ({wanted}).")

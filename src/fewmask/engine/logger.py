@@ -54,7 +54,9 @@ class Logger:
     def collect(self, step: int, scalars: Scalars, index: Tensor | None, images: int) -> None:
         """Keeps the scalars of one round on the device, until `metrics` needs them."""
         for name, value in scalars.items():
-            self.sums[name] = self.sums.get(name, torch.zeros((), device=value.device)) + value.mean()
+            self.sums[name] = (
+                self.sums.get(name, torch.zeros((), device=value.device)) + value.mean()
+            )
         if index is not None and "easiness" in scalars:
             self.easiness.append((step, index, scalars["easiness"]))
         self.count += 1
@@ -74,13 +76,20 @@ class Logger:
 
     def results(self, step: int, network: str, scores: Scores, class_names: Sequence[str]) -> None:
         """Writes one network's scores."""
-        row = {"step": step, "network": network, "miou": f"{scores.miou:.4f}",
-               "pixel_accuracy": f"{scores.pixel_accuracy:.4f}"}
+        row = {
+            "step": step,
+            "network": network,
+            "miou": f"{scores.miou:.4f}",
+            "pixel_accuracy": f"{scores.pixel_accuracy:.4f}",
+        }
         self._append_csv("results.csv", [row])
-        self._append_csv("per_class.csv", [
-            {"step": step, "network": network, "class": name, "iou": f"{iou:.4f}"}
-            for name, iou in zip(class_names, scores.iou, strict=True)
-        ])
+        self._append_csv(
+            "per_class.csv",
+            [
+                {"step": step, "network": network, "class": name, "iou": f"{iou:.4f}"}
+                for name, iou in zip(class_names, scores.iou, strict=True)
+            ],
+        )
         self._tensorboard_scalars({f"miou/{network}": scores.miou}, step)
 
     @contextmanager
@@ -112,8 +121,12 @@ class Logger:
             self.say(f"step {step}/{self.total_steps}  " + "  ".join(shown))
 
     def _bar(self, first_step: int) -> Progress:
-        columns = (TextColumn("{task.completed}/{task.total}"), BarColumn(20), TimeRemainingColumn(),
-                   TextColumn("{task.fields[info]}"))
+        columns = (
+            TextColumn("{task.completed}/{task.total}"),
+            BarColumn(20),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[info]}"),
+        )
         bar = Progress(*columns, console=self.console, transient=True)
         self.task = bar.add_task("", total=self.total_steps, completed=first_step, info="")
         bar.start()
@@ -122,9 +135,17 @@ class Logger:
     def _write_hardness(self) -> None:
         rows = []
         for step, index, easiness in self.easiness:
-            index, easiness = processes.gather(index.to(easiness.device)), processes.gather(easiness)
+            index, easiness = (
+                processes.gather(index.to(easiness.device)),
+                processes.gather(easiness),
+            )
             rows += [
-                {"step": step, "image": self.names[i], "easiness": f"{h:.6f}", "hardness": f"{1 - h:.6f}"}
+                {
+                    "step": step,
+                    "image": self.names[i],
+                    "easiness": f"{h:.6f}",
+                    "hardness": f"{1 - h:.6f}",
+                }
                 for i, h in zip(index.tolist(), easiness.tolist(), strict=True)
             ]
         self.easiness = []

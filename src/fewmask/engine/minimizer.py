@@ -51,7 +51,9 @@ class Minimizer:
     def __call__(self, loss: Tensor, over: nn.Module) -> bool:
         """Takes a gradient step; see `fewmask.methods.Minimize`."""
         name = next((n for n, network in self.networks.items() if network is over), None)
-        assert name is not None, f"over= must be one of the networks in `trains`: {[*self.networks]}"
+        assert name is not None, (
+            f"over= must be one of the networks in `trains`: {[*self.networks]}"
+        )
         network, optimizer = self.networks[name], self.optimizers[name]
         parameters = [p for p in network.parameters() if p.requires_grad]
         self.fabric.backward(loss / self.config.accumulate, inputs=parameters)

@@ -27,7 +27,9 @@ class SyncBatchNorm(nn.BatchNorm2d):
 
     @classmethod
     def _from(cls, norm: nn.BatchNorm2d) -> Self:
-        synced = cls(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+        synced = cls(
+            norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats
+        )
         synced._parameters = norm._parameters
         synced._buffers = norm._buffers
         return synced.train(norm.training)

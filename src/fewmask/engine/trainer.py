@@ -43,6 +43,7 @@ class Trainer:
         training: steps, optimizer, precision.
         evaluation: how networks are scored.
         machine: loader workers.
+        resume: continues from the folder's last checkpoint: networks, optimizers, step, best scores.
         card: plain values that `best.pt` carries along, so that it can be used without the recipe.
     """
 
@@ -59,9 +60,15 @@ class Trainer:
         evaluation: EvaluationConfig,
         machine: MachineConfig,
         card: dict[str, Any],
+        resume: bool = False,
     ):
         self.fabric, self.data, self.folder, self.seed = fabric, data, folder, seed
-        self.training, self.evaluation, self.machine, self.card = training, evaluation, machine, card
+        self.training, self.evaluation, self.machine, self.card = (
+            training,
+            evaluation,
+            machine,
+            card,
+        )
         self.streams = make_streams(fabric, data, loader, method, seed, training.accumulate)
         pool, batch = (
             (data.labeled, loader.labeled_batch)
@@ -69,6 +76,9 @@ class Trainer:
             else (data.unlabeled, loader.unlabeled_batch)
         )
         self.steps_per_epoch = max(1, len(pool) // batch)
+        state = checkpoint.load(folder / "weights" / "last.pt") if resume else None
+        if state is not None:
+            method.load_state_dict(state["method"])
         method.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.method = method
         self.minimizer = Minimizer(fabric, method, training)
@@ -78,13 +88,9 @@ class Trainer:
         self.step = 0  # steps done
         self.best: dict[str, float] = {}  # best mIoU so far, by network
         self.stop_signal: int | None = None
-
-    def resume(self) -> None:
-        """Restores networks, optimizers, step and best scores from the folder's last checkpoint."""
-        state = checkpoint.load(self.folder / "weights" / "last.pt")
-        self.method.load_state_dict(state["method"])
-        self.minimizer.load_state_dict(state["minimizer"])
-        self.step, self.best = state["step"], state["best"]
+        if state is not None:
+            self.minimizer.load_state_dict(state["minimizer"])
+            self.step, self.best = state["step"], state["best"]
 
     def run(self, last_step: int | None = None) -> dict[str, Scores]:
         """Trains up to `last_step`, by default to the end.
@@ -121,7 +127,9 @@ class Trainer:
     def _take_step(self, rounds: list[Any], logger: Logger) -> None:
         self.minimizer.begin(self.step)
         for i, batch in enumerate(rounds):
-            seed = np.random.SeedSequence((self.seed, STEP_SEEDS, self.step, i)).generate_state(1)[0]
+            seed = np.random.SeedSequence((self.seed, STEP_SEEDS, self.step, i)).generate_state(1)[
+                0
+            ]
             torch.manual_seed(int(seed))  # the step's randomness follows from its number
             self.minimizer.last_round = i == len(rounds) - 1
             on_device = to_device(batch, self.fabric.device)

@@ -80,5 +80,3 @@ def window_starts(length: int, window: int, stride: int) -> list[int]:
         window_starts(2048, window=769, stride=512)  # [0, 512, 1024, 1536]
     """
     return [i * stride for i in range(1 + max(0, math.ceil((length - window) / stride)))]
-
-

@@ -102,7 +102,9 @@ class IMAS(Method):
             confident_cross_entropy(logits, *target, c.threshold)
             for logits, target in zip(logits_u, targets, strict=True)
         ]
-        loss_u = (h * torch.stack(per_image)).mean()  # h of the base image, also where CutMix pasted
+        loss_u = (
+            h * torch.stack(per_image)
+        ).mean()  # h of the base image, also where CutMix pasted
 
         if minimize(loss_l + c.unlabeled_weight * loss_u, over=self.student):
             self.teacher.update(self.student, ema_decay(progress, c.ema_decay, c.copy_epochs))

@@ -1,6 +1,6 @@
 """Supervised: labeled images only. The baseline, and the smallest method to copy.
 
-    L = CE(student(x_l), y_l)
+L = CE(student(x_l), y_l)
 """
 
 from fewmask.batch import Batch, Progress, Scalars

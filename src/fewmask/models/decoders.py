@@ -68,7 +68,9 @@ class ASPP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Turns [B, C_in, h, w] into [B, C, h, w]."""
         pooled = self.pool(x).expand(-1, -1, *x.shape[-2:])
-        fused: Tensor = self.fuse(torch.cat([pooled, *(branch(x) for branch in self.branches)], dim=1))
+        fused: Tensor = self.fuse(
+            torch.cat([pooled, *(branch(x) for branch in self.branches)], dim=1)
+        )
         return fused
 
 

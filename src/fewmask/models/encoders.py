@@ -127,7 +127,9 @@ def read_weights(file: Path) -> dict[str, Tensor]:
             return load_file(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip and safetensors each fail in their own ways
-        raise UserError(f"model.pretrained={file}: not a readable weights file ({error}).") from None
+        raise UserError(
+            f"model.pretrained={file}: not a readable weights file ({error})."
+        ) from None
     for key in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]

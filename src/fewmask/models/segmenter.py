@@ -36,7 +36,9 @@ class Output(NamedTuple):
 
     logits: Tensor  # [B, K, H, W] float32, at the input's resolution
     features: Tensor  # [B, C, H/4, W/4], what the head reads
-    aux_logits: Tensor | None  # [B, K, H, W] float32, if there is an auxiliary head and it is training
+    aux_logits: (
+        Tensor | None
+    )  # [B, K, H, W] float32, if there is an auxiliary head and it is training
 
 
 class Segmenter(nn.Module):

@@ -63,7 +63,9 @@ def boxes_at(
     y, x = torch.arange(height), torch.arange(width)
     half_height, half_width = sides[0] // 2, sides[1] // 2
     in_rows = (y >= rows[:, None] - half_height) & (y < rows[:, None] + half_height)  # [B, H]
-    in_columns = (x >= columns[:, None] - half_width) & (x < columns[:, None] + half_width)  # [B, W]
+    in_columns = (x >= columns[:, None] - half_width) & (
+        x < columns[:, None] + half_width
+    )  # [B, W]
     return in_rows[:, :, None] & in_columns[:, None, :]
 
 

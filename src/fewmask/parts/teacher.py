@@ -44,11 +44,11 @@ class Teacher(nn.Module):
             decay: in [0, 1]; 0 copies the student. Integer buffers are always copied.
         """
         ours, theirs = _tensors(self.network), _tensors(student)
-        assert [x.shape for x in ours] == [x.shape for x in theirs], "student is another architecture"
-        floating = [i for i, x in enumerate(ours) if x.is_floating_point()]
-        torch._foreach_lerp_(
-            [ours[i] for i in floating], [theirs[i] for i in floating], 1 - decay
+        assert [x.shape for x in ours] == [x.shape for x in theirs], (
+            "student is another architecture"
         )
+        floating = [i for i, x in enumerate(ours) if x.is_floating_point()]
+        torch._foreach_lerp_([ours[i] for i in floating], [theirs[i] for i in floating], 1 - decay)
         for mine, new in zip(ours, theirs, strict=True):
             if not mine.is_floating_point():
                 mine.copy_(new)

@@ -1,0 +1,91 @@
+"""What several tests use: tiny networks, tiny data, a fake minimize."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from fewmask.batch import Batch, Labeled, Unlabeled
+from fewmask.models import ModelConfig, Segmenter, create_model
+from fewmask.models.decoders import DecoderConfig
+
+TINY = ModelConfig(encoder="test_resnet", decoder=DecoderConfig(channels=8, low_level_channels=4))
+TINY_WORDS = (
+    "loader.crop=48",
+    "loader.labeled_batch=2",
+    "loader.unlabeled_batch=2",
+    "model.decoder.channels=8",
+    "model.decoder.low_level_channels=4",
+    "data.size=48",
+    "data.labeled=6",
+    "data.unlabeled=7",
+    "data.val=4",
+    "machine.workers=0",
+    "machine.accelerator=cpu",
+    "training.log_every=1",
+    "training.precision=fp32",
+)
+"""Overrides that make the `synthetic` recipe take seconds."""
+
+
+@pytest.fixture
+def student() -> Segmenter:
+    torch.manual_seed(0)
+    return create_model(TINY, num_classes=3)
+
+
+@pytest.fixture
+def batch() -> Batch:
+    """Two labeled and two unlabeled 33 x 33 images, 3 classes, some padding."""
+    torch.manual_seed(1)
+    valid = torch.ones(2, 33, 33, dtype=torch.bool)
+    valid[:, 30:] = False
+    mask = torch.randint(0, 3, (2, 33, 33))
+    mask[:, 30:] = 255
+    weak, strong = torch.randn(2, 2, 3, 33, 33)
+    labeled = Labeled(torch.randn(2, 3, 33, 33), mask)
+    return Batch(labeled, Unlabeled(weak, (strong,), valid, torch.tensor([4, 2])))
+
+
+class FakeMinimize:
+    """Plain SGD, remembers what it was asked to minimise."""
+
+    def __init__(self, lr: float = 0.1):
+        self.lr = lr
+        self.calls: list[tuple[float, nn.Module]] = []
+
+    def __call__(self, loss: Tensor, over: nn.Module) -> bool:
+        self.calls.append((float(loss), over))
+        parameters = [p for p in over.parameters() if p.requires_grad]
+        loss.backward(inputs=parameters)
+        with torch.no_grad():
+            for p in parameters:
+                if p.grad is not None:
+                    p -= self.lr * p.grad
+                p.grad = None
+        return True
+
+
+@pytest.fixture
+def minimize() -> FakeMinimize:
+    return FakeMinimize()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with eight images of two sizes, five of them with masks of two classes."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos" / "images").mkdir(parents=True)
+    (tmp_path / "photos" / "masks").mkdir()
+    for i in range(8):
+        height, width = (40, 60) if i % 2 else (50, 50)
+        image = rng.integers(0, 255, (height, width, 3)).astype(np.uint8)
+        Image.fromarray(image).save(tmp_path / "photos" / "images" / f"p{i}.jpg")
+        if i < 5:
+            mask = np.zeros((height, width), np.uint8)
+            mask[5:20, 5:30] = 1
+            Image.fromarray(mask).save(tmp_path / "photos" / "masks" / f"p{i}.png")
+    return tmp_path / "photos"

@@ -1,0 +1,169 @@
+"""The user's own images: pairing, hold-out, and one clear error per mistake."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fewmask.config import UserError
+from fewmask.data.check import check_data
+from fewmask.data.dataset import Data
+from fewmask.data.folder import Folder, folder_values
+
+
+def opened(root: Path, **options) -> Data:
+    return Folder(Folder.Config(name="folder", root=root, **options)).open(seed=0)
+
+
+def checked(root: Path, **options) -> Data:
+    data = opened(root, **options)
+    check_data(data, needs_unlabeled=True, tell=lambda note: None)
+    return data
+
+
+def save_mask(photos: Path, name: str, mask: np.ndarray, mode: str | None = None) -> None:
+    picture = Image.fromarray(mask)
+    (picture.convert(mode) if mode else picture).save(photos / "masks" / f"{name}.png")
+
+
+def test_images_without_a_mask_are_unlabeled(photos):
+    data = checked(photos)
+    assert sorted(data.unlabeled.names) == ["p5", "p6", "p7"]
+    assert len(data.labeled) == 4 and len(data.val) == 1
+    assert not set(data.labeled.names) & set(data.val.names)
+    assert len(data.classes) == 2
+    assert any("held out" in note for note in data.notes)
+
+
+def test_the_hold_out_is_drawn_with_the_seed(photos):
+    source = Folder(Folder.Config(name="folder", root=photos, val_fraction=0.4))
+    assert source.open(3).val.names == source.open(3).val.names
+    assert len({tuple(source.open(seed).val.names) for seed in range(8)}) > 1
+
+
+def test_lists_choose_labeled_and_val(photos):
+    (photos / "labeled.txt").write_text("p0\nimages/p1.jpg\n")
+    (photos / "val.txt").write_text("# held out\np2.jpg\n")
+    data = checked(photos, labeled=Path("labeled.txt"), val=Path("val.txt"))
+    assert data.labeled.names == ["p0", "p1"] and data.val.names == ["p2"]
+    assert data.unlabeled.names == ["p3", "p4", "p5", "p6", "p7"]
+
+
+def test_a_val_folder_of_its_own(photos, tmp_path):
+    for kind in ("images", "masks"):
+        (photos / "held" / kind).mkdir(parents=True)
+    Image.new("RGB", (20, 20)).save(photos / "held/images/q.png")
+    Image.new("L", (20, 20), 1).save(photos / "held/masks/q.png")
+    data = checked(photos, val=Path("held"))
+    assert data.val.names == ["q"] and len(data.labeled) == 5
+
+
+def test_a_small_yaml_file(photos):
+    (photos / "data.yaml").write_text(
+        "names: [ground, plant]\nlabel_mapping: {1: 1}\nignore: [9]\n"
+    )
+    values = folder_values(photos / "data.yaml")
+    data = Folder(Folder.Config(**values)).open(0)
+    assert data.classes.names == ("ground", "plant")
+
+
+def test_mask_values_are_mapped_and_ignored(photos):
+    for i in range(5):
+        shape = (40, 60) if i % 2 else (50, 50)
+        mask = np.full(shape, 7, np.uint8)
+        mask[:10] = 200
+        mask[10:12] = 42
+        save_mask(photos, f"p{i}", mask)
+    data = checked(photos, names=("a", "b"), label_mapping={7: 0, 200: 1}, ignore=(42,))
+    assert np.unique(data.labeled.mask(0)).tolist() == [0, 1, 255]
+
+
+def test_palette_masks_keep_their_numbers(photos):
+    for i in range(5):
+        picture = Image.open(photos / "masks" / f"p{i}.png")
+        picture.putpalette([200, 10, 10, 10, 200, 10])
+        picture.save(photos / "masks" / f"p{i}.png")
+    assert set(np.unique(checked(photos).labeled.mask(0))) == {0, 1}
+
+
+def expect(photos: Path, *words: str, **options) -> None:
+    with pytest.raises(UserError) as error:
+        checked(photos, **options)
+    for word in words:
+        assert word in str(error.value), str(error.value)
+
+
+def test_a_label_outside_the_classes(photos):
+    mask = np.zeros((50, 50), np.uint8)
+    mask[0, 0] = 34
+    save_mask(photos, "p0", mask)
+    expect(photos, "p0.png", "34", "0..1", "label_mapping", names=("a", "b"))
+
+
+def test_a_mask_of_another_size(photos):
+    save_mask(photos, "p1", np.ones((40, 61), np.uint8))
+    expect(photos, "p1.png", "61x40", "60x40", names=("a", "b"))
+
+
+def test_a_mask_in_colours(photos):
+    save_mask(photos, "p1", np.ones((40, 60), np.uint8), "RGB")
+    expect(photos, "p1.png", "RGB", "palette or grey", names=("a", "b"))
+
+
+@pytest.mark.parametrize("place", ["images/p6.jpg", "images/p0.jpg", "masks/p2.png"])
+def test_a_truncated_file(photos, place):
+    content = (photos / place).read_bytes()
+    (photos / place).write_bytes(content[: len(content) // 2])
+    expect(photos, Path(place).name, "Cannot read", names=("a", "b"))
+
+
+def test_a_file_that_is_no_image(photos):
+    (photos / "images/p7.jpg").write_text("hello")
+    expect(photos, "p7.jpg", "Cannot read", "replace it")
+
+
+def test_a_list_entry_without_a_file(photos):
+    (photos / "labeled.txt").write_text("p0\np99\n")
+    expect(photos, "labeled.txt", "p99", labeled=Path("labeled.txt"))
+
+
+def test_a_missing_or_empty_folder(photos, tmp_path):
+    expect(tmp_path / "nothing", "nothing", "no such folder")
+    (tmp_path / "empty" / "images").mkdir(parents=True)
+    expect(tmp_path / "empty", "holds no images")
+    expect(photos, "no folder", "mask", masks=Path("labels"))
+
+
+def test_labeled_images_inside_val(photos):
+    (photos / "labeled.txt").write_text("p0\np1\n")
+    (photos / "val.txt").write_text("p1\np2\n")
+    expect(photos, "p1", "val", labeled=Path("labeled.txt"), val=Path("val.txt"))
+
+
+def test_masks_without_an_image(photos):
+    save_mask(photos, "other", np.ones((40, 60), np.uint8))
+    expect(photos, "other.png", "no image")
+
+
+def test_masks_of_0_and_255_only(photos):
+    for i in range(5):
+        mask = np.array(Image.open(photos / "masks" / f"p{i}.png")) * 255
+        save_mask(photos, f"p{i}", mask)
+    expect(photos, "fewer than two classes", "{255: 1}")
+    data = checked(photos, label_mapping={255: 1})
+    assert np.unique(data.labeled.mask(0)).tolist() == [0, 1]
+
+
+def test_nothing_unlabeled(photos):
+    for i in (5, 6, 7):
+        (photos / "images" / f"p{i}.jpg").unlink()
+    expect(photos, "no unlabeled images", "supervised")
+
+
+def test_photos_turned_by_their_exif_tag_are_read_upright(photos):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    Image.new("RGB", (60, 40)).save(photos / "images/p5.jpg", exif=exif)
+    data = checked(photos)
+    assert data.unlabeled.image(data.unlabeled.names.index("p5")).shape == (60, 40, 3)

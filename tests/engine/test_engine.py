@@ -1,0 +1,165 @@
+"""Minimizer, schedules, checkpoints, machine choices."""
+
+import math
+import os
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from fewmask.config import UserError
+from fewmask.engine import checkpoint
+from fewmask.engine.launch import choose_accelerator, choose_precision
+from fewmask.engine.minimizer import Minimizer, lr_factor, make_optimizer
+from fewmask.engine.settings import MachineConfig, TrainingConfig
+from fewmask.methods.imas import IMAS
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [(0, 0.001), (1, 0.000990995), (10, 0.000909533), (50, 0.000535887), (99, 0.000015849)],
+)
+def test_poly_schedule(step, expected):
+    assert 0.001 * lr_factor(step, TrainingConfig(steps=100)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_warmup_then_cosine():
+    config = TrainingConfig(steps=110, warmup_steps=10, schedule="cosine")
+    factors = [lr_factor(step, config) for step in range(110)]
+    assert factors[:10] == sorted(factors[:10]) and factors[0] > 0
+    assert factors[10] == 1 and factors[60] == pytest.approx(0.5)
+    assert factors[109] == pytest.approx((1 + math.cos(math.pi * 0.99)) / 2)
+
+
+def test_head_and_decoder_learn_faster_and_every_parameter_once(student):
+    optimizer = make_optimizer(student, TrainingConfig(lr=0.001, head_lr_factor=10))
+    assert [group["lr"] for group in optimizer.param_groups] == [0.001, 0.01]
+    assert {id(p) for p in optimizer.param_groups[0]["params"]} == {
+        id(p) for p in student.encoder.parameters()
+    }
+    assert sum(len(g["params"]) for g in optimizer.param_groups) == len(list(student.parameters()))
+
+
+def minimizer_of(student, **options) -> tuple[IMAS, Minimizer]:
+    method = IMAS(student, IMAS.Config(name="imas"))
+    training = TrainingConfig(
+        steps=10,
+        optimizer="sgd",
+        momentum=0,
+        weight_decay=0,
+        lr=0.1,
+        head_lr_factor=1,
+        schedule="constant",
+        **options,
+    )
+    fabric = Fabric(accelerator="cpu", devices=1, precision="32-true")
+    return method, Minimizer(fabric, method, training)
+
+
+def test_parameter_names_stay_clean_and_gradients_go_to_one_network(student):
+    names = list(IMAS(student, IMAS.Config(name="imas")).state_dict())
+    method, minimize = minimizer_of(student)
+    assert list(method.state_dict()) == names
+    loss = sum((p**2).sum() for p in method.parameters())
+    method.teacher.requires_grad_(True)
+    assert minimize(sum((p**2).sum() for p in method.parameters()), over=method.student)
+    assert all(p.grad is None for p in method.teacher.parameters())
+    with pytest.raises(AssertionError, match="trains"):
+        minimize(loss, over=method.teacher)
+
+
+def test_accumulated_gradients_equal_one_large_step(student):
+    weight = next(student.parameters())
+    start = weight.detach().clone()
+    method, minimize = minimizer_of(student, accumulate=2)
+    minimize.begin(0)
+    minimize.last_round = False
+    assert not minimize((weight * 1.0).sum(), over=method.student)
+    assert torch.equal(weight, start)
+    minimize.last_round = True
+    assert minimize((weight * 3.0).sum(), over=method.student)
+    torch.testing.assert_close(weight, start - 0.1 * 2.0)
+
+
+def test_gradients_are_clipped(student):
+    weight = next(student.parameters())
+    start = weight.detach().clone()
+    method, minimize = minimizer_of(student, clip_norm=0.5)
+    minimize.begin(0)
+    minimize((weight * 100).sum(), over=method.student)
+    assert (weight - start).norm().item() == pytest.approx(0.1 * 0.5, rel=1e-4)
+
+
+def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    file = tmp_path / "last.pt"
+    checkpoint.save({"step": 1}, file)
+
+    def die(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", die)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save({"step": 2}, file)
+    assert checkpoint.load(file)["step"] == 1
+
+
+def test_damaged_and_foreign_checkpoints_are_refused(tmp_path):
+    file = tmp_path / "last.pt"
+    with pytest.raises(UserError, match="no checkpoint"):
+        checkpoint.load(file)
+    checkpoint.save({"weights": torch.zeros(1000)}, file)
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(UserError, match="Cannot read"):
+        checkpoint.load(file)
+    torch.save({"model": 1}, file)
+    with pytest.raises(UserError, match="not a fewmask checkpoint"):
+        checkpoint.load(file)
+
+
+class Evil:
+    def __reduce__(self):
+        return (os.mkdir, ("evil",))
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"format": checkpoint.FORMAT, "x": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(UserError):
+        checkpoint.load(tmp_path / "evil.pt")
+    assert not (tmp_path / "evil").exists()
+
+
+def test_run_folders_are_numbered_and_never_overwritten(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [checkpoint.new_run_folder("a-b").name for _ in range(2)] == ["a-b-001", "a-b-002"]
+    out = tmp_path / "mine"
+    checkpoint.new_run_folder("x", out=out)
+    (out / "recipe.yaml").write_text("seed: 0\n")
+    with pytest.raises(UserError, match="--overwrite"):
+        checkpoint.new_run_folder("x", out=out)
+    checkpoint.new_run_folder("x", overwrite=True, out=out)
+
+
+def test_machine_choices():
+    assert choose_precision("fp32", "cuda") == "fp32"
+    with pytest.raises(UserError, match="fp16 needs a GPU"):
+        choose_precision("fp16", "cpu")
+    assert choose_precision("auto", "mps") == "fp32"
+    assert choose_accelerator(MachineConfig(accelerator="cpu")) == "cpu"
+    with pytest.raises(UserError, match="machine.devices=999"):
+        choose_accelerator(MachineConfig(accelerator="cpu", devices=999))
+    if not torch.cuda.is_available():
+        with pytest.raises(UserError, match="there is none here"):
+            choose_accelerator(MachineConfig(accelerator="cuda"))
+
+
+def test_sync_batchnorm_alone_equals_batchnorm():
+    from fewmask.engine.sync_batchnorm import SyncBatchNorm
+
+    torch.manual_seed(0)
+    plain, x = nn.BatchNorm2d(4), torch.randn(3, 4, 5, 5)
+    synced = SyncBatchNorm.convert(nn.Sequential(nn.BatchNorm2d(4)))
+    torch.testing.assert_close(synced(x), plain(x), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(synced[0].running_var, plain.running_var)
+    torch.testing.assert_close(synced.eval()(x), plain.eval()(x))

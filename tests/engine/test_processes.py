@@ -1,0 +1,60 @@
+"""Two processes with one global batch take the step of one process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fewmask.engine import checkpoint
+from tests.conftest import TINY_WORDS
+from tests.engine.test_resume import METHODS, rows
+
+WORDS = (
+    "training.steps=5",
+    "training.optimizer=sgd",
+    "training.lr=0.01",
+    "loader.labeled_batch=4",
+    "loader.unlabeled_batch=4",
+    "data.val=5",
+)
+
+
+def train(out: Path, *words: str) -> list[dict[str, float]]:
+    command = [sys.executable, "-m", "fewmask", "train", "synthetic", "--out", str(out)]
+    command += [*TINY_WORDS, *WORDS, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_two_processes_equal_one(method, tmp_path):
+    one = train(tmp_path / "one", *METHODS[method])
+    two = train(tmp_path / "two", *METHODS[method], "--devices", "2")
+    assert len(one) == len(two) == 5
+    for a, b in zip(one, two, strict=True):
+        for name in a.keys() - {"images_per_second"}:
+            assert b[name] == pytest.approx(a[name], abs=1e-4), f"step {a['step']}: {name}"
+    weights = [checkpoint.load(tmp_path / n / "weights/last.pt")["method"] for n in ("one", "two")]
+    assert weights[0].keys() == weights[1].keys()
+    if method == "imas":
+        hardness = [sorted(rows(tmp_path / n / "hardness.csv")) for n in ("one", "two")]
+        assert [r[:2] for r in hardness[0]] == [r[:2] for r in hardness[1]]
+
+
+@pytest.mark.slow
+def test_two_processes_score_exactly_like_one(tmp_path):
+    train(tmp_path / "run", "method=supervised")
+    code = f"""
+if __name__ == "__main__":
+    import fewmask
+    found = [fewmask.evaluate({str(tmp_path / "run")!r}, f"machine.devices={{n}}")[1] for n in (1, 2)]
+    assert found[0].confusion.sum() == 5 * 48 * 48
+    assert (found[0].confusion == found[1].confusion).all()
+"""
+    script = tmp_path / "score.py"
+    script.write_text(code)
+    subprocess.run([sys.executable, str(script)], check=True, timeout=300)

@@ -1,0 +1,136 @@
+"""A resumed run is the same run, bit for bit."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import fewmask
+from fewmask.config import UserError
+from fewmask.engine import checkpoint
+from fewmask.methods.imas import IMAS
+from fewmask.methods.supervised import Supervised
+from tests.conftest import TINY_WORDS
+
+STEPS = 12
+WORDS = ("training.steps=12", "training.evaluate_every=4", "training.checkpoint_every=1")
+IMAS_WORDS = ("method=imas", "method.threshold=0.3", "method.copy_epochs=0", "method.ema_decay=0.9")
+METHODS = {"supervised": ("method=supervised",), "imas": IMAS_WORDS}
+
+
+def rows(file: Path) -> list[list[str]]:
+    with file.open(newline="") as stream:
+        return list(csv.reader(stream))
+
+
+def losses(run: Path) -> dict[int, tuple[float, ...]]:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return {
+        line["step"]: tuple(v for k, v in line.items() if k != "images_per_second")
+        for line in lines
+    }
+
+
+def assert_equal_state(a, b, path="") -> None:
+    """Tensors bit for bit, everything else by ==."""
+    assert type(a) is type(b), path
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), path
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), path
+        for key in a:
+            assert_equal_state(a[key], b[key], f"{path}.{key}")
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b), path
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_equal_state(x, y, f"{path}[{i}]")
+    else:
+        assert a == b, path
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    last = [checkpoint.load(run / "weights" / "last.pt") for run in (one, other)]
+    assert_equal_state(*last)
+    assert rows(one / "results.csv") == rows(other / "results.csv")
+    assert rows(one / "per_class.csv") == rows(other / "per_class.csv")
+    assert losses(one) == losses(other)
+    if (one / "hardness.csv").exists():
+        assert rows(one / "hardness.csv") == rows(other / "hardness.csv")
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def whole(request, tmp_path_factory) -> tuple[str, Path]:
+    """One run without interruption, per method."""
+    out = tmp_path_factory.mktemp("whole") / request.param
+    fewmask.train("synthetic", *TINY_WORDS, *WORDS, *METHODS[request.param], out=out)
+    return request.param, out
+
+
+def test_interrupted_and_resumed_with_other_workers(whole, tmp_path, monkeypatch):
+    name, complete = whole
+    method = {"supervised": Supervised, "imas": IMAS}[name]
+    step = method.step
+
+    def step_and_stop(self, batch, minimize, progress):
+        if progress.step == 6:
+            signal.raise_signal(signal.SIGTERM)
+        return step(self, batch, minimize, progress)
+
+    monkeypatch.setattr(method, "step", step_and_stop)
+    out = tmp_path / "run"
+    run = fewmask.train("synthetic", *TINY_WORDS, *WORDS, *METHODS[name], out=out)
+    assert run.scores == {}  # interrupted, and it said so
+    assert checkpoint.load(out / "weights" / "last.pt")["step"] == 7
+    monkeypatch.setattr(method, "step", step)
+    code = f"import fewmask; fewmask.resume({str(out)!r}, 'machine.workers=2')"
+    subprocess.run([sys.executable, "-c", code], check=True)  # a new process
+    assert_same_run(complete, out)
+
+
+def test_killed_at_any_moment(whole, tmp_path):
+    name, complete = whole
+    out = tmp_path / "run"
+    words = [*TINY_WORDS, *WORDS, *METHODS[name]]
+    code = f"import fewmask; fewmask.train('synthetic', *{words!r}, out={str(out)!r})"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    while not (out / "weights" / "last.pt").exists():
+        time.sleep(0.01)
+        assert process.poll() is None
+    time.sleep(torch.rand(()).item() * 0.5)
+    process.kill()
+    process.wait()
+    assert checkpoint.load(out / "weights" / "last.pt")["step"] >= 1
+    fewmask.resume(out)
+    assert_same_run(complete, out)
+
+
+def test_a_finished_run_can_be_resumed_and_only_says_its_scores(whole):
+    name, complete = whole
+    before = rows(complete / "results.csv")
+    scores = fewmask.resume(complete).scores
+    last = {row[1]: float(row[2]) for row in before[1:] if row[0] == str(STEPS)}
+    assert {k: round(v.miou, 4) for k, v in scores.items()} == last
+
+
+def test_settings_that_would_make_another_run_are_refused(whole):
+    with pytest.raises(UserError, match=r"training.lr cannot change.*--weights"):
+        fewmask.resume(whole[1], "training.lr=0.1")
+
+
+def test_a_new_run_can_start_from_weights(whole, tmp_path):
+    name, complete = whole
+    words = (*TINY_WORDS, *METHODS[name], "training.steps=1", "training.lr=1e-12")
+    for file in ("last.pt", "best.pt"):
+        run = fewmask.train(
+            "synthetic", *words, out=tmp_path / file, weights=complete / "weights" / file
+        )
+        old = checkpoint.load(complete / "weights" / "best.pt")["weights"]["head.2.weight"]
+        new = checkpoint.load(run.folder / "weights" / "best.pt")["weights"]["head.2.weight"]
+        if file == "best.pt":
+            torch.testing.assert_close(new, old, atol=1e-6, rtol=1e-4)

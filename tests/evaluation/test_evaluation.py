@@ -1,0 +1,112 @@
+"""From a network to numbers: inference, confusion matrix, scores."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fewmask.evaluation import EvaluationConfig, evaluate
+from fewmask.evaluation.inference import InferenceConfig, predict_probs, window_starts
+from fewmask.evaluation.metrics import confusion_matrix, scores
+from fewmask.models import Output
+
+
+class ByColour(nn.Module):
+    """Logits that depend on each pixel alone: the image's channels."""
+
+    def forward(self, image):
+        return Output(5 * image, image, None)
+
+
+class Samples:
+    """Two images that ByColour labels right, but for what the test spoils."""
+
+    names = ("a", "b")
+
+    def __len__(self):
+        return 2
+
+    def mask(self, index):
+        return np.array([[0, 1, 2, 255], [1, 1, 0, 2]], np.uint8)
+
+    def image(self, index):
+        image = np.zeros((2, 4, 3), np.uint8)
+        for c in range(3):
+            image[..., c][self.mask(index) == c] = 255
+        if index == 1:
+            image[0, 0] = (0, 0, 255)
+        return image
+
+
+def test_confusion_matrix_by_hand():
+    truth = np.array([[0, 1, 1], [2, 255, 0]], np.uint8)
+    prediction = np.array([[0, 1, 2], [2, 0, 1]])
+    assert confusion_matrix(truth, prediction, 3).tolist() == [[1, 1, 0], [0, 1, 1], [0, 0, 1]]
+
+
+def test_confusion_matrix_agrees_with_a_loop():
+    rng = np.random.default_rng(0)
+    truth = rng.choice([0, 1, 2, 3, 255], (31, 17)).astype(np.uint8)
+    prediction = rng.integers(0, 4, (31, 17))
+    expected = np.zeros((4, 4), int)
+    for t, p in zip(truth.ravel(), prediction.ravel(), strict=True):
+        if t != 255:
+            expected[t, p] += 1
+    assert np.array_equal(confusion_matrix(truth, prediction, 4), expected)
+
+
+def test_absent_classes_are_left_out_or_count_as_zero():
+    confusion = np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]])
+    left_out, zero = scores(confusion), scores(confusion, "zero")
+    assert left_out.iou[:2] == pytest.approx((75.0, 80.0)) and np.isnan(left_out.iou[2])
+    assert left_out.miou == pytest.approx(77.5) and zero.miou == pytest.approx(155 / 3)
+    assert left_out.pixel_accuracy == pytest.approx(87.5)
+
+
+def test_nothing_labeled_gives_nan_instead_of_a_crash():
+    assert np.isnan(scores(np.zeros((3, 3), int)).miou)
+
+
+def test_every_image_is_counted_once():
+    found = evaluate(ByColour(), Samples(), 3, EvaluationConfig())
+    assert found.confusion.sum() == 14
+    assert found.confusion.tolist() == [[3, 0, 1], [0, 6, 0], [0, 0, 4]]
+
+
+def test_scores_are_taken_at_the_size_of_the_mask():
+    class Small(Samples):
+        def image(self, index):
+            return np.repeat(np.repeat(super().image(0), 3, 0), 3, 1)
+
+    assert evaluate(ByColour(), Small(), 3, EvaluationConfig()).confusion.sum() == 14
+
+
+@pytest.mark.parametrize(
+    ("length", "window", "expected"),
+    [(1024, 769, [0, 512]), (2048, 769, [0, 512, 1024, 1536]), (500, 769, [0]), (769, 769, [0])],
+)
+def test_window_starts_of_the_papers(length, window, expected):
+    assert window_starts(length, window, 512) == expected
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        InferenceConfig(mode="sliding", window=7, stride=4),
+        InferenceConfig(flip=True),
+        InferenceConfig(mode="sliding", window=9, stride=5, flip=True),
+        InferenceConfig(scales=(1.0, 1.0)),
+    ],
+)
+def test_other_modes_agree_with_whole_for_a_network_that_sees_single_pixels(config):
+    image = torch.randn(1, 3, 20, 13)
+    expected = predict_probs(ByColour(), image, InferenceConfig())
+    torch.testing.assert_close(predict_probs(ByColour(), image, config), expected)
+
+
+def test_scales_are_averaged_and_sum_to_one():
+    probs = predict_probs(
+        ByColour(), torch.randn(1, 3, 20, 13), InferenceConfig(scales=(0.5, 1.0, 1.5))
+    )
+    assert probs.shape == (3, 20, 13)
+    torch.testing.assert_close(probs.sum(0), torch.ones(20, 13))

@@ -1,0 +1,131 @@
+"""Encoders: timm by name, the user's own, weights from files, and the torchvision trap."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from fewmask.config import UserError
+from fewmask.models import ModelConfig, create_model
+from fewmask.models.encoders import TimmEncoder, import_timm, load_weights
+from tests.conftest import TINY
+
+
+class OwnEncoder(nn.Module):
+    """A user's encoder: two stages."""
+
+    def __init__(self, output_stride: int):
+        super().__init__()
+        self.channels, self.strides = [6, 10], [4, output_stride]
+        self.fine = nn.Conv2d(3, 6, 4, stride=4)
+        self.coarse = nn.Conv2d(6, 10, output_stride // 4, stride=output_stride // 4)
+
+    def forward(self, image):
+        fine = self.fine(image)
+        return [fine, self.coarse(fine)]
+
+
+@pytest.mark.parametrize(("stride", "last"), [(8, 8), (16, 16), (32, 32)])
+def test_output_stride(stride, last):
+    encoder = TimmEncoder("test_resnet", stride)
+    maps = encoder(torch.randn(1, 3, 64, 64))
+    assert encoder.strides[0] == 4 and encoder.strides[-1] == last
+    for feature, channels, s in zip(maps, encoder.channels, encoder.strides, strict=True):
+        assert feature.shape == (1, channels, 64 // s, 64 // s)
+
+
+def test_the_deep_stem_of_the_papers_is_there():
+    encoder = TimmEncoder("resnet50s", 16)
+    assert encoder.channels == [256, 512, 1024, 2048] and encoder.strides == [4, 8, 16, 16]
+
+
+def test_an_unknown_name_comes_with_the_nearest():
+    with pytest.raises(UserError, match="resnet50"):
+        TimmEncoder("resnet5o", 16)
+
+
+def test_an_encoder_that_cannot_be_dilated():
+    with pytest.raises(UserError, match="output_stride=32"):
+        TimmEncoder("test_vit", 8)
+
+
+def test_the_users_own_encoder():
+    config = TINY.model_copy(update={"encoder": "tests.models.test_encoders:OwnEncoder"})
+    assert create_model(config, 3)(torch.randn(2, 3, 32, 32)).logits.shape == (2, 3, 32, 32)
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+def test_weights_from_a_file(tmp_path, suffix):
+    torch.manual_seed(3)
+    source = TimmEncoder("test_resnet").backbone
+    weights = {**source.state_dict(), "fc.weight": torch.zeros(2, 2)}  # a head is left out
+    file = tmp_path / f"weights.{suffix}"
+    save_file(weights, file) if suffix == "safetensors" else torch.save(
+        {"state_dict": weights}, file
+    )
+    loaded = TimmEncoder("test_resnet", 16, pretrained=file).backbone.state_dict()
+    assert all(torch.equal(loaded[key], value) for key, value in source.state_dict().items())
+
+
+def test_weights_of_another_encoder(tmp_path):
+    torch.save(TimmEncoder("test_resnet").backbone.state_dict(), tmp_path / "w.pth")
+    with pytest.raises(UserError, match="belongs to another encoder"):
+        load_weights(TimmEncoder("resnet18").backbone, tmp_path / "w.pth")
+    with pytest.raises(UserError, match="no such file"):
+        load_weights(TimmEncoder("test_resnet").backbone, tmp_path / "missing.pth")
+    (tmp_path / "bad.pth").write_bytes(b"nonsense")
+    with pytest.raises(UserError, match="not a readable weights file"):
+        load_weights(TimmEncoder("test_resnet").backbone, tmp_path / "bad.pth")
+
+
+def test_offline_the_message_names_the_option(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import_timm()
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match=r"model.pretrained=path/to/weights.safetensors"):
+        create_model(ModelConfig(encoder="resnet18.a1_in1k", pretrained=True), 3)
+
+
+def python(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+
+FAKE_TORCHVISION = """
+import importlib.abc, importlib.machinery, sys
+class Loader(importlib.abc.Loader):
+    def create_module(self, spec): return None
+    def exec_module(self, module):
+        if {broken}:
+            import torch
+            try:
+                torch.ops.torchvision.nms  # as torchvision does when it registers its fake kernels
+            except AttributeError:
+                raise RuntimeError("operator torchvision::nms does not exist")
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "torchvision": return importlib.machinery.ModuleSpec(name, Loader())
+sys.meta_path.insert(0, Finder())
+sys.modules["timm"] = type(sys)("timm")
+from fewmask.models import encoders
+encoders.import_timm()
+print(encoders._torchvision_schemas is not None)
+"""
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_torchvision_is_helped_only_when_it_is_broken(broken):
+    assert python(FAKE_TORCHVISION.format(broken=broken)).strip() == str(broken)
+
+
+def test_timm_can_be_imported_in_this_environment():
+    assert (
+        python("from fewmask.models.encoders import import_timm; print(import_timm().__name__)")
+        == "timm\n"
+    )

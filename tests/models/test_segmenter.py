@@ -1,0 +1,60 @@
+"""Segmenter: shapes, variants, what is reachable."""
+
+import pytest
+import torch
+
+from fewmask.models import ModelConfig, create_model
+from fewmask.models.decoders import DecoderConfig
+from tests.conftest import TINY
+
+
+@pytest.mark.parametrize("size", [(33, 33), (65, 49), (64, 40), (31, 57)])
+def test_any_size_goes_in_and_comes_out(student, size):
+    output = student.eval()(torch.randn(2, 3, *size))
+    assert output.logits.shape == (2, 3, *size)
+    assert output.aux_logits is None
+
+
+@pytest.mark.parametrize("crop", [321, 513, 769])
+def test_the_papers_crops_meet_feature_pixels(student, crop):
+    features = student.eval()(torch.randn(1, 3, crop, crop)).features
+    assert features.shape == (1, 8 + 4, (crop - 1) // 4 + 1, (crop - 1) // 4 + 1)
+
+
+def test_variant_of_the_u2pl_family():
+    decoder = DecoderConfig(channels=8, low_level_channels=8, aspp_fuse_kernel=3, dropout=0.1)
+    model = create_model(ModelConfig(encoder="test_resnet", output_stride=8, decoder=decoder), 5)
+    kinds = [type(m).__name__ for m in model.head.modules()]
+    assert kinds.count("Conv2d") == 3 and kinds.count("Dropout2d") == 2
+    assert model.decoder.aspp.fuse[0].kernel_size == (3, 3)
+    rates = [branch[0].dilation[0] for branch in model.decoder.aspp.branches]
+    assert rates == [1, 12, 24, 36]
+
+
+def test_the_default_is_the_decoder_of_imas():
+    decoder = create_model(ModelConfig(encoder="test_resnet"), 21).decoder
+    assert [b[0].dilation[0] for b in decoder.aspp.branches] == [1, 6, 12, 18]
+    assert decoder.low_level[0].out_channels == 48 and decoder.low_level[0].bias is not None
+    assert decoder.out_channels == 304
+
+
+def test_auxiliary_head_speaks_in_training_only():
+    model = create_model(TINY.model_copy(update={"aux_head": True}), 3)
+    image = torch.randn(2, 3, 32, 32)
+    assert model(image).aux_logits.shape == (2, 3, 32, 32)
+    assert model.eval()(image).aux_logits is None
+
+
+def test_logits_are_float32_under_bf16_autocast(student):
+    with torch.autocast("cpu", torch.bfloat16):
+        output = student(torch.randn(2, 3, 32, 32))
+    assert output.logits.dtype == torch.float32 and output.features.dtype == torch.bfloat16
+
+
+def test_channels_last_gives_the_same(student):
+    image = torch.randn(2, 3, 40, 40)
+    plain = student.eval()(image).logits
+    last = student.to(memory_format=torch.channels_last)(
+        image.to(memory_format=torch.channels_last)
+    )
+    torch.testing.assert_close(last.logits, plain, atol=1e-4, rtol=1e-4)

@@ -1,0 +1,27 @@
+"""Teacher: the exponential moving average."""
+
+import torch
+
+from fewmask.parts.teacher import Teacher
+
+
+def test_weights_and_buffers_are_averaged_and_counters_copied(student):
+    teacher = Teacher(student)
+    before = {k: v.clone() for k, v in teacher.network.state_dict().items()}
+    with torch.no_grad():
+        for x in student.state_dict().values():
+            x.add_(1)
+    teacher.update(student, decay=0.75)
+    for name, after in teacher.network.state_dict().items():
+        if after.is_floating_point():
+            torch.testing.assert_close(after, before[name] + 0.25, msg=name)
+        else:
+            assert after.dtype == torch.int64 and after == before[name] + 1
+
+
+def test_a_teacher_stays_in_eval_mode_and_gives_no_gradient(student):
+    teacher = Teacher(student)
+    teacher.train()
+    assert not any(module.training for module in teacher.modules())
+    output = teacher(torch.randn(1, 3, 32, 32, requires_grad=True))
+    assert not output.logits.requires_grad

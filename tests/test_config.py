@@ -1,0 +1,96 @@
+"""Options: strict, typed, and errors a person can act on."""
+
+from pathlib import Path
+
+import pytest
+
+from fewmask.config import UserError, merge, parse_overrides
+from fewmask.methods.imas import IMAS
+from fewmask.recipe import Recipe, load_recipe, recipe_names
+
+
+def expect(words: list[str], *parts: str, base: str | None = "synthetic") -> None:
+    with pytest.raises(UserError) as error:
+        load_recipe(base, words)
+    for part in parts:
+        assert part in str(error.value), str(error.value)
+
+
+def test_an_unknown_option_comes_with_the_nearest():
+    expect(["method=imas", "method.treshold=0.9"], "method.treshold: unknown option", "'threshold'")
+    expect(["training.stepz=9"], "training.stepz", "'steps'")
+    expect(["model.decoder.chanels=9"], "model.decoder.chanels", "'channels'")
+    expect(["trainig.steps=9"], "trainig", "'training'")
+
+
+def test_a_wrong_value_is_named_with_what_is_allowed():
+    expect(["training.precision=fp8"], "training.precision='fp8'", "'bf16'")
+    expect(["training.steps=many"], "training.steps='many'", "integer")
+    expect(["training.steps=10", "training.warmup_steps=20"], "warmup_steps=20")
+
+
+def test_unknown_names():
+    expect(["method=imass"], "unknown method", "'imas'", "package.module:Class")
+    expect(["data=nowhere"], "data=nowhere", "no such folder")
+    expect([], "is no recipe", base="sinthetic")
+    expect(["method=no_such.module:X"], "no module 'no_such'")
+    expect(["method=fewmask.methods.imas:Nope"], "has no 'Nope'")
+    expect(["steps"], "'steps' is not an option")
+    expect([], "Which images?", base=None)
+
+
+def test_precedence_defaults_then_file_then_command_line():
+    assert load_recipe("synthetic").training.lr != Recipe.model_fields["training"].default.lr
+    assert load_recipe("synthetic", ["training.lr=1e-4"]).training.lr == 1e-4
+
+
+def test_a_resolved_recipe_is_valid_input(tmp_path: Path):
+    recipe = load_recipe("synthetic", ["method=imas", "method.threshold=0.8", "seed=3"])
+    (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
+    assert load_recipe(tmp_path / "recipe.yaml") == recipe
+
+
+def test_values_are_read_as_yaml():
+    words = ["a.b=true", "a.c=[1, 2]", "a.d=null", "a.e=1e-3", "data=x", "a.f={1: 2}"]
+    assert parse_overrides(words, ("data",)) == {
+        "a": {"b": True, "c": [1, 2], "d": None, "e": 1e-3, "f": {1: 2}},
+        "data": {"name": "x"},
+    }
+
+
+def test_another_method_starts_from_its_own_defaults():
+    base = {"method": {"name": "imas", "threshold": 0.7}}
+    assert merge(base, {"method": {"name": "supervised"}}) == {"method": {"name": "supervised"}}
+    assert merge(base, {"method": {"name": "imas", "ema_decay": 0.9}})["method"]["threshold"] == 0.7
+
+
+def test_a_users_method_is_found_by_import_path():
+    recipe = load_recipe("synthetic", ["method=fewmask.methods.imas:IMAS", "method.threshold=0.5"])
+    assert isinstance(recipe.method, IMAS.Config) and recipe.method.threshold == 0.5
+
+
+def test_a_folder_and_a_yaml_file_are_data(photos: Path):
+    assert load_recipe(None, [f"data={photos}"]).data.name == "folder"
+    (photos / "data.yaml").write_text("names: [a, b]\nval_fraction: 0.4\n")
+    data = load_recipe(None, [f"data={photos}/data.yaml", "data.val_fraction=0.5"]).data
+    assert data.names == ("a", "b") and data.val_fraction == 0.5 and data.root == photos
+
+
+def test_every_shipped_recipe_validates():
+    assert "synthetic" in recipe_names()
+    for name in recipe_names():
+        assert load_recipe(name).to_yaml()
+
+
+def test_every_option_says_what_it_is():
+    def describe(config) -> None:
+        for name, field in config.model_fields.items():
+            assert field.description, f"{config.__qualname__}.{name} has no sentence"
+
+    recipe = load_recipe("synthetic")
+    for config in (
+        recipe,
+        *(getattr(recipe, name) for name in Recipe.model_fields if name != "seed"),
+    ):
+        describe(type(config))
+    describe(IMAS.Config)
