@@ -104,7 +104,8 @@ def changed_recipe(folder: Path, overrides: Sequence[str]) -> Recipe:
         key = override.partition("=")[0]
         if not any(key == allowed or key.startswith(allowed + ".") for allowed in CHANGEABLE):
             raise UserError(
-                f"{key} cannot change in a resumed run; it would no longer be the same run. Changeable: "
+                f"{key} cannot change in a resumed run; it would no longer be the same run. "
+                f"Changeable: "
                 f"{', '.join(CHANGEABLE)}. For a new run from these weights: --weights "
                 f"{folder}/weights/last.pt."
             )
@@ -140,19 +141,8 @@ def evaluate(run: Path | str, *overrides: str, weights: str = "best") -> tuple[C
     folder = Path(run)
     recipe = load_recipe(_recipe_file(folder), overrides)
     data = open_data(recipe, needs_unlabeled=False)
-    predictor = load(folder, weights, recipe.machine.accelerator)
-    if predictor.classes.names != data.classes.names:
-        raise UserError(
-            f"{folder} was trained on the classes {list(predictor.classes.names)}, but the data has "
-            f"{list(data.classes.names)}."
-        )
     scores = launch(
-        recipe.machine,
-        recipe.training.precision,
-        _evaluate_process,
-        predictor.network,
-        data,
-        recipe.evaluation,
+        recipe.machine, recipe.training.precision, _evaluate_process, recipe, folder, weights, data
     )
     return data.classes, scores
 
@@ -171,7 +161,7 @@ class Prediction:
     def overlay(self, image: np.ndarray, opacity: float = 0.5) -> np.ndarray:
         """The image, uint8 [H, W, 3], with the labels' colours over it."""
         colours = self.classes.colours[self.mask]
-        return (image * (1 - opacity) + colours * opacity).astype(np.uint8)
+        return np.asarray(image * (1 - opacity) + colours * opacity, np.uint8)
 
 
 class Predictor:
@@ -233,7 +223,8 @@ def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> P
     networks = method.predictors()
     if weights not in networks:
         raise UserError(
-            f"There is no network '{weights}' in {run}. {did_you_mean(weights, ['best', *networks])}"
+            f"There is no network '{weights}' in {run}. "
+            f"{did_you_mean(weights, ['best', *networks])}"
         )
     return Predictor(networks[weights], classes, recipe.evaluation, recipe.data.long_side, device)
 
@@ -261,7 +252,8 @@ def open_data(recipe: Recipe, needs_unlabeled: bool | None = None, tell: bool = 
 
     Args:
         recipe: says which data.
-        needs_unlabeled: whether unlabeled images must be there; by default if the method asks for them.
+        needs_unlabeled: whether unlabeled images must be there; by default if the method asks for
+            them.
         tell: whether to say what was decided on the user's behalf.
 
     Raises:
@@ -315,11 +307,20 @@ def _rehearse_process(fabric: Fabric, recipe: Recipe, data: Data) -> tuple[float
 
 
 def _evaluate_process(
-    fabric: Fabric, network: nn.Module, data: Data, config: EvaluationConfig
+    fabric: Fabric, recipe: Recipe, folder: Path, weights: str, data: Data
 ) -> Scores:
-    network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    predictor = load(folder, weights, recipe.machine.accelerator)
+    if predictor.classes.names != data.classes.names:
+        raise UserError(
+            f"{folder} was trained on the classes {list(predictor.classes.names)}, but the data "
+            f"has "
+            f"{list(data.classes.names)}."
+        )
+    network = predictor.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     with fabric.autocast():
-        return evaluate_network(network, data.val, len(data.classes), config, fabric.device)
+        return evaluate_network(
+            network, data.val, len(data.classes), recipe.evaluation, fabric.device
+        )
 
 
 def _trainer(

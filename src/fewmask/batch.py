@@ -12,7 +12,7 @@ IGNORE = 255
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
-"""Mean and standard deviation of ImageNet, RGB, for images in [0, 1]: what pretrained encoders expect."""
+"""Mean and deviation of ImageNet, RGB, for images in [0, 1]: what pretrained encoders expect."""
 
 
 class Labeled(NamedTuple):
@@ -28,7 +28,7 @@ class Unlabeled(NamedTuple):
     weak: Tensor  # [B, 3, H, W] like Labeled.image: scaled, cropped, flipped
     strong: tuple[Tensor, ...]  # each [B, 3, H, W]: the weak view in other colours
     valid: Tensor  # [B, H, W] bool: False where the crop is padding
-    index: Tensor  # [B] int64: which image of the unlabeled set this is
+    number: Tensor  # [B] int64: which image of the unlabeled set this is
 
 
 class Batch(NamedTuple):
@@ -53,15 +53,17 @@ class Progress(NamedTuple):
 
 
 Scalars = dict[str, Tensor]
-"""What a step reports: name to a 0-d tensor, averaged and logged, or a [B] tensor with one value per
-unlabeled image, logged as its mean. The one called `easiness` is also kept per image, in
+"""What a step reports: name to a 0-d tensor, averaged and logged, or a [B] tensor with one value
+per unlabeled image, logged as its mean. The one called `easiness` is also kept per image, in
 `hardness.csv`. Tensors stay on the device."""
 
 
 class Dataset(Protocol):
     """Images, perhaps with masks, by number. This is all that loader and evaluator ask for."""
 
-    names: Sequence[str]  # one name per image, unique within the dataset
+    @property
+    def names(self) -> Sequence[str]:
+        """One name per image, unique within the data set."""
 
     def __len__(self) -> int:
         """The number of images."""
@@ -92,11 +94,11 @@ def to_device(batch: Batch, device: torch.device | str) -> Batch:
     )
     if batch.unlabeled is None:
         return Batch(labeled, None)
-    weak, strong, valid, index = batch.unlabeled
+    weak, strong, valid, number = batch.unlabeled
     unlabeled = Unlabeled(
         normalise(weak, device),
         tuple(normalise(view, device) for view in strong),
         valid.to(device, non_blocking=True),
-        index,
+        number,
     )
     return Batch(labeled, unlabeled)

@@ -11,6 +11,7 @@ from fewmask.config import UserError
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
+    pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Train segmentation models from a few labeled and many unlabeled images.",
 )

@@ -1,4 +1,4 @@
-"""Strict typed configuration: a base class, YAML, `key=value` overrides and errors a user can act on."""
+"""Strict typed configuration: base class, YAML, `key=value` overrides, errors one can act on."""
 
 import difflib
 import importlib
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class UserError(Exception):
-    """A mistake of the user's, told in one message: what happened, what was expected, what to do."""
+    """A user's mistake, told in one message: what happened, what was expected, what to do."""
 
 
 class BaseConfig(BaseModel):

@@ -1,4 +1,4 @@
-"""Predicts whole folders: index masks, colour overlays and confidence for new images of any size."""
+"""Predicts whole folders: index masks, colour overlays and confidence for images of any size."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -71,7 +71,7 @@ def predict(
 
 
 def find_images(place: Path | str) -> list[tuple[Path, str]]:
-    """Image files at a folder, glob pattern, .txt list or single path, each with a name to write under.
+    """Image files at a folder, pattern, .txt list or path, each with a name to write under.
 
     Raises:
         UserError: if there is none.

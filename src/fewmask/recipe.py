@@ -1,4 +1,4 @@
-"""Recipe: everything needed to repeat a run, made of defaults, a recipe file and the command line."""
+"""Recipe: all that repeats a run, made of defaults, a recipe file and the command line."""
 
 from collections.abc import Mapping, Sequence
 from importlib import resources

@@ -9,6 +9,7 @@ from fewmask.data import BatchStream, Data, LoaderConfig
 from fewmask.data.loader import load_batches
 from fewmask.data.synthetic import Synthetic
 
+VIEWS = Views(("imas",))
 LOADER = LoaderConfig(crop=40, scale=(0.5, 1.5), labeled_batch=4, unlabeled_batch=4)
 
 
@@ -18,7 +19,7 @@ def data() -> Data:
     return Synthetic(config).open(0)
 
 
-def stream(data: Data, share=(0, 1), seed=0, views=Views(("imas",))) -> BatchStream:
+def stream(data: Data, share=(0, 1), seed=0, views=VIEWS) -> BatchStream:
     return BatchStream(data, LOADER, views, seed, share)
 
 
@@ -60,7 +61,7 @@ def test_every_image_comes_once_an_epoch(data):
 
 
 def test_names_are_those_of_the_batch(data):
-    index = stream(data)[2].unlabeled.index.tolist()
+    index = stream(data)[2].unlabeled.number.tolist()
     assert stream(data).names(2)[1] == [data.unlabeled.names[i] for i in index]
 
 

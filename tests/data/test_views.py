@@ -85,8 +85,9 @@ def pil(operation: str, image: np.ndarray, u: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("operation", "tolerance"),
     [
-        ("_autocontrast", 1), ("_equalize", 0), ("_invert", 0), ("_contrast", 2), ("_brightness", 1),
-        ("_saturation", 2), ("_sharpness", 2), ("_posterize", 0), ("_solarize", 0), ("_blur", 6),
+        ("_autocontrast", 1), ("_equalize", 0), ("_invert", 0), ("_contrast", 2), ("_brightness",
+        1), ("_saturation", 2), ("_sharpness", 2), ("_posterize", 0), ("_solarize", 0), ("_blur",
+        6),
     ],
 )  # fmt: skip
 def test_operations_agree_with_pillow(image, operation, tolerance):

@@ -51,7 +51,8 @@ def test_two_processes_score_exactly_like_one(tmp_path):
     code = f"""
 if __name__ == "__main__":
     import fewmask
-    found = [fewmask.evaluate({str(tmp_path / "run")!r}, f"machine.devices={{n}}")[1] for n in (1, 2)]
+    run = {str(tmp_path / "run")!r}
+    found = [fewmask.evaluate(run, f"machine.devices={{n}}")[1] for n in (1, 2)]
     assert found[0].confusion.sum() == 5 * 48 * 48
     assert (found[0].confusion == found[1].confusion).all()
 """

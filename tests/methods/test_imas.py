@@ -1,4 +1,4 @@
-"""iMAS: golden numbers are from the official functions run on a CPU, as listed in our specification."""
+"""iMAS: golden numbers are from the official functions run on a CPU."""
 
 import math
 
@@ -10,7 +10,7 @@ from fewmask.batch import Batch, Progress
 from fewmask.methods.imas import IMAS, easiness, ema_decay
 from fewmask.models import Segmenter
 from fewmask.parts.losses import confident_cross_entropy
-from fewmask.parts.mixing import boxes_at, paste
+from fewmask.parts.mixing import paste
 from fewmask.parts.pseudo_labels import pseudo_label
 from tests.conftest import FakeMinimize
 
@@ -213,7 +213,7 @@ def test_weak_view_can_be_left_out_of_the_training_forward(student, batch, minim
 
 
 def test_padding_never_becomes_a_pseudo_label(student, batch, minimize):
-    """With everything confident, changing the strong view's padding changes no loss through its labels."""
+    """Where all is padding there is no unlabeled loss, even with threshold 0."""
     valid = torch.zeros_like(batch.unlabeled.valid)
     only_padding = Batch(batch.labeled, batch.unlabeled._replace(valid=valid))
     scalars = imas(student, threshold=0.0).step(only_padding, FakeMinimize(), TEACHER_FREE)

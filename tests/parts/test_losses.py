@@ -1,4 +1,4 @@
-"""Shared losses: golden numbers are from the official iMAS functions, as listed in our specification."""
+"""Shared losses: golden numbers are from the official iMAS functions run on a CPU."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""CutMix: golden numbers are from the official iMAS functions, as listed in our specification."""
+"""CutMix: golden numbers are from the official iMAS functions run on a CPU."""
 
 import pytest
 import torch
@@ -43,5 +43,5 @@ def test_images_and_labels_are_cut_at_the_same_place():
 def test_random_boxes_have_the_expected_share():
     torch.manual_seed(0)
     sides = torch.stack([random_boxes(1, 64, 64, (0.1, 0.9))[0].any(1).sum() for _ in range(400)])
-    assert 2 <= sides.min() and sides.max() <= 58
+    assert sides.min() >= 2 and sides.max() <= 58
     assert 0.3 < (sides / 64).float().mean() < 0.5  # nominal 0.5, less what the border cuts off

@@ -49,7 +49,8 @@ class CamVid(DataSource):
         root: Path
         """The folder that holds train/ and val/."""
         labeled: int | Path | None = None
-        """N reads splits/labeled_N.txt, a .txt file is read itself, null labels every training image."""
+        """N reads splits/labeled_N.txt, a .txt file is read itself, null labels every training
+        image."""
 
     config: Config
 

@@ -26,7 +26,8 @@ def check_data(data: Data, needs_unlabeled: bool, tell: Callable[[str], None]) -
             raise UserError(f"There are no {part} images. Set data.{part}.")
     if needs_unlabeled and len(data.unlabeled) == 0:
         raise UserError(
-            "There are no unlabeled images: every image has a mask. Add images without masks, count "
+            "There are no unlabeled images: every image has a mask. Add images without masks, "
+            "count "
             "fewer as labeled (data.labeled=N), or train with method=supervised."
         )
     if isinstance(data.labeled, Files) and isinstance(data.val, Files):
@@ -42,7 +43,8 @@ def _no_leak(labeled: Files, val: Files) -> None:
     both = {f.resolve() for f in labeled.images} & {f.resolve() for f in val.images}
     if both:
         raise UserError(
-            f"{len(both)} labeled image(s) are also in val (first: {sorted(both)[0].name}). Scores on "
+            f"{len(both)} labeled image(s) are also in val (first: {sorted(both)[0].name}). "
+            f"Scores on "
             "images that were trained on say nothing; take them out of one of the lists."
         )
 
@@ -55,7 +57,8 @@ def _check_pair(dataset: Dataset, index: int) -> None:
         if mask.shape != (height, width):
             raise UserError(
                 f"Mask {dataset.masks[index]} is {mask.shape[1]}x{mask.shape[0]} pixels, its image "
-                f"{dataset.images[index].name} is {width}x{height} (width x height). Export the mask "
+                f"{dataset.images[index].name} is {width}x{height} (width x height). Export the "
+                f"mask "
                 "at the image's size."
             )
     else:

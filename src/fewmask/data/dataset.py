@@ -1,7 +1,7 @@
 """Images and masks as data sets: what a data source hands over, and how files are read.
 
-Every file is read through Pillow: one decoder, palette masks stay indices, and a truncated file is an
-error instead of a half-grey picture.
+Every file is read through Pillow: one decoder, palette masks stay indices, and a truncated file is
+an error instead of a half-grey picture.
 """
 
 import abc
@@ -70,8 +70,8 @@ class DataSource(abc.ABC):
         name: str
         """The source: a word we know (folder, camvid, synthetic) or package.module:Class."""
         long_side: int | None = None
-        """Pixels: images are brought to this longer side first, in training and in evaluation; null keeps
-        their own size. Scores are always taken at the mask's own size."""
+        """Pixels: images are brought to this longer side first, in training and in evaluation;
+        null keeps their own size. Scores are always taken at the mask's own size."""
 
     def __init__(self, config: Config):
         self.config = config
@@ -110,12 +110,13 @@ class LabelTable:
         if top < len(table):
             labels = table[values]
             if not (labels < 0).any():
-                return labels.astype(np.uint8)
+                return np.asarray(labels, np.uint8)
         present = np.unique(values).tolist()
         wrong = [v for v in present if v >= len(table) or table[v] < 0]
         raise UserError(
             f"Mask {file} has label {_some(wrong)}, but the {self.num_classes} classes are "
-            f"0..{self.num_classes - 1} and ignored values are {sorted(self.ignore)}. Fix the mask, or "
+            f"0..{self.num_classes - 1} and ignored values are {sorted(self.ignore)}. Fix the "
+            f"mask, or "
             f"set data.label_mapping={{{wrong[0]}: <class>}}, or add the value to data.ignore."
         )
 
@@ -195,7 +196,8 @@ def read_mask(file: Path) -> np.ndarray:
             return np.asarray(picture).astype(np.uint8)
         if picture.mode not in ("L", "P", "I", "I;16"):
             raise UserError(
-                f"Mask {file} has mode {picture.mode}; expected one number per pixel (palette or grey, "
+                f"Mask {file} has mode {picture.mode}; expected one number per pixel (palette or "
+                f"grey, "
                 "PNG modes P, L). Convert colour-coded masks to class numbers first."
             )
         return np.asarray(picture)
@@ -227,7 +229,7 @@ class _opened:
 
 
 def to_long_side(image: np.ndarray, long_side: int | None) -> np.ndarray:
-    """Resizes uint8 [H, W, 3] so that its longer side has `long_side` pixels; None changes nothing."""
+    """Resizes uint8 [H, W, 3] to a longer side of `long_side` pixels; None changes nothing."""
     height, width = image.shape[:2]
     if long_side is None or max(height, width) == long_side:
         return image

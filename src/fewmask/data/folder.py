@@ -32,17 +32,18 @@ class Folder(DataSource):
         """Where the files are and what the masks mean."""
 
         root: Path | None = None
-        """The folder that the other paths start from; a .yaml file with these options is read, too."""
+        """The folder that the other paths start from; a .yaml file with these options is read,
+        too."""
         images: Path = Path("images")
         """A folder of images (with subfolders), or a .txt list of them, one path a line."""
         masks: Path = Path("masks")
         """A folder of masks; each belongs to the image of the same stem in the same subfolder."""
         labeled: int | Path | None = None
-        """Which images count as labeled: all with a mask (null), so many of them (drawn with the seed),
-        or a .txt list of names; the others with a mask are then used as unlabeled."""
+        """Which images count as labeled: all with a mask (null), so many of them (drawn with the
+        seed), or a .txt list of names; the others with a mask are then used as unlabeled."""
         val: Path | None = None
-        """Images to evaluate on: a .txt list of names, or a folder with images/ and masks/; null holds out
-        a part of the labeled ones."""
+        """Images to evaluate on: a .txt list of names, or a folder with images/ and masks/; null
+        holds out a part of the labeled ones."""
         val_fraction: float = 0.2
         """Share of the labeled images that is held out when val is not given."""
         names: tuple[str, ...] | None = None
@@ -86,7 +87,8 @@ class Folder(DataSource):
         notes = [note] if note else []
         if config.names is None:
             notes.append(
-                f"data.names is not set: found labels 0..{len(names) - 1} in the masks, so there are "
+                f"data.names is not set: found labels 0..{len(names) - 1} in the masks, so there "
+                f"are "
                 f"{len(names)} classes."
             )
         return Data(
@@ -106,14 +108,16 @@ class Folder(DataSource):
         if not any(found):
             where = f"in {masks}" if masks.is_dir() else f": there is no folder {masks}"
             raise UserError(
-                f"None of the {len(files)} images in {images} has a mask {where}. A mask has its image's "
+                f"None of the {len(files)} images in {images} has a mask {where}. A mask has its "
+                f"image's "
                 f"stem, for example {masks / (files[0].stem + '.png')}. Set data.masks."
             )
         unused = len(set(mask_of.values()) - set(found))
         if unused:
             lone = sorted(set(mask_of.values()) - set(found))[0]
             raise UserError(
-                f"{unused} mask(s) in {masks} have no image in {images} (first: {lone.name}). Add the "
+                f"{unused} mask(s) in {masks} have no image in {images} (first: {lone.name}). "
+                f"Add the "
                 "images, or remove the masks."
             )
         return Files(files, found, names, LabelTable(256))
@@ -148,7 +152,8 @@ class Folder(DataSource):
             lacking = [files.names[i] for i in chosen if files.masks[i] is None]
         if lacking:
             raise UserError(
-                f"data.val={place}: {len(lacking)} image(s) have no mask (first: {lacking[0]}); evaluation "
+                f"data.val={place}: {len(lacking)} image(s) have no mask (first: {lacking[0]}); "
+                f"evaluation "
                 "needs one for each."
             )
         inside = {image.resolve() for image in held_out.images}
@@ -163,7 +168,8 @@ class Folder(DataSource):
         if isinstance(labeled, int):
             if not 0 < labeled <= len(with_mask):
                 raise UserError(
-                    f"data.labeled={labeled}: there are {len(with_mask)} images with masks to draw from. "
+                    f"data.labeled={labeled}: there are {len(with_mask)} images with masks to "
+                    f"draw from. "
                     f"Give 1..{len(with_mask)}."
                 )
             return _draw(with_mask, labeled, seed + 1)
@@ -250,7 +256,7 @@ def pick_names(wanted: Sequence[str], files: Files, source: Path) -> list[int]:
 
 
 def unique_names(files: Sequence[Path], base: Path) -> list[str]:
-    """One name per file: its path below `base` without suffix, or with it where two would be equal."""
+    """One name per file: its path below `base`, with its suffix where two would else be equal."""
     stems = [_stem(file, base) for file in files]
     twice = {
         stem for stem, count in zip(*np.unique(stems, return_counts=True), strict=True) if count > 1
@@ -306,7 +312,8 @@ def _count_classes(files: Files, config: Folder.Config) -> tuple[str, ...]:
         )
     if max(labels) >= 2 * len(labels) + 8:
         raise UserError(
-            f"The masks hold the values {sorted(values)}, which do not look like labels 0..K-1. Set "
+            f"The masks hold the values {sorted(values)}, which do not look like labels 0..K-1. "
+            f"Set "
             "data.label_mapping (value to label) and data.names."
         )
     return tuple(f"class {label}" for label in range(max(labels) + 1))

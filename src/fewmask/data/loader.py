@@ -1,8 +1,8 @@
 """Pairs the labeled and the unlabeled stream into batches that are a pure function of the step.
 
-What sample stands at position p of step s depends on (seed, s, p) alone: not on workers, processes or
-history. So `stream[s]` replays any step, resuming needs a step number only, and however many processes
-share a global batch, it is the same batch.
+What sample stands at position p of step s depends on (seed, s, p) alone: not on workers, processes
+or history. So `stream[s]` replays any step, resuming needs a step number only, and however many
+processes share a global batch, it is the same batch.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from fewmask.batch import Batch, Dataset, Labeled, Unlabeled, Views
+from fewmask.batch import Batch, Labeled, Unlabeled, Views
 from fewmask.config import BaseConfig
 from fewmask.data.dataset import Data, resize_mask
 from fewmask.data.views import (
@@ -99,7 +99,7 @@ class BatchStream(TorchDataset[Batch]):
         return range(part * size, (part + 1) * size)
 
     def _draw(self, stream: int, step: int, position: int) -> int:
-        """Which image stands at a position: the set in a new order each epoch, none twice in one."""
+        """Which image stands at a position: the set in a new order each epoch, each image once."""
         dataset, batch = (
             (self.labeled, self.config.labeled_batch)
             if stream == LABELED

@@ -1,8 +1,8 @@
 """Scenes made in memory: textured shapes over varied backgrounds, lighting and noise.
 
-Nothing to download, deterministic from a seed, and hard enough that a handful of labels leaves clear room
-for unlabeled images: a class is a shape with a texture, never a colour, and every scene has colours,
-lighting, clutter and noise of its own.
+Nothing to download, deterministic from a seed, and hard enough that a handful of labels leaves
+clear room for unlabeled images: a class is a shape with a texture, never a colour, and every scene
+has colours, lighting, clutter and noise of its own.
 """
 
 import colorsys
@@ -25,7 +25,7 @@ COLOURS = (
     (180, 110, 220),
     (250, 250, 250),
 )
-HUE_SPREAD = 0.12  # standard deviation of a class's hue, in turns
+HUE_SPREAD = 0.08  # standard deviation of a class's hue, in turns
 SUPERSAMPLE = 2  # shapes are drawn this much larger, for smooth edges
 
 
@@ -51,12 +51,11 @@ class Synthetic(DataSource):
     def open(self, seed: int) -> Data:
         """Makes nothing yet: scenes are painted when first asked for."""
         config = self.config
-        counts = (config.labeled, config.unlabeled, config.val)
-        sets = [
-            Scenes(count, config.size, config.scene_seed, part)
-            for part, count in zip(("labeled", "unlabeled", "val"), counts, strict=True)
-        ]
-        return Data(Classes(NAMES, COLOURS), *sets)
+        labeled, unlabeled, val = (
+            Scenes(getattr(config, part), config.size, config.scene_seed, part)
+            for part in ("labeled", "unlabeled", "val")
+        )
+        return Data(Classes(NAMES, COLOURS), labeled, unlabeled, val)
 
 
 class Scenes:
@@ -139,7 +138,7 @@ def _smooth_noise(rng: np.random.Generator, size: int, cells: int) -> np.ndarray
 def _background(rng: np.random.Generator, size: int) -> np.ndarray:
     """Two colours in patches, with lines across as clutter."""
     blend = _smooth_noise(rng, size, int(rng.integers(2, 9)))[:, :, None]
-    canvas = _any_colour(rng) * blend + _any_colour(rng) * (1 - blend)
+    canvas: np.ndarray = _any_colour(rng) * blend + _any_colour(rng) * (1 - blend)
     for _ in range(rng.integers(0, 6)):
         ends = rng.integers(0, size, (2, 2)).tolist()
         cv2.line(
@@ -157,7 +156,8 @@ def _lighting(rng: np.random.Generator, size: int) -> np.ndarray:
     """A brightness ramp in some direction, times an overall exposure."""
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.6)
     y, x = np.mgrid[-0.5 : 0.5 : size * 1j, -0.5 : 0.5 : size * 1j]
-    return rng.uniform(0.6, 1.2) * (1 + strength * (x * np.cos(angle) + y * np.sin(angle)))
+    ramp: np.ndarray = 1 + strength * (x * np.cos(angle) + y * np.sin(angle))
+    return rng.uniform(0.6, 1.2) * ramp
 
 
 def _texture(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
@@ -168,7 +168,8 @@ def _texture(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     v = (y * np.cos(angle) - x * np.sin(angle) + phase) * 2 * np.pi / period
     blend = PATTERNS[label](u, v, rng)[:, :, None]
     first, second = _class_colour(rng, label), _class_colour(rng, label)
-    return first * blend + second * (1 - blend)
+    paint: np.ndarray = first * blend + second * (1 - blend)
+    return paint
 
 
 def _plain(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -176,19 +177,19 @@ def _plain(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 
 def _stripes(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return 0.5 + 0.5 * np.sin(u)
+    return np.asarray(0.5 + 0.5 * np.sin(u))
 
 
 def _checks(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return (np.sin(u) * np.sin(v) > 0).astype(float)
+    return np.asarray(np.sin(u) * np.sin(v) > 0, float)
 
 
 def _dots(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return (np.sin(u) + np.sin(v) > 0.9).astype(float)
+    return np.asarray(np.sin(u) + np.sin(v) > 0.9, float)
 
 
 def _grid(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return ((np.cos(u) > 0.6) | (np.cos(v) > 0.6)).astype(float)
+    return np.asarray((np.cos(u) > 0.6) | (np.cos(v) > 0.6), float)
 
 
 PATTERNS: tuple[Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray], ...] = (
@@ -213,7 +214,7 @@ def _shape(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     def place(points: Sequence[tuple[float, float]]) -> np.ndarray:
         local = np.array(points) * radius * (1, stretch)
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        return np.rint(local @ turn + centre).astype(np.int32)
+        return np.asarray(np.rint(local @ turn + centre), np.int32)
 
     for sign, points in enumerate(OUTLINES[label]):
         cv2.fillPoly(canvas, [place(points)], 255 * (1 - sign))

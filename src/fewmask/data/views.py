@@ -1,4 +1,4 @@
-"""Views of an image: weak (scale, crop, flip) and strong (colours), all on uint8 and pixel-aligned."""
+"""Views of an image: weak (scale, crop, flip), strong (colours); all uint8 and pixel-aligned."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -56,7 +56,7 @@ def draw_placement(
 
 
 def weak_image(image: np.ndarray, place: Placement, crop: int) -> np.ndarray:
-    """The weak view of an image: uint8 [crop, crop, 3]; padding (bottom, right) has the mean colour."""
+    """The weak view: uint8 [crop, crop, 3]; padding (bottom, right) has the mean colour."""
     box = image[place.top : place.bottom, place.left : place.right]
     drawn = resize_image(box, (place.width, place.height))
     return _padded(drawn, place, np.broadcast_to(PADDING_COLOUR, (crop, crop, 3)))
@@ -86,7 +86,7 @@ def _padded(drawn: np.ndarray, place: Placement, empty: np.ndarray) -> np.ndarra
     return view
 
 
-# ---- the strong view of iMAS: two operations of a pool of twelve --------------------------------------
+# The strong view of iMAS: two operations of a pool of twelve.
 
 Operation = Callable[[np.ndarray, float], np.ndarray]
 MAGNITUDE = 0.999  # the released code's constant modifier of every magnitude

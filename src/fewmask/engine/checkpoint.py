@@ -1,4 +1,4 @@
-"""Run folders and checkpoints: saved atomically, resumed exactly, loaded without running any code."""
+"""Run folders and checkpoints: saved atomically, resumed exactly, loaded without running code."""
 
 import os
 import pickle
@@ -14,7 +14,7 @@ FORMAT = 1  # of checkpoint files; goes up when their content changes
 
 
 def save(content: dict[str, Any], file: Path) -> None:
-    """Writes a checkpoint so that a kill at any moment leaves the old file or the new one, whole."""
+    """Writes a checkpoint; a kill at any moment leaves the old file or the new one, whole."""
     temporary = file.with_name(file.name + ".tmp")
     with temporary.open("wb") as stream:
         torch.save({"format": FORMAT, **content}, stream)
@@ -41,7 +41,8 @@ def load(file: Path) -> dict[str, Any]:
         ) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(
-            f"{file} is not a fewmask checkpoint of format {FORMAT}. It was written by another program "
+            f"{file} is not a fewmask checkpoint of format {FORMAT}. It was written by another "
+            f"program "
             "or another version."
         )
     return content
@@ -56,7 +57,8 @@ def new_run_folder(name: str, overwrite: bool = False, out: Path | None = None) 
     if out is not None:
         if (out / "recipe.yaml").exists() and not overwrite:
             raise UserError(
-                f"{out} already holds a run. Choose another folder, continue it with --resume {out}, or "
+                f"{out} already holds a run. Choose another folder, continue it with --resume "
+                f"{out}, or "
                 "replace it with --overwrite."
             )
         _make(out)

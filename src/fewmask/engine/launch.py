@@ -1,9 +1,11 @@
 """Starts Lightning Fabric: devices, processes, precision. Nothing below the engine knows of it."""
 
+import importlib
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -22,8 +24,8 @@ PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 def launch(machine: MachineConfig, precision: str, function: Callable[..., Any], *args: Any) -> Any:
     """Calls `function(fabric, *args)` on every device and returns what the first one returned.
 
-    One device runs in this process. More are processes started here, no launcher needed; under torchrun
-    or SLURM the processes that are already there are used.
+    One device runs in this process. More are processes started here, no launcher needed; under
+    torchrun or SLURM the processes that are already there are used.
 
     Raises:
         UserError: if the machine has no such devices, or cannot compute in that precision.
@@ -42,15 +44,21 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
     if strategy != "ddp_spawn":
         fabric.launch()
         return function(fabric, *args)
-    with _pass_on_sigterm():
-        return fabric.launch(_with_threads, function, os.cpu_count(), *args)
+    with _pass_on_sigterm():  # bound arguments: Fabric would look for modules inside them
+        result = fabric.launch(partial(_in_child, function=function, args=args))
+    if isinstance(result, UserError):
+        raise result
+    return result
 
 
-def _with_threads(fabric: Fabric, function: Callable[..., Any], cores: int, *args: Any) -> Any:
-    """Divides the cores between the processes of a CPU run, which would else fight for them."""
-    if fabric.device.type == "cpu":
-        torch.set_num_threads(max(1, cores // fabric.world_size))
-    return function(fabric, *args)
+def _in_child(fabric: Fabric, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """What each started process does; a user's mistake goes back to the parent as a value."""
+    if fabric.device.type == "cpu":  # divide the cores, or the processes fight for them
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
+    try:
+        return function(fabric, *args)
+    except UserError as error:
+        return error
 
 
 def choose_accelerator(machine: MachineConfig) -> str:
@@ -103,9 +111,8 @@ def share_batchnorm(network: nn.Module, fabric: Fabric) -> nn.Module:
         return network
     if fabric.device.type == "cuda":
         import_timm()
-        from timm.layers import convert_sync_batchnorm  # also knows timm's BatchNormAct2d
-
-        synced: nn.Module = convert_sync_batchnorm(network)
+        layers = importlib.import_module("timm.layers")  # its version also knows BatchNormAct2d
+        synced: nn.Module = layers.convert_sync_batchnorm(network)
         return synced
     return SyncBatchNorm.convert(network)
 

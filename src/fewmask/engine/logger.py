@@ -1,4 +1,4 @@
-"""What a run says and writes while it trains: progress line, results.csv, metrics.jsonl, TensorBoard."""
+"""What a run says and writes: progress line, results.csv, metrics.jsonl, TensorBoard."""
 
 import csv
 import json
@@ -19,12 +19,12 @@ from fewmask.parts import processes
 
 
 class Logger:
-    """Writes the files of a run folder and the lines on the screen; silent on all but the first process.
+    """Writes the files of a run folder and the lines on the screen; only the first process speaks.
 
     Args:
         folder: the run folder.
-        first_step: where training starts; lines of later steps in old files are dropped (they belong to
-            steps that a resumed run takes again).
+        first_step: where training starts; lines of later steps in old files are dropped (they
+            belong to steps that a resumed run takes again).
         total_steps: for the progress bar.
         names: of the unlabeled images, for hardness.csv.
     """
@@ -51,19 +51,19 @@ class Logger:
             with (self.folder / "train.log").open("a", encoding="utf-8") as file:
                 file.write(text + "\n")
 
-    def collect(self, step: int, scalars: Scalars, index: Tensor | None, images: int) -> None:
+    def collect(self, step: int, scalars: Scalars, numbers: Tensor | None, images: int) -> None:
         """Keeps the scalars of one round on the device, until `metrics` needs them."""
         for name, value in scalars.items():
             self.sums[name] = (
                 self.sums.get(name, torch.zeros((), device=value.device)) + value.mean()
             )
-        if index is not None and "easiness" in scalars:
-            self.easiness.append((step, index, scalars["easiness"]))
+        if numbers is not None and "easiness" in scalars:
+            self.easiness.append((step, numbers, scalars["easiness"]))
         self.count += 1
         self.images += images
 
     def metrics(self, step: int, lr: float) -> dict[str, float]:
-        """Averages what was collected since the last call, over steps and processes; writes and shows it."""
+        """Averages what was collected, over steps and processes; writes and shows it."""
         values = {name: float(processes.mean(x / self.count)) for name, x in self.sums.items()}
         seconds = time.perf_counter() - self.since
         values |= {"lr": lr, "images_per_second": self.images * processes.world_size() / seconds}
@@ -134,20 +134,11 @@ class Logger:
 
     def _write_hardness(self) -> None:
         rows = []
-        for step, index, easiness in self.easiness:
-            index, easiness = (
-                processes.gather(index.to(easiness.device)),
-                processes.gather(easiness),
-            )
-            rows += [
-                {
-                    "step": step,
-                    "image": self.names[i],
-                    "easiness": f"{h:.6f}",
-                    "hardness": f"{1 - h:.6f}",
-                }
-                for i, h in zip(index.tolist(), easiness.tolist(), strict=True)
-            ]
+        for step, numbers, easiness in self.easiness:
+            images = processes.gather(numbers.to(easiness.device)).tolist()
+            for image, h in zip(images, processes.gather(easiness).tolist(), strict=True):
+                name, easy, hard = self.names[image], f"{h:.6f}", f"{1 - h:.6f}"
+                rows.append({"step": step, "image": name, "easiness": easy, "hardness": hard})
         self.easiness = []
         self._append_csv("hardness.csv", rows)
 
@@ -172,7 +163,7 @@ class Logger:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return None
-        return SummaryWriter(self.folder / "tb")  # type: ignore[no-untyped-call]
+        return SummaryWriter(self.folder / "tb")
 
     def _tensorboard_scalars(self, values: Mapping[str, float], step: int) -> None:
         if self.tensorboard is not None:

@@ -36,7 +36,7 @@ class Minimizer:
             self.networks[name], self.optimizers[name] = wrapped, optimizer
 
     def begin(self, step: int) -> None:
-        """Sets the learning rates of a step. They follow from its number, so a resume keeps them."""
+        """Sets the learning rates of a step; they follow from its number, also after a resume."""
         factor = lr_factor(step, self.config)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:

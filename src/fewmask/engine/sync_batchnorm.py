@@ -1,7 +1,7 @@
 """BatchNorm over the batch of all processes, on any device.
 
-torch's own SyncBatchNorm refuses CPU tensors; this one makes a run on two CPU processes take the same
-step as one process on the whole batch.
+torch's own SyncBatchNorm refuses CPU tensors; this one makes a run on two CPU processes take the
+same step as one process on the whole batch.
 """
 
 from typing import Self
@@ -17,7 +17,7 @@ class SyncBatchNorm(nn.BatchNorm2d):
 
     @classmethod
     def convert(cls, network: nn.Module) -> nn.Module:
-        """Replaces every plain BatchNorm2d inside a network; parameters and buffers stay the same."""
+        """Replaces every plain BatchNorm2d in a network; parameters and buffers stay the same."""
         for name, child in network.named_children():
             if type(child) is nn.BatchNorm2d:
                 setattr(network, name, cls._from(child))

@@ -43,7 +43,8 @@ class Trainer:
         training: steps, optimizer, precision.
         evaluation: how networks are scored.
         machine: loader workers.
-        resume: continues from the folder's last checkpoint: networks, optimizers, step, best scores.
+        resume: continues from the folder's last checkpoint: networks, optimizers, step, best
+            scores.
         card: plain values that `best.pt` carries along, so that it can be used without the recipe.
     """
 
@@ -114,7 +115,8 @@ class Trainer:
                     if self._is_stopped():
                         self._save_last()
                         logger.say(
-                            f"Stopped at step {self.step} of {self.training.steps}; all is saved. Go on "
+                            f"Stopped at step {self.step} of {self.training.steps}; all is "
+                            f"saved. Go on "
                             f"with: fewmask train --resume {self.folder}"
                         )
                         return {}
@@ -135,9 +137,9 @@ class Trainer:
             on_device = to_device(batch, self.fabric.device)
             progress = Progress(self.step, self.training.steps, self.steps_per_epoch)
             scalars = self.method.step(on_device, self.minimizer, progress)
-            index = None if batch.unlabeled is None else batch.unlabeled.index
-            images = len(batch.labeled.image) + (0 if index is None else len(index))
-            logger.collect(self.step + 1, scalars, index, images)
+            numbers = None if batch.unlabeled is None else batch.unlabeled.number
+            images = len(batch.labeled.image) + (0 if numbers is None else len(numbers))
+            logger.collect(self.step + 1, scalars, numbers, images)
         self.step += 1
 
     def _after_step(self, logger: Logger, scores: dict[str, Scores]) -> dict[str, Scores]:
@@ -203,7 +205,7 @@ class Trainer:
 
     @contextmanager
     def _stop_on_signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM end training after the step in progress; a second one ends it at once."""
+        """Ctrl-C and SIGTERM end training after the step in progress, a second one at once."""
 
         def stop(number: int, frame: FrameType | None) -> None:
             if self.stop_signal is not None:
@@ -262,7 +264,8 @@ def make_streams(
             )
     if loader.labeled_batch // accumulate < 2:
         raise UserError(
-            f"loader.labeled_batch={loader.labeled_batch} leaves one image to normalise over (BatchNorm "
+            f"loader.labeled_batch={loader.labeled_batch} leaves one image to normalise over "
+            f"(BatchNorm "
             "after image pooling needs two). Use 2 or more per accumulation round."
         )
     shares = [(i * fabric.world_size + fabric.global_rank, parts) for i in range(accumulate)]
@@ -280,13 +283,14 @@ def _compute_in_run_precision(network: nn.Module, fabric: Fabric) -> None:
         with fabric.autocast():
             return forward(*args, **kwargs)
 
-    network.forward = forward_in_precision  # type: ignore[method-assign]
+    network.forward = forward_in_precision
 
 
 def _refuse_nan(values: dict[str, float], step: int) -> None:
     for name, value in values.items():
         if not math.isfinite(value):
             raise UserError(
-                f"{name} is {value} at step {step}: training has diverged. Try a lower training.lr, "
+                f"{name} is {value} at step {step}: training has diverged. Try a lower "
+                f"training.lr, "
                 "training.clip_norm=1, training.warmup_steps, or training.precision=fp32."
             )

@@ -1,4 +1,4 @@
-"""Class probabilities for an image of any size: whole or by sliding window, at several scales, mirrored."""
+"""Class probabilities of an image: whole or by sliding window, at several scales, mirrored."""
 
 import math
 from typing import Literal
@@ -58,7 +58,8 @@ def _whole(network: nn.Module, image: Tensor, config: InferenceConfig) -> Tensor
 def _sliding(network: nn.Module, image: Tensor, config: InferenceConfig) -> Tensor:
     """Sums the probabilities of overlapping windows.
 
-    Windows start every `stride` pixels and are cut at the border, not moved (as in the papers' codes).
+    Windows start every `stride` pixels and are cut at the border, not moved (as in the papers'
+    codes).
     """
     height, width = image.shape[-2:]
     total: Tensor | None = None

@@ -43,8 +43,8 @@ def scores(confusion: np.ndarray, absent_class: AbsentClass = "leave_out") -> Sc
 
     Args:
         confusion: [K, K], rows are the truth.
-        absent_class: what a class in neither truth nor prediction does to the mean: it is left out of
-            it, or counts as 0 as in many released codes.
+        absent_class: what a class in neither truth nor prediction does to the mean: it is left out
+            of it, or counts as 0 as in many released codes.
     """
     hits = np.diag(confusion).astype(np.float64)
     union = confusion.sum(0) + confusion.sum(1) - hits

@@ -2,9 +2,9 @@
 
 Zhen Zhao, Sifan Long, Jimin Pi, Jingdong Wang, Luping Zhou. CVPR 2023. https://arxiv.org/abs/2211.11335
 
-A mean teacher with hard pseudo-labels, in which every unlabeled image is treated by how easy it is for
-the model as it is now. With label maps p_s (student) and p_t (teacher) of the weak view, and rho the share of
-pixels with confidence >= tau, in [0, 1]:
+A mean teacher with hard pseudo-labels, in which every unlabeled image is treated by how easy it is
+for the model as it is now. With label maps p_s (student) and p_t (teacher) of the weak view, and
+rho_s, rho_t the share of pixels with confidence >= tau, in [0, 1]:
 
     wIoU(p_m, .) = sum_c n_m(c) IoU_c / sum_c n_m(c)                n_m(c): pixels of class c in p_m
     easiness h   = (rho_t wIoU(p_t, p_s) + rho_s wIoU(p_s, p_t)) / 2      hardness gamma = 1 - h
@@ -17,7 +17,7 @@ Where paper and released code differ, the code's behaviour is kept, and it says 
 * The paper prints the blend with h and 1 - h exchanged; its authors call that a typo.
 * The released code calls h "hardness". Here it is `easiness`, and `hardness.csv` holds 1 - h.
 * The code leaves the background out of wIoU's weights; the paper does not (`ignore_background`).
-* Ours: padding never becomes a pseudo-label, and CutMix pairs over all processes, not within one GPU.
+* Ours: padding never becomes a pseudo-label, and CutMix pairs over all processes, not in one GPU.
 """
 
 from typing import NamedTuple
@@ -48,17 +48,19 @@ class IMAS(Method):
         ema_decay: float = 0.996
         """alpha: how slowly the teacher follows, once its warm-up 1 - 1/n has passed it."""
         copy_epochs: int = 1
-        """Epochs in which the teacher copies the student; the released code does one, unsaid in the paper."""
+        """Epochs in which the teacher copies the student; the released code does one, unsaid in
+        the paper."""
         ignore_background: bool = True
-        """Leaves class 0 out of the IoU weights, as the released code does; set false if class 0 is no
-        background."""
+        """Leaves class 0 out of the IoU weights, as the released code does; set false if class 0
+        is no background."""
         weight_by_area: bool = True
-        """Weighs each class's IoU by its area; false takes the plain mean over the classes present."""
+        """Weighs each class's IoU by its area; false takes the plain mean over the classes
+        present."""
         cutmix_sides: tuple[float, float] = (0.1, 0.9)
         """Range of the CutMix box's side as a fraction of the image's."""
         weak_in_forward: bool = True
-        """Sends the weak view through the training forward as well, for BatchNorm's sake; its logits are
-        unused. false saves a quarter of the step."""
+        """Sends the weak view through the training forward as well, for BatchNorm's sake; its
+        logits are unused. false saves a quarter of the step."""
         supervised_loss: SupervisedLoss = SupervisedLoss()
         """Loss on labeled images (Cityscapes: kind=ohem, with model.aux_head=true)."""
 
@@ -128,11 +130,12 @@ class IMAS(Method):
     def _cutmix(self, weak: Tensor, pseudo: PseudoLabel, h: Tensor) -> tuple[Tensor, PseudoLabel]:
         """Pastes boxes between easy and hard images of the whole global batch.
 
-        The released code pairs within one GPU, where 2 images leave nothing to choose; pairing over all
-        processes makes the step independent of their number.
+        The released code pairs within one GPU, where 2 images leave nothing to choose; pairing
+        over all processes makes the step independent of their number.
         """
         images = processes.gather(weak)
-        boxes = random_boxes(len(images), *images.shape[-2:], self.config.cutmix_sides)
+        height, width = images.shape[-2:]
+        boxes = random_boxes(len(images), height, width, self.config.cutmix_sides)
         boxes = boxes.to(weak.device)
         partner = easy_hard_partners(processes.gather(h))
         mixed = [
@@ -170,8 +173,8 @@ def easiness(
         logits_s: [B, K, H, W] of the student.
         logits_t: [B, K, H, W] of the teacher.
         threshold: tau.
-        ignore_background: leaves class 0 out of the area weights. An image that both networks take for
-            background throughout then has h = 0.
+        ignore_background: leaves class 0 out of the area weights. An image that both networks take
+            for background throughout then has h = 0.
         weight_by_area: false takes the plain mean of IoU over the classes present, background too.
     """
     (label_s, conf_s), (label_t, conf_t) = pseudo_label(logits_s), pseudo_label(logits_t)

@@ -32,9 +32,9 @@ class Minimize(Protocol):
 class Method(nn.Module, abc.ABC):
     """The networks one algorithm keeps, and the step it repeats.
 
-    Whatever must survive a checkpoint is a parameter or a buffer of the method. A method knows nothing
-    of files, devices or processes; randomness inside `step` comes from torch's global generator, which
-    the trainer seeds with (seed, step).
+    Whatever must survive a checkpoint is a parameter or a buffer of the method. A method knows
+    nothing of files, devices or processes; randomness inside `step` comes from torch's global
+    generator, which the trainer seeds with (seed, step).
 
     Args:
         student: the network to train.
@@ -75,5 +75,5 @@ class Method(nn.Module, abc.ABC):
         """
 
     def predictors(self) -> dict[str, nn.Module]:
-        """The networks to evaluate, by name. The first is the one to use: saved as best, exported."""
+        """The networks to evaluate, by name; the first is the one to use, saved as best."""
         return {"student": self.student}

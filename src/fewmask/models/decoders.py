@@ -1,7 +1,8 @@
 """DeepLabV3+ decoder in the variants of the semi-supervised papers.
 
 Source: Chen et al., Encoder-Decoder with Atrous Separable Convolution, ECCV 2018. All resizing is
-bilinear with align_corners=True, so crops of 16 n + 1 pixels (321, 513, 769) meet feature pixels exactly.
+bilinear with align_corners=True, so crops of 16 n + 1 pixels (321, 513, 769) meet feature pixels
+exactly.
 """
 
 import torch
@@ -23,7 +24,8 @@ class DecoderConfig(BaseConfig):
     aspp_fuse_kernel: int = 1
     """Kernel of the convolution that joins the ASPP branches (1 iMAS; 3 U2PL, PCR, GTA-Seg)."""
     dropout: float = 0.0
-    """Probability of dropping a whole channel after ASPP and in the head (0 iMAS; 0.1 U2PL family)."""
+    """Probability of dropping a whole channel after ASPP and in the head (0 iMAS; 0.1 U2PL
+    family)."""
     head_depth: int = 2
     """3x3 convolutions in the head, before the 1x1 that gives one channel per class."""
 

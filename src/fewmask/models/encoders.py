@@ -1,4 +1,4 @@
-"""Feature pyramids: any timm backbone by name, with a chosen output stride, or the user's own class."""
+"""Feature pyramids: any timm backbone by name, with an output stride, or the user's own class."""
 
 import sys
 from pathlib import Path
@@ -28,7 +28,8 @@ class TimmEncoder(nn.Module):
     Args:
         name: any timm model with `features_only`, such as `resnet50` or, as the papers use,
             `resnet101s` (deep 64-64-128 stem).
-        output_stride: input pixels per pixel of the last stage: 32, 16 or 8 where timm can dilate it.
+        output_stride: input pixels per pixel of the last stage: 32, 16 or 8 where timm can dilate
+            it.
         pretrained: True downloads ImageNet weights; a file is loaded instead; False starts fresh.
 
     Raises:
@@ -143,8 +144,9 @@ def import_timm() -> Any:
 
     torchvision from the package index is built against CUDA torch. With a CPU torch, importing it
     (and timm imports it) fails with `operator torchvision::nms does not exist`. Nothing compiled in
-    it is needed here, so in exactly that case the missing operators are declared, without bodies, and
-    the import is tried again. A matching pair never gets that far. See pytorch/vision issue 9077.
+    it is needed here, so in exactly that case the missing operators are declared, without bodies,
+    and the import is tried again. A matching pair never gets that far. See pytorch/vision issue
+    9077.
     """
     try:
         import torchvision  # noqa: F401
@@ -162,7 +164,7 @@ def _declare_torchvision_operators() -> None:
     global _torchvision_schemas
     for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[module]  # the half-imported remains
-    _torchvision_schemas = torch.library.Library("torchvision", "DEF")
+    _torchvision_schemas = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for operator in ("nms", "qnms"):
         _torchvision_schemas.define(
             f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"

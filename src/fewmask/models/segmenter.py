@@ -22,7 +22,8 @@ class ModelConfig(BaseConfig):
     encoder: str = "resnet50"
     """A timm model by name, or your own class as package.module:Class."""
     pretrained: bool | Path = False
-    """true downloads ImageNet weights, a file is loaded from disk, false starts from random weights."""
+    """true downloads ImageNet weights, a file is loaded from disk, false starts from random
+    weights."""
     output_stride: int = 16
     """Input pixels per pixel of the encoder's last stage: 32, 16 or 8."""
     decoder: DecoderConfig = DecoderConfig()
@@ -60,7 +61,8 @@ class Segmenter(nn.Module):
         if len(channels) < 2:
             raise UserError(
                 f"model.encoder={config.encoder} gives {len(channels)} feature map(s); "
-                "DeepLabV3+ joins a fine and a coarse one. Choose an encoder with two or more stages."
+                "DeepLabV3+ joins a fine and a coarse one. Choose an encoder with two or more "
+                "stages."
             )
         self.num_classes = num_classes
         self.encoder = encoder

@@ -1,4 +1,4 @@
-"""Losses that several papers share: supervised cross-entropy (plain or OHEM, with an auxiliary head)."""
+"""Losses that several papers share: cross-entropy plain, OHEM, on confident pseudo-labels."""
 
 from typing import Literal
 
@@ -19,11 +19,13 @@ class SupervisedLoss(BaseConfig):
     """
 
     kind: Literal["ce", "ohem"] = "ce"
-    """Cross-entropy over all labeled pixels, or over the hard ones (OHEM, the papers' choice on Cityscapes)."""
+    """Cross-entropy over all labeled pixels, or over the hard ones (OHEM, the papers' choice on
+    Cityscapes)."""
     ohem_threshold: float = 0.7
     """OHEM keeps pixels whose true class has at most this probability ..."""
     ohem_min_kept: int = 100_000
-    """... but at least this many of a process's batch; with fewer labeled pixels than that, all are kept."""
+    """... but at least this many of a process's batch; with fewer labeled pixels than that, all
+    are kept."""
     aux_weight: float = 0.4
     """Weight of the auxiliary head's loss; unused when the model has none."""
 
