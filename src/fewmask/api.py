@@ -259,7 +259,7 @@ def open_data(recipe: Recipe, needs_unlabeled: bool | None = None, tell: bool = 
     Raises:
         UserError: for the first file or set that is wrong.
     """
-    data = recipe.source().open(recipe.seed)
+    data = recipe.source().open()
     if needs_unlabeled is None:
         needs_unlabeled = find(recipe.method.name, METHODS, "method").views is not None
     check_data(data, needs_unlabeled, print if tell else lambda note: None)

@@ -10,7 +10,7 @@ from PIL import Image
 from fewmask.api import Predictor, load
 from fewmask.config import UserError
 from fewmask.data.dataset import IMAGE_SUFFIXES, read_image
-from fewmask.data.folder import list_images, unique_names
+from fewmask.data.lists import list_images, unique_names
 from fewmask.report.pictures import save_confidence, save_mask
 
 

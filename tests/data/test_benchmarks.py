@@ -25,7 +25,7 @@ def camvid(tmp_path):
 
 
 def test_labeled_list_and_ignored_label(camvid):
-    data = CamVid(CamVid.Config(name="camvid", root=camvid, labeled=1)).open(0)
+    data = CamVid(CamVid.Config(name="camvid", root=camvid, labeled=1)).open()
     assert data.labeled.names == ["train_2"] and len(data.unlabeled) == 3 and len(data.val) == 2
     assert len(data.classes) == 11
     assert np.unique(data.val.mask(0)).tolist() == [*range(11), 255]
@@ -33,10 +33,10 @@ def test_labeled_list_and_ignored_label(camvid):
 
 def test_an_unknown_list_names_those_there_are(camvid):
     with pytest.raises(UserError, match=r"labeled_5.txt.*\[1\]"):
-        CamVid(CamVid.Config(name="camvid", root=camvid, labeled=5)).open(0)
+        CamVid(CamVid.Config(name="camvid", root=camvid, labeled=5)).open()
 
 
 def test_a_missing_mask_is_named(camvid):
     (camvid / "val" / "masks" / "val_1.png").unlink()
     with pytest.raises(UserError, match="val_1.png"):
-        CamVid(CamVid.Config(name="camvid", root=camvid)).open(0)
+        CamVid(CamVid.Config(name="camvid", root=camvid)).open()

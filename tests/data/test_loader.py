@@ -16,7 +16,7 @@ LOADER = LoaderConfig(crop=40, scale=(0.5, 1.5), labeled_batch=4, unlabeled_batc
 @pytest.fixture(scope="module")
 def data() -> Data:
     config = Synthetic.Config(name="synthetic", labeled=6, unlabeled=10, val=2, size=48)
-    return Synthetic(config).open(0)
+    return Synthetic(config).open()
 
 
 def stream(data: Data, share=(0, 1), seed=0, views=VIEWS) -> BatchStream:
@@ -79,7 +79,7 @@ def test_images_stay_uint8_until_the_device(data):
 
 def test_scenes_are_deterministic_and_hold_the_rare_class(data):
     config = Synthetic.Config(name="synthetic", labeled=16, unlabeled=1, val=8, size=48)
-    first, second = Synthetic(config).open(0), Synthetic(config).open(5)
+    first, second = Synthetic(config).open(), Synthetic(config).open()
     assert np.array_equal(first.labeled.image(3), second.labeled.image(3))
     counts = np.bincount(
         np.concatenate([first.labeled.mask(i).ravel() for i in range(16)]), minlength=7

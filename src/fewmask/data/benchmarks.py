@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fewmask.config import UserError
 from fewmask.data.dataset import Classes, Data, DataSource, Files, LabelTable
-from fewmask.data.folder import list_images, pick_names, read_list, unique_names
+from fewmask.data.lists import list_images, pick_names, read_list, unique_names
 
 
 class CamVid(DataSource):
@@ -54,7 +54,7 @@ class CamVid(DataSource):
 
     config: Config
 
-    def open(self, seed: int) -> Data:
+    def open(self) -> Data:
         """Lists the three sets; unlabeled are the training images that are not on the list."""
         train, val = self._files("train"), self._files("val")
         labeled = self._labeled(train)

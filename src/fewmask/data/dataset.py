@@ -60,7 +60,7 @@ class DataSource(abc.ABC):
             class Config(DataSource.Config):
                 root: Path
 
-            def open(self, seed: int) -> Data:
+            def open(self) -> Data:
                 ...
     """
 
@@ -77,12 +77,8 @@ class DataSource(abc.ABC):
         self.config = config
 
     @abc.abstractmethod
-    def open(self, seed: int) -> Data:
-        """Lists the data sets; reads no pixels.
-
-        Args:
-            seed: for whatever is drawn, such as a hold-out.
-        """
+    def open(self) -> Data:
+        """Lists the data sets. What it draws, such as a hold-out, follows from its config alone."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +115,14 @@ class LabelTable:
             f"mask, or "
             f"set data.label_mapping={{{wrong[0]}: <class>}}, or add the value to data.ignore."
         )
+
+    def __post_init__(self) -> None:
+        wrong = [x for x in self.mapping.values() if x >= self.num_classes and x != IGNORE]
+        if wrong:
+            raise UserError(
+                f"data.label_mapping maps to {wrong[0]}, but the {self.num_classes} classes are "
+                f"0..{self.num_classes - 1} (and {IGNORE} for ignore). Fix it, or name more classes."
+            )
 
     def _lookup(self) -> np.ndarray:
         """File value to label; -1 for values that are not allowed."""

@@ -25,7 +25,6 @@ COLOURS = (
     (180, 110, 220),
     (250, 250, 250),
 )
-HUE_SPREAD = 0.08  # standard deviation of a class's hue, in turns
 SUPERSAMPLE = 2  # shapes are drawn this much larger, for smooth edges
 
 
@@ -41,14 +40,14 @@ class Synthetic(DataSource):
         """Scenes without."""
         val: int = 64
         """Scenes to evaluate on."""
-        size: int = 96
+        size: int = 64
         """Height and width of a scene, in pixels."""
         scene_seed: int = 0
         """Draws the scenes; the run's own seed does not change them."""
 
     config: Config
 
-    def open(self, seed: int) -> Data:
+    def open(self) -> Data:
         """Makes nothing yet: scenes are painted when first asked for."""
         config = self.config
         labeled, unlabeled, val = (
@@ -111,18 +110,12 @@ def paint_scene(
         mask[shape > 0.5] = label
     canvas = canvas * _lighting(rng, size)[:, :, None]
     canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.3, 0.9))
-    canvas = canvas + rng.normal(0, rng.uniform(2, 12), canvas.shape)
+    canvas = canvas + rng.normal(0, rng.uniform(2, 10), canvas.shape)
     return np.clip(canvas, 0, 255).astype(np.uint8), mask
 
 
 def _any_colour(rng: np.random.Generator) -> np.ndarray:
-    return _rgb(rng.uniform(0, 1), rng.uniform(0, 0.6), rng.uniform(0.2, 0.9))
-
-
-def _class_colour(rng: np.random.Generator, label: int) -> np.ndarray:
-    """A colour near the class's hue: neighbours on the colour circle overlap."""
-    hue = (label - 1) / len(NAMES[1:]) + rng.normal(0, HUE_SPREAD)
-    return _rgb(hue, rng.uniform(0.3, 1.0), rng.uniform(0.35, 1.0))
+    return _rgb(rng.uniform(0, 1), rng.uniform(0, 0.6), rng.uniform(0.35, 0.75))
 
 
 def _rgb(hue: float, saturation: float, value: float) -> np.ndarray:
@@ -162,13 +155,13 @@ def _lighting(rng: np.random.Generator, size: int) -> np.ndarray:
 
 def _texture(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     """Two colours in the class's own pattern, at an angle and period of its own."""
-    angle, period, phase = rng.uniform(0, np.pi), rng.uniform(5, 9), rng.uniform(0, 10)
+    angle, period, phase = rng.uniform(0, np.pi), rng.uniform(4.5, 7), rng.uniform(0, 10)
     y, x = np.mgrid[0:size, 0:size]
     u = (x * np.cos(angle) + y * np.sin(angle) + phase) * 2 * np.pi / period
     v = (y * np.cos(angle) - x * np.sin(angle) + phase) * 2 * np.pi / period
     blend = PATTERNS[label](u, v, rng)[:, :, None]
-    first, second = _class_colour(rng, label), _class_colour(rng, label)
-    paint: np.ndarray = first * blend + second * (1 - blend)
+    light, dark = _rgb(rng.random(), rng.uniform(0.1, 0.8), 1), _rgb(rng.random(), 1, 0.3)
+    paint: np.ndarray = light * blend + dark * (1 - blend)
     return paint
 
 
