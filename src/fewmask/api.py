@@ -2,11 +2,10 @@
 
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +28,7 @@ from fewmask.evaluation.evaluator import eval_mode, probs_at
 from fewmask.evaluation.inference import InferenceConfig
 from fewmask.methods import METHODS, Method
 from fewmask.models import ModelConfig, Segmenter, create_model
-from fewmask.recipe import Recipe, load_recipe
+from fewmask.recipe import Recipe, load_recipe, split_words
 
 CHANGEABLE = (
     "training.steps",
@@ -51,8 +50,7 @@ class Run:
 
 
 def train(
-    recipe: str | Path | Mapping[str, Any] | None = None,
-    *overrides: str,
+    *words: str | Path,
     out: Path | str | None = None,
     overwrite: bool = False,
     weights: Path | str | None = None,
@@ -60,8 +58,8 @@ def train(
     """Trains a model.
 
     Args:
-        recipe: a shipped recipe by name, a YAML file, nested values, or None for the defaults.
-        overrides: `key=value` words on top.
+        words: as on the command line: a shipped recipe or a YAML file, if any, then options as
+            `key=value`.
         out: the run folder; by default the next number under `runs/`.
         overwrite: whether `out` may hold a run already.
         weights: a checkpoint (`last.pt` or `best.pt`) to start from.
@@ -73,7 +71,7 @@ def train(
         run = fewmask.train("synthetic", "method=imas", "training.steps=100")
         run.scores["teacher"].miou
     """
-    resolved = load_recipe(recipe, overrides)
+    resolved = load_recipe(*split_words(words))
     data = open_data(resolved)
     name = f"{_word(resolved.data.name)}-{_word(resolved.method.name)}"
     folder = checkpoint.new_run_folder(name, overwrite, None if out is None else Path(out))
@@ -105,22 +103,22 @@ def changed_recipe(folder: Path, overrides: Sequence[str]) -> Recipe:
         if not any(key == allowed or key.startswith(allowed + ".") for allowed in CHANGEABLE):
             raise UserError(
                 f"{key} cannot change in a resumed run; it would no longer be the same run. "
-                f"Changeable: "
-                f"{', '.join(CHANGEABLE)}. For a new run from these weights: --weights "
+                f"Changeable: {', '.join(CHANGEABLE)}. For a new run from these weights: --weights "
                 f"{folder}/weights/last.pt."
             )
     return load_recipe(_recipe_file(folder), overrides)
 
 
-def rehearse(
-    recipe: str | Path | Mapping[str, Any] | None = None, *overrides: str
-) -> tuple[Recipe, float, float]:
+def rehearse(*words: str | Path) -> tuple[Recipe, float, float]:
     """Builds everything and takes two steps, without writing anything.
+
+    Args:
+        words: as for `train`.
 
     Returns:
         The recipe, seconds per step, and peak memory in GiB.
     """
-    resolved = load_recipe(recipe, overrides)
+    resolved = load_recipe(*split_words(words))
     data = open_data(resolved)
     single = resolved.machine.model_copy(update={"devices": 1})
     seconds, memory = launch(single, resolved.training.precision, _rehearse_process, resolved, data)
@@ -313,8 +311,7 @@ def _evaluate_process(
     if predictor.classes.names != data.classes.names:
         raise UserError(
             f"{folder} was trained on the classes {list(predictor.classes.names)}, but the data "
-            f"has "
-            f"{list(data.classes.names)}."
+            f"has {list(data.classes.names)}."
         )
     network = predictor.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     with fabric.autocast():

@@ -86,18 +86,18 @@ def train(
     Examples: `fewmask train data=photos`, `fewmask train synthetic method=supervised seed=1`,
     `fewmask train --resume runs/photos-imas-001`
     """
-    recipe, options = _split_words(words or [])
-    options += [f"machine.devices={devices}"] if devices is not None else []
-    options += [f"seed={seed}"] if seed is not None else []
+    words = [*(words or [])]
+    words += [f"machine.devices={devices}"] if devices is not None else []
+    words += [f"seed={seed}"] if seed is not None else []
     if print_config:
-        from fewmask.recipe import load_recipe
+        from fewmask.recipe import load_recipe, split_words
 
-        print(load_recipe(recipe, options).to_yaml(), end="")
+        print(load_recipe(*split_words(words)).to_yaml(), end="")
         return
     from fewmask import api
 
     if dry_run:
-        resolved, seconds, memory = api.rehearse(recipe, *options)
+        resolved, seconds, memory = api.rehearse(*words)
         hours = seconds * resolved.training.steps / 3600
         print(
             f"Everything fits. {seconds:.2f} s per step, about {hours:.1f} h for "
@@ -105,15 +105,15 @@ def train(
         )
         return
     if resume is not None:
-        _refuse_with_resume(recipe, weights, out, overwrite)
-        run = api.resume(resume, *options)
+        _refuse_with_resume(words, weights, out, overwrite)
+        run = api.resume(resume, *words)
     else:
-        run = api.train(recipe, *options, out=out, overwrite=overwrite, weights=weights)
+        run = api.train(*words, out=out, overwrite=overwrite, weights=weights)
     if run.scores:
         shown = ", ".join(f"{name} {s.miou:.2f}" for name, s in run.scores.items())
         print(
-            f"Done. mIoU after the last step: {shown}\nRun folder: {run.folder}\n"
-            f"Next: fewmask predict {run.folder} IMAGES --out predictions"
+            f"Done. mIoU after the last step: {shown}\nRun folder: {run.folder}\nNext: fewmask "
+            f"predict {run.folder} IMAGES --out predictions"
         )
 
 
@@ -187,22 +187,15 @@ def info(debug: Debug = False) -> None:
         print(f"{title:15} {', '.join(names)}")
 
 
-def _split_words(words: list[str]) -> tuple[str | None, list[str]]:
-    """A first word without `=` is the recipe, the others are options."""
-    if words and "=" not in words[0]:
-        return words[0], words[1:]
-    return None, list(words)
-
-
-def _refuse_with_resume(recipe: Any, weights: Any, out: Any, overwrite: bool) -> None:
-    for name, given in (
-        ("a recipe", recipe),
-        ("--weights", weights),
-        ("--out", out),
-        ("--overwrite", overwrite),
-    ):
-        if given:
-            raise UserError(f"--resume continues a run as it is; {name} cannot be given with it.")
+def _refuse_with_resume(words: list[str], weights: Any, out: Any, overwrite: bool) -> None:
+    given = {
+        "a recipe": bool(words) and "=" not in words[0],
+        "--weights": weights is not None,
+        "--out": out is not None,
+        "--overwrite": overwrite,
+    }
+    for name in (name for name, is_given in given.items() if is_given):
+        raise UserError(f"--resume continues a run as it is; {name} cannot be given with it.")
 
 
 def main() -> None:

@@ -157,8 +157,8 @@ def find(name: str, ours: Mapping[str, str], kind: str) -> Any:
     """
     if ":" not in name and name not in ours:
         raise UserError(
-            f"{kind}.name={name}: unknown {kind}. {did_you_mean(name, ours)} "
-            f"Your own: {kind}.name=package.module:Class."
+            f"{kind}.name={name}: unknown {kind}. {did_you_mean(name, ours)} Your own: "
+            f"{kind}.name=package.module:Class."
         )
     module_name, _, attribute = ours.get(name, name).partition(":")
     if "" not in sys.path:  # a console script does not see the folder it is started in
@@ -167,8 +167,8 @@ def find(name: str, ours: Mapping[str, str], kind: str) -> Any:
         return getattr(importlib.import_module(module_name), attribute)
     except ModuleNotFoundError as error:
         raise UserError(
-            f"{kind}.name={name}: there is no module '{error.name}' to import. Run from "
-            "the folder that holds it, or install it."
+            f"{kind}.name={name}: there is no module '{error.name}' to import. Run from the folder "
+            "that holds it, or install it."
         ) from None
     except AttributeError:
         raise UserError(

@@ -56,13 +56,11 @@ class Recipe(BaseConfig):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def load_recipe(
-    base: str | Path | Mapping[str, Any] | None = None, overrides: Sequence[str] = ()
-) -> Recipe:
+def load_recipe(base: str | Path | None = None, overrides: Sequence[str] = ()) -> Recipe:
     """Composes a recipe: defaults < recipe file < overrides.
 
     Args:
-        base: the name of a shipped recipe, a YAML file, nested values, or None for the defaults.
+        base: the name of a shipped recipe, a YAML file, or None for the defaults.
         overrides: `key=value` words, such as `method.threshold=0.9` or `data=camvid`.
 
     Raises:
@@ -71,9 +69,8 @@ def load_recipe(
     Example:
         load_recipe("synthetic", ["method=imas", "training.steps=200"])
     """
-    values = dict(base) if isinstance(base, Mapping) else _read_base(base)
     given = parse_overrides(overrides, sections=("data", "method"))
-    values = merge(values, _expand(given))
+    values = merge(_read_base(base), _expand(given))
     unknown = [key for key in values if key not in Recipe.model_fields]
     if unknown:
         raise UserError(
@@ -91,6 +88,13 @@ def load_recipe(
     return validate(Recipe, values)
 
 
+def split_words(words: Sequence[str | Path]) -> tuple[str | Path | None, list[str]]:
+    """A first word without `=` is the recipe, the others are options."""
+    if words and "=" not in str(words[0]):
+        return words[0], [str(word) for word in words[1:]]
+    return None, [str(word) for word in words]
+
+
 def recipe_names() -> list[str]:
     """The recipes in the package."""
     files = resources.files("fewmask.recipes").iterdir()
@@ -104,8 +108,8 @@ def _read_base(base: str | Path | None) -> dict[str, Any]:
         return _expand(read_yaml(Path(base)))
     if str(base) not in recipe_names():
         raise UserError(
-            f"'{base}' is no recipe. {did_you_mean(str(base), recipe_names())} Or give a "
-            "YAML file; options are written key=value."
+            f"'{base}' is no recipe. {did_you_mean(str(base), recipe_names())} Or give a YAML "
+            "file; options are written key=value."
         )
     text = (resources.files("fewmask.recipes") / f"{base}.yaml").read_text(encoding="utf-8")
     values: dict[str, Any] = yaml.safe_load(text)

@@ -27,8 +27,7 @@ def check_data(data: Data, needs_unlabeled: bool, tell: Callable[[str], None]) -
     if needs_unlabeled and len(data.unlabeled) == 0:
         raise UserError(
             "There are no unlabeled images: every image has a mask. Add images without masks, "
-            "count "
-            "fewer as labeled (data.labeled=N), or train with method=supervised."
+            "count fewer as labeled (data.labeled=N), or train with method=supervised."
         )
     if isinstance(data.labeled, Files) and isinstance(data.val, Files):
         _no_leak(data.labeled, data.val)
@@ -43,9 +42,8 @@ def _no_leak(labeled: Files, val: Files) -> None:
     both = {f.resolve() for f in labeled.images} & {f.resolve() for f in val.images}
     if both:
         raise UserError(
-            f"{len(both)} labeled image(s) are also in val (first: {sorted(both)[0].name}). "
-            f"Scores on "
-            "images that were trained on say nothing; take them out of one of the lists."
+            f"{len(both)} labeled image(s) are also in val (first: {sorted(both)[0].name}). Scores "
+            "on images that were trained on say nothing; take them out of one of the lists."
         )
 
 
@@ -58,8 +56,7 @@ def _check_pair(dataset: Dataset, index: int) -> None:
             raise UserError(
                 f"Mask {dataset.masks[index]} is {mask.shape[1]}x{mask.shape[0]} pixels, its image "
                 f"{dataset.images[index].name} is {width}x{height} (width x height). Export the "
-                f"mask "
-                "at the image's size."
+                "mask at the image's size."
             )
     else:
         assert mask.shape == dataset.image(index).shape[:2]

@@ -112,8 +112,8 @@ class LabelTable:
         raise UserError(
             f"Mask {file} has label {_some(wrong)}, but the {self.num_classes} classes are "
             f"0..{self.num_classes - 1} and ignored values are {sorted(self.ignore)}. Fix the "
-            f"mask, or "
-            f"set data.label_mapping={{{wrong[0]}: <class>}}, or add the value to data.ignore."
+            f"mask, or set data.label_mapping={{{wrong[0]}: <class>}}, or add the value to "
+            "data.ignore."
         )
 
     def __post_init__(self) -> None:
@@ -121,7 +121,8 @@ class LabelTable:
         if wrong:
             raise UserError(
                 f"data.label_mapping maps to {wrong[0]}, but the {self.num_classes} classes are "
-                f"0..{self.num_classes - 1} (and {IGNORE} for ignore). Fix it, or name more classes."
+                f"0..{self.num_classes - 1} (and {IGNORE} for ignore). Fix it, or name more "
+                "classes."
             )
 
     def _lookup(self) -> np.ndarray:
@@ -201,8 +202,7 @@ def read_mask(file: Path) -> np.ndarray:
         if picture.mode not in ("L", "P", "I", "I;16"):
             raise UserError(
                 f"Mask {file} has mode {picture.mode}; expected one number per pixel (palette or "
-                f"grey, "
-                "PNG modes P, L). Convert colour-coded masks to class numbers first."
+                "grey, PNG modes P, L). Convert colour-coded masks to class numbers first."
             )
         return np.asarray(picture)
 

@@ -62,8 +62,8 @@ class Folder(DataSource):
         names = config.names or _invent_names(files, config)
         if config.names is None:
             notes.append(
-                f"data.names is not set: the masks hold labels up to {len(names) - 1}, so there are "
-                f"{len(names)} classes."
+                f"data.names is not set: the masks hold labels up to {len(names) - 1}, so there "
+                f"are {len(names)} classes."
             )
         labels = LabelTable(len(names), config.label_mapping, config.ignore)
         files = replace(files, labels=labels, long_side=config.long_side)
@@ -73,8 +73,8 @@ class Folder(DataSource):
             val = files.subset(held_out)
             candidates = sorted(set(candidates) - set(held_out))
             notes.append(
-                f"data.val is not set: {len(held_out)} images with masks are held out for evaluation "
-                f"(data.split_seed={config.split_seed})."
+                f"data.val is not set: {len(held_out)} images with masks are held out for "
+                f"evaluation (data.split_seed={config.split_seed})."
             )
         else:
             val = self._given_val(files, config.root / config.val)
@@ -117,8 +117,8 @@ class Folder(DataSource):
             return candidates
         if not 0 < wanted <= len(candidates):
             raise UserError(
-                f"data.labeled={wanted}: there are {len(candidates)} images with masks to draw from, "
-                f"outside val. Give 1..{len(candidates)}."
+                f"data.labeled={wanted}: there are {len(candidates)} images with masks to draw "
+                f"from, outside val. Give 1..{len(candidates)}."
             )
         return _draw(candidates, wanted, self.config.split_seed + 1)
 
@@ -144,14 +144,14 @@ def _pair(images: Path, masks: Path) -> Files:
         where = f"in {masks}" if masks.is_dir() else f": there is no folder {masks}"
         example = masks / f"{files[0].stem}.png"
         raise UserError(
-            f"None of the {len(files)} images in {images} has a mask {where}. A mask has its image's "
-            f"stem, for example {example}. Set data.masks."
+            f"None of the {len(files)} images in {images} has a mask {where}. A mask has its "
+            f"image's stem, for example {example}. Set data.masks."
         )
     lone = sorted(set(mask_of.values()) - set(found))
     if lone:
         raise UserError(
-            f"{len(lone)} mask(s) in {masks} have no image in {images} (first: {lone[0].name}). Add "
-            "the images, or remove the masks."
+            f"{len(lone)} mask(s) in {masks} have no image in {images} (first: {lone[0].name}). "
+            "Add the images, or remove the masks."
         )
     return Files(files, found, unique_names(files, base), LabelTable(num_classes=256))
 
@@ -160,8 +160,8 @@ def _require_masks(files: Files, option: str) -> None:
     lacking = [name for name, mask in zip(files.names, files.masks, strict=True) if mask is None]
     if lacking:
         raise UserError(
-            f"{option}: {len(lacking)} image(s) have no mask (first: {lacking[0]}). Add the masks, or "
-            "leave the images out."
+            f"{option}: {len(lacking)} image(s) have no mask (first: {lacking[0]}). Add the masks, "
+            "or leave the images out."
         )
 
 
@@ -173,9 +173,9 @@ def _invent_names(files: Files, config: Folder.Config) -> tuple[str, ...]:
     labels = {config.label_mapping.get(v, v) for v in kept} - {IGNORE}
     if len(labels) < 2:
         raise UserError(
-            f"The masks hold the value(s) {values}, of which {sorted(config.ignore)} mean 'no label': "
-            "that leaves fewer than two classes. If 255 is your object, set "
-            "data.label_mapping='{255: 1}'."
+            f"The masks hold the value(s) {values}, of which {sorted(config.ignore)} mean 'no "
+            "label': that leaves fewer than two classes. If 255 is your object, set "
+            f"data.label_mapping='{{255: 1}}'."
         )
     if max(labels) >= 2 * len(labels) + 8:
         raise UserError(

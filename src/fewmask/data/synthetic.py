@@ -109,8 +109,8 @@ def paint_scene(
         canvas = canvas * (1 - shape[:, :, None]) + paint * shape[:, :, None]
         mask[shape > 0.5] = label
     canvas = canvas * _lighting(rng, size)[:, :, None]
-    canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.3, 0.9))
-    canvas = canvas + rng.normal(0, rng.uniform(2, 10), canvas.shape)
+    canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.2, 0.6))
+    canvas = canvas + rng.normal(0, rng.uniform(2, 8), canvas.shape)
     return np.clip(canvas, 0, 255).astype(np.uint8), mask
 
 
@@ -155,7 +155,7 @@ def _lighting(rng: np.random.Generator, size: int) -> np.ndarray:
 
 def _texture(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     """Two colours in the class's own pattern, at an angle and period of its own."""
-    angle, period, phase = rng.uniform(0, np.pi), rng.uniform(4.5, 7), rng.uniform(0, 10)
+    angle, period, phase = rng.uniform(0, np.pi), rng.uniform(5, 7), rng.uniform(0, 10)
     y, x = np.mgrid[0:size, 0:size]
     u = (x * np.cos(angle) + y * np.sin(angle) + phase) * 2 * np.pi / period
     v = (y * np.cos(angle) - x * np.sin(angle) + phase) * 2 * np.pi / period
@@ -200,7 +200,7 @@ def _shape(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     """Where the shape covers the scene: float [size, size] in 0..1, with smooth edges."""
     big = size * SUPERSAMPLE
     canvas = np.zeros((big, big), np.uint8)
-    radius = rng.uniform(0.12, 0.24) * big
+    radius = rng.uniform(0.16, 0.27) * big
     centre = rng.uniform(0.15, 0.85, 2) * big
     stretch, angle = rng.uniform(0.75, 1.0), rng.uniform(0, 2 * np.pi)
 

@@ -42,8 +42,7 @@ def load(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(
             f"{file} is not a fewmask checkpoint of format {FORMAT}. It was written by another "
-            f"program "
-            "or another version."
+            "program or another version."
         )
     return content
 
@@ -58,8 +57,7 @@ def new_run_folder(name: str, overwrite: bool = False, out: Path | None = None) 
         if (out / "recipe.yaml").exists() and not overwrite:
             raise UserError(
                 f"{out} already holds a run. Choose another folder, continue it with --resume "
-                f"{out}, or "
-                "replace it with --overwrite."
+                f"{out}, or replace it with --overwrite."
             )
         _make(out)
         for old in [

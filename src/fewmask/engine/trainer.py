@@ -115,9 +115,8 @@ class Trainer:
                     if self._is_stopped():
                         self._save_last()
                         logger.say(
-                            f"Stopped at step {self.step} of {self.training.steps}; all is "
-                            f"saved. Go on "
-                            f"with: fewmask train --resume {self.folder}"
+                            f"Stopped at step {self.step} of {self.training.steps}; all is saved. "
+                            f"Go on with: fewmask train --resume {self.folder}"
                         )
                         return {}
         finally:
@@ -265,8 +264,7 @@ def make_streams(
     if loader.labeled_batch // accumulate < 2:
         raise UserError(
             f"loader.labeled_batch={loader.labeled_batch} leaves one image to normalise over "
-            f"(BatchNorm "
-            "after image pooling needs two). Use 2 or more per accumulation round."
+            "(BatchNorm after image pooling needs two). Use 2 or more per accumulation round."
         )
     shares = [(i * fabric.world_size + fabric.global_rank, parts) for i in range(accumulate)]
     return [BatchStream(data, loader, method.views, seed, share) for share in shares]
@@ -291,6 +289,6 @@ def _refuse_nan(values: dict[str, float], step: int) -> None:
         if not math.isfinite(value):
             raise UserError(
                 f"{name} is {value} at step {step}: training has diverged. Try a lower "
-                f"training.lr, "
-                "training.clip_norm=1, training.warmup_steps, or training.precision=fp32."
+                "training.lr, training.clip_norm=1, training.warmup_steps, or "
+                "training.precision=fp32."
             )

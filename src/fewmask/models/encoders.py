@@ -107,8 +107,8 @@ def load_weights(encoder: nn.Module, file: Path) -> None:
     if missing or wrong:
         what = f"lacks {len(missing)} of {len(own)} tensors" if missing else "has other shapes"
         raise UserError(
-            f"model.pretrained={file}: the file {what} (first: {(missing or wrong)[0]}). "
-            "It belongs to another encoder; set model.encoder to the one it was made for."
+            f"model.pretrained={file}: the file {what} (first: {(missing or wrong)[0]}). It "
+            "belongs to another encoder; set model.encoder to the one it was made for."
         )
     encoder.load_state_dict({key: weights[key] for key in own})
 

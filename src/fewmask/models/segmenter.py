@@ -60,9 +60,8 @@ class Segmenter(nn.Module):
         channels: list[int] = encoder.channels  # type: ignore[assignment]
         if len(channels) < 2:
             raise UserError(
-                f"model.encoder={config.encoder} gives {len(channels)} feature map(s); "
-                "DeepLabV3+ joins a fine and a coarse one. Choose an encoder with two or more "
-                "stages."
+                f"model.encoder={config.encoder} gives {len(channels)} feature map(s); DeepLabV3+ "
+                "joins a fine and a coarse one. Choose an encoder with two or more stages."
             )
         self.num_classes = num_classes
         self.encoder = encoder
