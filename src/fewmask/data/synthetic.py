@@ -115,7 +115,7 @@ def paint_scene(
 
 
 def _any_colour(rng: np.random.Generator) -> np.ndarray:
-    return _rgb(rng.uniform(0, 1), rng.uniform(0, 0.6), rng.uniform(0.35, 0.75))
+    return _rgb(rng.uniform(0, 1), rng.uniform(0, 0.4), rng.uniform(0.45, 0.7))
 
 
 def _rgb(hue: float, saturation: float, value: float) -> np.ndarray:
@@ -160,13 +160,17 @@ def _texture(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     u = (x * np.cos(angle) + y * np.sin(angle) + phase) * 2 * np.pi / period
     v = (y * np.cos(angle) - x * np.sin(angle) + phase) * 2 * np.pi / period
     blend = PATTERNS[label](u, v, rng)[:, :, None]
-    light, dark = _rgb(rng.random(), rng.uniform(0.1, 0.8), 1), _rgb(rng.random(), 1, 0.3)
+    light, dark = _rgb(rng.random(), rng.uniform(0, 0.4), 1), _rgb(rng.random(), 0.6, 0.25)
     paint: np.ndarray = light * blend + dark * (1 - blend)
     return paint
 
 
-def _plain(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return np.full(u.shape, rng.uniform(0, 1))
+def _bright(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.ones(u.shape)
+
+
+def _speckle(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.asarray(rng.random(u.shape) > 0.5, float)
 
 
 def _stripes(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -186,14 +190,14 @@ def _grid(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 PATTERNS: tuple[Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray], ...] = (
-    _plain,
+    _bright,
     _stripes,
     _grid,
     _checks,
-    _plain,
+    _speckle,
     _dots,
-    _plain,
-)  # by label; shapes that share a pattern differ in outline only
+    _bright,
+)  # by label
 
 
 def _shape(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
