@@ -79,7 +79,7 @@ def table(rows: Sequence[Row], classes: Classes, labeled: int, unlabeled: int) -
 def picture(rows: Sequence[Row], val: Dataset, classes: Classes, file: Path) -> None:
     """Draws scene, truth and each method's prediction side by side."""
     predictors = [api.load(row.folders[0]) for row in rows]
-    shown = [i for i in PICTURED if i < len(val)]
+    shown = sorted({i % len(val) for i in PICTURED})
     tiles = [
         [val.image(i), classes.colours[val.mask(i)]]
         + [classes.colours[predictor.predict(val.image(i)).mask] for predictor in predictors]
