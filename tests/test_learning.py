@@ -1,4 +1,4 @@
-"""Learning itself: unlabeled scenes help, in minutes at most."""
+"""Learning itself."""
 
 import pytest
 
@@ -8,9 +8,8 @@ from tests.conftest import TINY_WORDS
 
 @pytest.mark.slow
 def test_supervised_learns_to_segment(tmp_path):
-    """Two classes that differ in brightness: a network that learns at all is soon far above chance."""
-    words = ("method=supervised", "training.steps=60", "training.evaluate_every=60", "data.labeled=16")
-    run = fewmask.train("synthetic", *TINY_WORDS, *words, "training.log_every=30", out=tmp_path / "run")
-    background = run.scores["student"].iou[0]
-    assert background > 70  # objects are told from the background
-    assert run.scores["student"].pixel_accuracy > 75
+    """A network that learns at all soon tells objects from background."""
+    words = ("method=supervised", "training.steps=60", "training.evaluate_every=60")
+    run = fewmask.train("synthetic", *TINY_WORDS, *words, out=tmp_path / "run")
+    assert run.scores["student"].iou[0] > 70
+    assert run.scores["student"].miou > 12  # all background would be a seventh of about 76

@@ -7,27 +7,23 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.utilities.seed import seed_everything
-from torch import Tensor, nn
+from torch import nn
 
 from fewmask import version
 from fewmask.config import UserError, did_you_mean, find, validate
 from fewmask.data import Classes, Data
 from fewmask.data.check import check_data
-from fewmask.data.dataset import to_long_side
 from fewmask.engine import checkpoint
 from fewmask.engine.launch import choose_accelerator, choose_precision, launch
 from fewmask.engine.settings import MachineConfig
 from fewmask.engine.trainer import Trainer
 from fewmask.evaluation import EvaluationConfig, Scores
 from fewmask.evaluation import evaluate as evaluate_network
-from fewmask.evaluation.evaluator import eval_mode, probs_at
-from fewmask.evaluation.inference import InferenceConfig
+from fewmask.evaluation.predictor import Predictor
 from fewmask.methods import METHODS, Method
-from fewmask.models import ModelConfig, Segmenter, create_model
+from fewmask.models import ModelConfig, create_model
 from fewmask.recipe import Recipe, load_recipe, split_words
 
 CHANGEABLE = (
@@ -145,50 +141,6 @@ def evaluate(run: Path | str, *overrides: str, weights: str = "best") -> tuple[C
     return data.classes, scores
 
 
-class Prediction:
-    """What a model says of one image."""
-
-    def __init__(self, probs: Tensor, classes: Classes):
-        confidence, label = probs.max(dim=0)
-        self.mask: np.ndarray = label.to(torch.uint8).cpu().numpy()
-        """uint8 [H, W], labels 0..K-1."""
-        self.confidence: np.ndarray = confidence.float().cpu().numpy()
-        """float32 [H, W] in 0..1, probability of the label."""
-        self.classes = classes
-
-    def overlay(self, image: np.ndarray, opacity: float = 0.5) -> np.ndarray:
-        """The image, uint8 [H, W, 3], with the labels' colours over it."""
-        colours = self.classes.colours[self.mask]
-        return np.asarray(image * (1 - opacity) + colours * opacity, np.uint8)
-
-
-class Predictor:
-    """A trained network with everything needed to use it; see `load`."""
-
-    def __init__(
-        self,
-        network: nn.Module,
-        classes: Classes,
-        config: InferenceConfig,
-        long_side: int | None,
-        device: str,
-    ):
-        self.network, self.classes, self.config = network.to(device).eval(), classes, config
-        self.long_side, self.device = long_side, device
-
-    def predict(self, image: np.ndarray) -> Prediction:
-        """Labels one image.
-
-        Args:
-            image: uint8 RGB [H, W, 3], any size.
-        """
-        size = image.shape[:2]
-        small = to_long_side(image, self.long_side)
-        with eval_mode(self.network):
-            probs = probs_at(self.network, small, self.config, self.device, size)
-        return Prediction(probs, self.classes)
-
-
 def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> Predictor:
     """Loads a trained model for prediction.
 
@@ -206,7 +158,12 @@ def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> P
     run = Path(run)
     device = choose_accelerator(validate(MachineConfig, {"accelerator": accelerator}, "machine"))
     if run.is_file() or weights == "best":
-        state = checkpoint.load(run if run.is_file() else _weights_file(run, "best"))
+        file = run if run.is_file() else _weights_file(run, "best")
+        state = checkpoint.load(file)
+        if "weights" not in state:
+            raise UserError(
+                f"{file} continues a run; for prediction give its best.pt or run folder."
+            )
         config = validate(ModelConfig, state["model"], "model")
         network: nn.Module = create_model(config, len(state["class_names"]))
         network.load_state_dict(state["weights"])
@@ -216,7 +173,7 @@ def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> P
     recipe = load_recipe(_recipe_file(run))
     card = checkpoint.load(_weights_file(run, "best"))
     classes = Classes(card["class_names"], card["class_colours"])
-    method = build_method(recipe, len(classes))
+    method = build_method(recipe, len(classes), pretrained=False)
     method.load_state_dict(checkpoint.load(_weights_file(run, "last"))["method"])
     networks = method.predictors()
     if weights not in networks:
@@ -227,15 +184,18 @@ def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> P
     return Predictor(networks[weights], classes, recipe.evaluation, recipe.data.long_side, device)
 
 
-def build_method(recipe: Recipe, num_classes: int) -> Method:
-    """The method of a recipe, with fresh weights drawn from its seed."""
-    seed_everything(recipe.seed, verbose=False)
-    student = create_model(without_download(recipe.model), num_classes)
-    return build_on(student, recipe)
+def build_method(recipe: Recipe, num_classes: int, pretrained: bool) -> Method:
+    """The method of a recipe, with weights drawn from its seed.
 
-
-def build_on(student: Segmenter, recipe: Recipe) -> Method:
-    """The method of a recipe around a given student."""
+    Args:
+        recipe: says which method, around which model.
+        num_classes: K.
+        pretrained: whether to load the encoder's pretrained weights, if the recipe names any; not
+            needed where a checkpoint overwrites them.
+    """
+    torch.manual_seed(recipe.seed)
+    model = recipe.model if pretrained else without_download(recipe.model)
+    student = create_model(model, num_classes)
     method: Method = find(recipe.method.name, METHODS, "method")(student, recipe.method)
     return method
 
@@ -284,9 +244,8 @@ def _train_process(
     fabric: Fabric, recipe: Recipe, folder: Path, data: Data, weights: Path | None, is_resumed: bool
 ) -> dict[str, Scores]:
     """What every process of a training run does."""
-    seed_everything(recipe.seed, verbose=False)
-    model = without_download(recipe.model) if is_resumed or weights else recipe.model
-    method = build_on(create_model(model, len(data.classes)), recipe)
+    fresh = not is_resumed and weights is None
+    method = build_method(recipe, len(data.classes), pretrained=fresh)
     if weights is not None:
         _start_from(method, weights)
     trainer = _trainer(fabric, recipe, method, data, folder, is_resumed)
@@ -299,8 +258,7 @@ def _train_process(
 
 
 def _rehearse_process(fabric: Fabric, recipe: Recipe, data: Data) -> tuple[float, float]:
-    seed_everything(recipe.seed, verbose=False)
-    method = build_on(create_model(recipe.model, len(data.classes)), recipe)
+    method = build_method(recipe, len(data.classes), pretrained=True)
     return _trainer(fabric, recipe, method, data, Path()).rehearse()
 
 

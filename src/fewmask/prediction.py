@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from fewmask.api import Predictor, load
+from fewmask.api import load
 from fewmask.config import UserError
 from fewmask.data.dataset import IMAGE_SUFFIXES, read_image
 from fewmask.data.lists import list_images, unique_names
+from fewmask.evaluation.predictor import Predictor
 from fewmask.report.pictures import save_confidence, save_mask
 
 

@@ -44,7 +44,7 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
     if strategy != "ddp_spawn":
         fabric.launch()
         return function(fabric, *args)
-    with _pass_on_sigterm():  # bound arguments: Fabric would look for modules inside them
+    with _signals_reach_children():  # bound arguments: Fabric would look for modules inside them
         result = fabric.launch(partial(_in_child, function=function, args=args))
     if isinstance(result, UserError):
         raise result
@@ -117,14 +117,21 @@ def share_batchnorm(network: nn.Module, fabric: Fabric) -> nn.Module:
     return SyncBatchNorm.convert(network)
 
 
-class _pass_on_sigterm:
-    """While child processes train, a SIGTERM to the parent goes to them, so that they can save."""
+class _signals_reach_children:
+    """While child processes train, a stop signal to the parent must not end it before them.
+
+    SIGTERM is passed on, so that the children can save; Ctrl-C reaches them by itself.
+    """
 
     def __enter__(self) -> None:
-        self.before = signal.signal(signal.SIGTERM, self._pass_on)
+        self.before = {
+            signal.SIGTERM: signal.signal(signal.SIGTERM, self._pass_on),
+            signal.SIGINT: signal.signal(signal.SIGINT, lambda number, frame: None),
+        }
 
     def __exit__(self, *exception: object) -> None:
-        signal.signal(signal.SIGTERM, self.before)
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
         for child in multiprocessing.active_children():

@@ -1,0 +1,71 @@
+"""A trained network with everything needed to use it on new images."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fewmask.data.dataset import Classes, to_long_side
+from fewmask.evaluation.evaluator import eval_mode, probs_at
+from fewmask.evaluation.inference import InferenceConfig
+
+WHOLE_PIXELS = 2048 * 2048
+"""Larger images are run by sliding windows: whole, they would not fit into memory."""
+
+
+class Prediction:
+    """What a model says of one image.
+
+    Args:
+        probs: [K, H, W], sums to 1 over K.
+        classes: their names and colours.
+    """
+
+    def __init__(self, probs: Tensor, classes: Classes):
+        confidence, label = probs.max(dim=0)
+        self.mask: np.ndarray = label.to(torch.uint8).cpu().numpy()
+        """uint8 [H, W], labels 0..K-1."""
+        self.confidence: np.ndarray = confidence.float().cpu().numpy()
+        """float32 [H, W] in 0..1, probability of the label."""
+        self.classes = classes
+
+    def overlay(self, image: np.ndarray, opacity: float = 0.5) -> np.ndarray:
+        """The image, uint8 [H, W, 3], with the labels' colours over it."""
+        colours = self.classes.colours[self.mask]
+        return np.asarray(image * (1 - opacity) + colours * opacity, np.uint8)
+
+
+class Predictor:
+    """Labels images of any size; made by `fewmask.load`.
+
+    Args:
+        network: gives an `Output`.
+        classes: their names and colours.
+        config: whole or sliding, scales, flip.
+        long_side: pixels that images are brought to first, as in training; None for their own size.
+        device: cpu, cuda or mps.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        classes: Classes,
+        config: InferenceConfig,
+        long_side: int | None,
+        device: str,
+    ):
+        self.network, self.classes, self.config = network.to(device).eval(), classes, config
+        self.long_side, self.device = long_side, device
+
+    def predict(self, image: np.ndarray) -> Prediction:
+        """Labels one image.
+
+        Args:
+            image: uint8 RGB [H, W, 3], any size.
+        """
+        small = to_long_side(image, self.long_side)
+        config = self.config
+        if small.shape[0] * small.shape[1] > WHOLE_PIXELS:
+            config = config.model_copy(update={"mode": "sliding"})
+        with eval_mode(self.network):
+            probs = probs_at(self.network, small, config, self.device, image.shape[:2])
+        return Prediction(probs, self.classes)
