@@ -9,14 +9,15 @@ import fewmask
 
 SOURCE = Path(fewmask.__file__).parent
 FLOORS = {  # an import goes to a lower floor, or stays inside one's own folder
-    "batch": 0, "config": 0, "version": 0,
-    "parts": 1,
-    "models": 2, "data": 2, "evaluation": 3,
-    "methods": 4,
-    "engine": 5, "report": 5,
-    "recipe": 6,
-    "api": 7, "prediction": 8, "demo": 8,
-    "cli": 9, "__main__": 10,
+    "errors": 0, "version": 0,
+    "batch": 1, "config": 1,
+    "parts": 2,
+    "models": 3, "data": 3, "evaluation": 4,
+    "methods": 5,
+    "engine": 6, "report": 6,
+    "recipe": 7,
+    "api": 8, "prediction": 9, "demo": 9,
+    "cli": 10, "__main__": 11,
 }  # fmt: skip
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fewmask.config import UserError, merge, parse_overrides
+from fewmask.config import merge, parse_overrides
+from fewmask.errors import UserError
 from fewmask.methods.imas import IMAS
 from fewmask.recipe import Recipe, load_recipe, recipe_names
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewmask.config import UserError
+from fewmask.errors import UserError
 from fewmask.recipe import load_recipe
 from tests.conftest import TINY_WORDS
 

@@ -12,13 +12,14 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from fewmask import version
-from fewmask.config import UserError, did_you_mean, find, validate
+from fewmask.config import did_you_mean, find, validate
 from fewmask.data import Classes, Data
 from fewmask.data.check import check_data
 from fewmask.engine import checkpoint
 from fewmask.engine.launch import choose_accelerator, choose_precision, launch
 from fewmask.engine.settings import MachineConfig
 from fewmask.engine.trainer import Trainer
+from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, Scores
 from fewmask.evaluation import evaluate as evaluate_network
 from fewmask.evaluation.predictor import Predictor

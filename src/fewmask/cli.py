@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewmask.config import UserError
+from fewmask.errors import UserError
 
 app = typer.Typer(
     add_completion=False,

@@ -11,9 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-
-class UserError(Exception):
-    """A user's mistake, told in one message: what happened, what was expected, what to do."""
+from fewmask.errors import UserError
 
 
 class BaseConfig(BaseModel):

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from fewmask.api import load
-from fewmask.config import UserError
 from fewmask.data.dataset import IMAGE_SUFFIXES, read_image
 from fewmask.data.lists import list_images, unique_names
+from fewmask.errors import UserError
 from fewmask.evaluation.predictor import Predictor
 from fewmask.report.pictures import save_confidence, save_mask
 

@@ -10,7 +10,6 @@ from pydantic import SerializeAsAny
 
 from fewmask.config import (
     BaseConfig,
-    UserError,
     did_you_mean,
     find,
     merge,
@@ -21,6 +20,7 @@ from fewmask.config import (
 from fewmask.data import SOURCES, DataSource, LoaderConfig
 from fewmask.data.folder import folder_values
 from fewmask.engine.settings import MachineConfig, TrainingConfig
+from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig
 from fewmask.methods import METHODS, Method
 from fewmask.models import ModelConfig

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewmask.config import UserError
 from fewmask.data.benchmarks import CamVid
+from fewmask.errors import UserError
 
 
 @pytest.fixture

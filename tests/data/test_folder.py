@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewmask.config import UserError
 from fewmask.data.check import check_data
 from fewmask.data.dataset import Data
 from fewmask.data.folder import Folder, folder_values
+from fewmask.errors import UserError
 
 
 def opened(root: Path, **options) -> Data:

@@ -8,11 +8,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from fewmask.config import UserError
 from fewmask.engine import checkpoint
 from fewmask.engine.launch import choose_accelerator, choose_precision
 from fewmask.engine.minimizer import Minimizer, lr_factor, make_optimizer
 from fewmask.engine.settings import MachineConfig, TrainingConfig
+from fewmask.errors import UserError
 from fewmask.methods.imas import IMAS
 
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import fewmask
-from fewmask.config import UserError
 from fewmask.engine import checkpoint
+from fewmask.errors import UserError
 from fewmask.methods.imas import IMAS
 from fewmask.methods.supervised import Supervised
 from tests.conftest import TINY_WORDS

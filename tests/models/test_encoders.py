@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from fewmask.config import UserError
+from fewmask.errors import UserError
 from fewmask.models import ModelConfig, create_model
 from fewmask.models.encoders import TimmEncoder, import_timm, load_weights
 from tests.conftest import TINY

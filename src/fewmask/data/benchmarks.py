@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from fewmask.config import UserError
 from fewmask.data.dataset import Classes, Data, DataSource, Files, LabelTable
 from fewmask.data.lists import list_images, pick_names, read_list, unique_names
+from fewmask.errors import UserError
 
 
 class CamVid(DataSource):

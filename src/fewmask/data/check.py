@@ -4,8 +4,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from fewmask.batch import Dataset
-from fewmask.config import UserError
 from fewmask.data.dataset import Data, Files, read_image
+from fewmask.errors import UserError
 
 
 def check_data(data: Data, needs_unlabeled: bool, tell: Callable[[str], None]) -> None:

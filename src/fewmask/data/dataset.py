@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from fewmask.batch import IGNORE, Dataset
-from fewmask.config import BaseConfig, UserError
+from fewmask.config import BaseConfig
+from fewmask.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 

@@ -9,9 +9,10 @@ import numpy as np
 from pydantic import Field
 
 from fewmask.batch import IGNORE
-from fewmask.config import UserError, read_yaml
+from fewmask.config import read_yaml
 from fewmask.data.dataset import Classes, Data, DataSource, Files, LabelTable, read_mask
 from fewmask.data.lists import list_images, masks_by_stem, pick_names, read_list, stem, unique_names
+from fewmask.errors import UserError
 
 MaskValue = Annotated[int, Field(ge=0, le=255)]
 

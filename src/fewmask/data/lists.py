@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from fewmask.config import UserError
 from fewmask.data.dataset import IMAGE_SUFFIXES, Files
+from fewmask.errors import UserError
 
 
 def list_images(place: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from zipfile import BadZipFile
 
 import torch
 
-from fewmask.config import UserError
+from fewmask.errors import UserError
 
 FORMAT = 1  # of checkpoint files; goes up when their content changes
 

@@ -13,9 +13,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from fewmask.config import UserError
 from fewmask.engine.settings import MachineConfig
 from fewmask.engine.sync_batchnorm import SyncBatchNorm
+from fewmask.errors import UserError
 from fewmask.models.encoders import import_timm
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}

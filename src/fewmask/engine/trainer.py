@@ -16,13 +16,13 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from fewmask.batch import IMAGE_MEAN, IMAGE_STD, Progress, to_device
-from fewmask.config import UserError
 from fewmask.data import BatchStream, Data, LoaderConfig
 from fewmask.data.loader import load_batches
 from fewmask.engine import checkpoint
 from fewmask.engine.logger import Logger
 from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.settings import MachineConfig, TrainingConfig
+from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, Scores, evaluate
 from fewmask.methods import Method
 from fewmask.parts import processes

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from fewmask.config import UserError, did_you_mean, find
+from fewmask.config import did_you_mean, find
+from fewmask.errors import UserError
 
 _torchvision_schemas: Any = None  # keeps the operator registration below alive
 

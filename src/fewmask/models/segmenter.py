@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from fewmask.config import BaseConfig, UserError
+from fewmask.config import BaseConfig
+from fewmask.errors import UserError
 from fewmask.models.decoders import (
     DecoderConfig,
     DeepLabV3Plus,
