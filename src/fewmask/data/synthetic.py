@@ -40,7 +40,7 @@ class Synthetic(DataSource):
         """Scenes without."""
         val: int = 64
         """Scenes to evaluate on."""
-        size: int = 64
+        size: int = 80
         """Height and width of a scene, in pixels."""
         scene_seed: int = 0
         """Draws the scenes; the run's own seed does not change them."""
@@ -155,7 +155,7 @@ def _lighting(rng: np.random.Generator, size: int) -> np.ndarray:
 
 def _texture(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     """Two colours in the class's own pattern, at an angle and period of its own."""
-    angle, period, phase = rng.uniform(0, np.pi), rng.uniform(5, 7), rng.uniform(0, 10)
+    angle, period, phase = rng.uniform(0, np.pi), rng.uniform(8, 12), rng.uniform(0, 10)
     y, x = np.mgrid[0:size, 0:size]
     u = (x * np.cos(angle) + y * np.sin(angle) + phase) * 2 * np.pi / period
     v = (y * np.cos(angle) - x * np.sin(angle) + phase) * 2 * np.pi / period
@@ -170,7 +170,7 @@ def _bright(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarra
 
 
 def _speckle(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return np.asarray(rng.random(u.shape) > 0.5, float)
+    return np.asarray(_smooth_noise(rng, len(u), len(u) // 4) > 0.5, float)
 
 
 def _stripes(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -204,7 +204,7 @@ def _shape(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     """Where the shape covers the scene: float [size, size] in 0..1, with smooth edges."""
     big = size * SUPERSAMPLE
     canvas = np.zeros((big, big), np.uint8)
-    radius = rng.uniform(0.16, 0.27) * big
+    radius = rng.uniform(0.18, 0.28) * big
     centre = rng.uniform(0.15, 0.85, 2) * big
     stretch, angle = rng.uniform(0.75, 1.0), rng.uniform(0, 2 * np.pi)
 
