@@ -165,38 +165,38 @@ def _texture(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
     return paint
 
 
-def _bright(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return np.ones(u.shape)
-
-
-def _speckle(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return np.asarray(_smooth_noise(rng, len(u), len(u) // 4) > 0.5, float)
+def _flat(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.full(u.shape, float(rng.integers(2)))
 
 
 def _stripes(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(0.5 + 0.5 * np.sin(u))
 
 
-def _checks(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return np.asarray(np.sin(u) * np.sin(v) > 0, float)
-
-
 def _dots(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(np.sin(u) + np.sin(v) > 0.9, float)
 
 
-def _grid(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return np.asarray((np.cos(u) > 0.6) | (np.cos(v) > 0.6), float)
+def _checks(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.asarray(np.sin(u) * np.sin(v) > 0, float)
+
+
+def _blobs(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.asarray(_smooth_noise(rng, len(u), len(u) // 6) > 0.5, float)
+
+
+def _speckle(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.asarray(_smooth_noise(rng, len(u), len(u) // 2) > 0.5, float)
 
 
 PATTERNS: tuple[Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray], ...] = (
-    _bright,
+    _flat,  # background, unused
     _stripes,
-    _grid,
-    _checks,
-    _speckle,
     _dots,
-    _bright,
+    _flat,
+    _speckle,
+    _blobs,
+    _checks,
 )  # by label
 
 
