@@ -1,14 +1,18 @@
 """The commands as a user types them."""
 
+import contextlib
 import csv
+import io
 import subprocess
 import sys
+import unittest.mock
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fewmask import cli
 from tests.conftest import TINY_WORDS
 
 TINY_PHOTOS = (
@@ -20,11 +24,18 @@ TINY_PHOTOS = (
 
 def fewmask(*words: str | Path, cwd: Path | None = None, code: int = 0) -> str:
     """Runs a command, checks its exit code, gives back everything it printed."""
-    command = [sys.executable, "-m", "fewmask", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd)
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
+    printed, argv = io.StringIO(), ["fewmask", *map(str, words)]
+    with (
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        contextlib.chdir(cwd or Path()),
+        unittest.mock.patch.object(sys, "argv", argv),
+        pytest.raises(SystemExit) as ended,
+    ):
+        cli.main()
+        sys.exit(0)
+    assert (ended.value.code or 0) == code, printed.getvalue()
+    return printed.getvalue()
 
 
 @pytest.fixture(scope="module")
