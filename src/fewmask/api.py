@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from fewmask import version
 from fewmask.config import did_you_mean, find, validate
 from fewmask.data import Classes, Data
 from fewmask.data.check import check_data
+from fewmask.data.image_labels import read_image_labels
 from fewmask.engine import checkpoint
 from fewmask.engine.launch import choose_accelerator, choose_precision, launch
 from fewmask.engine.settings import MachineConfig
@@ -219,6 +220,9 @@ def open_data(recipe: Recipe, needs_unlabeled: bool | None = None, tell: bool = 
         UserError: for the first file or set that is wrong.
     """
     data = recipe.source().open()
+    if recipe.data.image_labels is not None:
+        present = read_image_labels(recipe.data.image_labels, data.unlabeled.names, data.classes)
+        data = replace(data, image_labels=present)
     if needs_unlabeled is None:
         needs_unlabeled = find(recipe.method.name, METHODS, "method").views is not None
     check_data(data, needs_unlabeled, print if tell else lambda note: None)

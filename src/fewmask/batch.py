@@ -29,6 +29,7 @@ class Unlabeled(NamedTuple):
     strong: tuple[Tensor, ...]  # each [B, 3, H, W]: the weak view in other colours
     valid: Tensor  # [B, H, W] bool: False where the crop is padding
     number: Tensor  # [B] int64: which image of the unlabeled set this is
+    present: Tensor | None = None  # [B, K] bool: the classes in the image, if known
 
 
 class Batch(NamedTuple):
@@ -94,11 +95,12 @@ def to_device(batch: Batch, device: torch.device | str) -> Batch:
     )
     if batch.unlabeled is None:
         return Batch(labeled, None)
-    weak, strong, valid, number = batch.unlabeled
+    weak, strong, valid, number, present = batch.unlabeled
     unlabeled = Unlabeled(
         normalise(weak, device),
         tuple(normalise(view, device) for view in strong),
         valid.to(device, non_blocking=True),
         number,
+        None if present is None else present.to(device, non_blocking=True),
     )
     return Batch(labeled, unlabeled)

@@ -35,7 +35,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 def demo(
     overrides: Overrides = None,
     methods: Annotated[
-        str, typer.Option(help="Methods, with commas between them.")
+        str, typer.Option(help="Methods, with commas between them, or all.")
     ] = "supervised,imas",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each method.")] = 1,
     out: Annotated[Path, typer.Option(help="Where to write.")] = Path("runs/demo"),
@@ -45,8 +45,10 @@ def demo(
     from rich.console import Console
 
     from fewmask import demo as demonstration
+    from fewmask.methods import METHODS
 
-    rows, data = demonstration.demo(methods.split(","), range(seeds), overrides or [], out)
+    names = [*METHODS] if methods == "all" else methods.split(",")
+    rows, data = demonstration.demo(names, range(seeds), overrides or [], out)
     if not rows:
         return
     demonstration.picture(rows, data.val, data.classes, out / "demo.png")

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import mean
 from typing import NamedTuple
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from fewmask import api
@@ -66,10 +67,10 @@ def demo(
 def table(rows: Sequence[Row], classes: Classes, labeled: int, unlabeled: int) -> Table:
     """The result as a table, one row per method."""
     title = f"IoU in % after the last step, {labeled} labeled and {unlabeled} unlabeled scenes"
-    result = Table(title=title)
-    result.add_column("method")
-    for heading in ("mIoU", *classes.names, "minutes"):
-        result.add_column(heading, justify="right")
+    result = Table(title=title, box=SIMPLE_HEAD, padding=0, collapse_padding=True)
+    result.add_column("method", no_wrap=True)
+    for heading in ("mIoU", *classes.names, "min"):
+        result.add_column(f" {heading}", justify="right", no_wrap=True)
     for row in rows:
         per_class = [f"{mean(values):.0f}" for values in zip(*row.iou, strict=True)]
         result.add_row(row.method, f"[bold]{mean(row.miou):.1f}", *per_class, f"{row.minutes:.1f}")

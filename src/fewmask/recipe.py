@@ -59,6 +59,9 @@ class Recipe(BaseConfig):
 def load_recipe(base: str | Path | None = None, overrides: Sequence[str] = ()) -> Recipe:
     """Composes a recipe: defaults < recipe file < overrides.
 
+    A recipe file may hold `methods`, the options of several methods by name; those of the chosen
+    method count.
+
     Args:
         base: the name of a shipped recipe, a YAML file, or None for the defaults.
         overrides: `key=value` words, such as `method.threshold=0.9` or `data=camvid`.
@@ -71,6 +74,7 @@ def load_recipe(base: str | Path | None = None, overrides: Sequence[str] = ()) -
     """
     given = parse_overrides(overrides, sections=("data", "method"))
     values = merge(_read_base(base), _expand(given))
+    options_by_method = values.pop("methods", {})
     unknown = [key for key in values if key not in Recipe.model_fields]
     if unknown:
         raise UserError(
@@ -81,7 +85,8 @@ def load_recipe(base: str | Path | None = None, overrides: Sequence[str] = ()) -
             "Which images? Give data=FOLDER, data=FILE.yaml, or a source by name, such as "
             "data=synthetic."
         )
-    values.setdefault("method", {}).setdefault("name", "imas")
+    chosen = values.setdefault("method", {}).setdefault("name", "imas")
+    values["method"] = merge(options_by_method.get(chosen, {}), values["method"])
     for section, known in (("data", SOURCES), ("method", METHODS)):
         plugin = find(str(values[section]["name"]), known, section)
         values[section] = validate(plugin.Config, values[section], section)

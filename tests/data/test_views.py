@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from fewmask.data import views
+from fewmask.data import strong_views, views
 
 
 @pytest.fixture
@@ -51,22 +51,22 @@ def test_every_position_and_both_directions_are_drawn():
 
 
 def test_magnitudes_at_one_half():
-    assert views.enhance_factor(0.5) == pytest.approx(0.525425)
-    assert views.blur_radius(0.5) == pytest.approx(1.049050)
-    assert views.posterize_bits(0.5) == 6 and views.solarize_threshold(0.5) == 128
-    assert views.hue_shift(0.5) == 63 and views.hue_shift(-0.5) == -63
+    assert strong_views.enhance_factor(0.5) == pytest.approx(0.525425)
+    assert strong_views.blur_radius(0.5) == pytest.approx(1.049050)
+    assert strong_views.posterize_bits(0.5) == 6 and strong_views.solarize_threshold(0.5) == 128
+    assert strong_views.hue_shift(0.5) == 63 and strong_views.hue_shift(-0.5) == -63
 
 
 @pytest.mark.parametrize(
     ("u", "bits"), [(0, 7), (0.25, 7), (0.26, 6), (0.5, 6), (0.51, 5), (0.76, 4), (1, 4)]
 )
 def test_posterize_bits(u, bits):
-    assert views.posterize_bits(u) == bits
+    assert strong_views.posterize_bits(u) == bits
 
 
 def pil(operation: str, image: np.ndarray, u: float) -> np.ndarray:
     """The same operation done with Pillow, as the papers' codes do."""
-    picture, factor = Image.fromarray(image), views.enhance_factor(u)
+    picture, factor = Image.fromarray(image), strong_views.enhance_factor(u)
     done = {
         "_autocontrast": lambda: ImageOps.autocontrast(picture),
         "_equalize": lambda: ImageOps.equalize(picture),
@@ -75,9 +75,9 @@ def pil(operation: str, image: np.ndarray, u: float) -> np.ndarray:
         "_brightness": lambda: ImageEnhance.Brightness(picture).enhance(factor),
         "_saturation": lambda: ImageEnhance.Color(picture).enhance(factor),
         "_sharpness": lambda: ImageEnhance.Sharpness(picture).enhance(factor),
-        "_posterize": lambda: ImageOps.posterize(picture, views.posterize_bits(u)),
-        "_solarize": lambda: ImageOps.solarize(picture, views.solarize_threshold(u)),
-        "_blur": lambda: picture.filter(ImageFilter.GaussianBlur(views.blur_radius(u))),
+        "_posterize": lambda: ImageOps.posterize(picture, strong_views.posterize_bits(u)),
+        "_solarize": lambda: ImageOps.solarize(picture, strong_views.solarize_threshold(u)),
+        "_blur": lambda: picture.filter(ImageFilter.GaussianBlur(strong_views.blur_radius(u))),
     }[operation]
     return np.asarray(done())
 
@@ -92,21 +92,23 @@ def pil(operation: str, image: np.ndarray, u: float) -> np.ndarray:
 )  # fmt: skip
 def test_operations_agree_with_pillow(image, operation, tolerance):
     for u in (0.1, 0.5, 0.9):
-        ours = getattr(views, operation)(image, u).astype(int)
+        ours = getattr(strong_views, operation)(image, u).astype(int)
         assert np.abs(ours - pil(operation, image, u)).max() <= tolerance
 
 
 def test_hue_turns_round_the_circle():
     red = np.full((2, 2, 3), (255, 0, 0), np.uint8)
-    turned = views._hue(red, 1.0)  # half a turn: cyan
+    turned = strong_views._hue(red, 1.0)  # half a turn: cyan
     assert turned[0, 0, 0] < 20 and turned[0, 0, 1:].min() > 235
-    assert np.abs(views._hue(views._hue(red, 0.4), -0.4).astype(int) - red).max() <= 12
+    assert (
+        np.abs(strong_views._hue(strong_views._hue(red, 0.4), -0.4).astype(int) - red).max() <= 12
+    )
 
 
 def test_the_strong_view_leaves_the_weak_one_alone_and_repeats_with_the_seed(image):
     before = image.copy()
-    first = [views.imas_strong_view(image, np.random.default_rng(s)) for s in range(40)]
-    again = [views.imas_strong_view(image, np.random.default_rng(s)) for s in range(40)]
+    first = [strong_views.imas_strong_view(image, np.random.default_rng(s)) for s in range(40)]
+    again = [strong_views.imas_strong_view(image, np.random.default_rng(s)) for s in range(40)]
     assert np.array_equal(image, before)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert all(view.shape == image.shape and view.dtype == np.uint8 for view in first)

@@ -21,7 +21,13 @@ from tests.conftest import TINY_WORDS
 STEPS = 12
 WORDS = ("training.steps=12", "training.evaluate_every=4", "training.checkpoint_every=1")
 IMAS_WORDS = ("method=imas", "method.threshold=0.3", "method.copy_epochs=0", "method.ema_decay=0.9")
-METHODS = {"supervised": ("method=supervised",), "imas": IMAS_WORDS}
+METHODS = {
+    "supervised": ("method=supervised",),
+    "imas": IMAS_WORDS,
+    "pcr": ("method=pcr", "method.threshold=0.3", "method.cells=8", "method.warmup_epochs=1"),
+    "gta": ("method=gta", "method.warmup_epochs=1"),
+    "pseudoseg": ("method=pseudoseg",),
+}
 
 
 def rows(file: Path) -> list[list[str]]:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from fewmask.data.dataset import Classes, Data, DataSource, Files, LabelTable
 from fewmask.data.lists import list_images, pick_names, read_list, unique_names
 from fewmask.errors import UserError
@@ -75,7 +77,8 @@ class CamVid(DataSource):
             )
         names = unique_names(images, folder / "images")
         table = LabelTable(len(self.NAMES), ignore=(11, 255))
-        return Files(images, masks, names, table, self.config.long_side)
+        memory: dict[Path, np.ndarray] | None = {} if self.config.in_memory else None
+        return Files(images, masks, names, table, self.config.long_side, memory)
 
     def _labeled(self, train: Files) -> list[int]:
         labeled = self.config.labeled

@@ -5,7 +5,7 @@ an error instead of a half-grey picture.
 """
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -51,6 +51,8 @@ class Data:
     val: Dataset
     notes: tuple[str, ...] = ()
     """What was decided on the user's behalf, to be said aloud."""
+    image_labels: np.ndarray | None = None
+    """The classes known to be in each unlabeled image, bool [N, K], if a file tells them."""
 
 
 class DataSource(abc.ABC):
@@ -73,6 +75,12 @@ class DataSource(abc.ABC):
         long_side: int | None = None
         """Pixels: images are brought to this longer side first, in training and in evaluation;
         null keeps their own size. Scores are always taken at the mask's own size."""
+        in_memory: bool = False
+        """Keeps images and masks of files in memory once read, at `long_side`: faster for small
+        sets."""
+        image_labels: Path | None = None
+        """CSV or JSON file that tells which classes are in each unlabeled image; PseudoSeg uses
+        it."""
 
     def __init__(self, config: Config):
         self.config = config
@@ -147,6 +155,7 @@ class Files:
         names: unique names, usually file stems.
         labels: how mask values become labels.
         long_side: pixels, or None for the image's own size.
+        memory: keeps what was read, if it is a dict.
     """
 
     images: Sequence[Path]
@@ -154,19 +163,28 @@ class Files:
     names: Sequence[str]
     labels: LabelTable
     long_side: int | None = None
+    memory: dict[Path, np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def image(self, index: int) -> np.ndarray:
         """The image as uint8 RGB [H, W, 3], turned as its EXIF tag says, at `long_side`."""
-        return to_long_side(read_image(self.images[index]), self.long_side)
+        file = self.images[index]
+        return self._remembered(file, lambda: to_long_side(read_image(file), self.long_side))
 
     def mask(self, index: int) -> np.ndarray:
         """The labels as uint8 [H, W], at the mask's own size."""
         file = self.masks[index]
         assert file is not None, f"{self.names[index]} has no mask"
-        return self.labels.to_labels(read_mask(file), file)
+        return self._remembered(file, lambda: self.labels.to_labels(read_mask(file), file))
+
+    def _remembered(self, file: Path, read: Callable[[], np.ndarray]) -> np.ndarray:
+        if self.memory is None:
+            return read()
+        if file not in self.memory:
+            self.memory[file] = read()
+        return self.memory[file]
 
     def subset(self, indices: Sequence[int]) -> Self:
         """The images at these positions, in this order."""

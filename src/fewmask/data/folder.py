@@ -67,7 +67,8 @@ class Folder(DataSource):
                 f"are {len(names)} classes."
             )
         labels = LabelTable(len(names), config.label_mapping, config.ignore)
-        files = replace(files, labels=labels, long_side=config.long_side)
+        memory: dict[Path, np.ndarray] | None = {} if config.in_memory else None
+        files = replace(files, labels=labels, long_side=config.long_side, memory=memory)
         candidates = [i for i, mask in enumerate(files.masks) if mask is not None]
         if config.val is None:
             held_out = self._hold_out(candidates)
@@ -99,7 +100,9 @@ class Folder(DataSource):
     def _given_val(self, files: Files, place: Path) -> Files:
         if place.is_dir():
             pairs = _pair(place / "images", place / "masks")
-            val = replace(pairs, labels=files.labels, long_side=files.long_side)
+            val = replace(
+                pairs, labels=files.labels, long_side=files.long_side, memory=files.memory
+            )
         else:
             val = files.subset(pick_names(read_list(place), files, place))
         _require_masks(val, f"data.val={place}")

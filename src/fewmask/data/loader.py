@@ -17,13 +17,8 @@ from torch.utils.data import Dataset as TorchDataset
 from fewmask.batch import Batch, Labeled, Unlabeled, Views
 from fewmask.config import BaseConfig
 from fewmask.data.dataset import Data, resize_mask
-from fewmask.data.views import (
-    STRONG_VIEWS,
-    draw_placement,
-    valid_pixels,
-    weak_image,
-    weak_mask,
-)
+from fewmask.data.strong_views import STRONG_VIEWS
+from fewmask.data.views import draw_placement, valid_pixels, weak_image, weak_mask
 
 LABELED, UNLABELED = 0, 1  # the streams' numbers in the seeds
 
@@ -65,6 +60,7 @@ class BatchStream(TorchDataset[Batch]):
         share: tuple[int, int] = (0, 1),
     ):
         self.labeled, self.unlabeled = data.labeled, data.unlabeled
+        self.image_labels = data.image_labels
         self.config, self.views, self.seed, self.share = config, views, seed, share
 
     def __getitem__(self, step: int) -> Batch:
@@ -82,6 +78,7 @@ class BatchStream(TorchDataset[Batch]):
                 tuple(_stack(view) for view in zip(*strong, strict=True)),
                 _stack(valid),
                 torch.tensor(index),
+                None if self.image_labels is None else _stack(self.image_labels[list(index)]),
             )
         return Batch(Labeled(_stack(images), _stack(masks)), unlabeled)
 

@@ -43,7 +43,8 @@ class SyncBatchNorm(nn.BatchNorm2d):
         mean = processes.total(wide.sum((0, 2, 3))) / count  # [C]
         centred = wide - mean.view(1, -1, 1, 1)
         var = processes.total(centred.square().sum((0, 2, 3))) / count  # [C]
-        self._follow(mean.detach(), (var * count / (count - 1)).detach())
+        if self.track_running_stats:
+            self._follow(mean.detach(), (var * count / (count - 1)).detach())
         scale = self.weight * torch.rsqrt(var + self.eps)
         return (centred * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)).to(x.dtype)
 

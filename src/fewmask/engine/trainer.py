@@ -15,7 +15,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from fewmask.batch import IMAGE_MEAN, IMAGE_STD, Progress, to_device
+from fewmask.batch import IMAGE_MEAN, IMAGE_STD, Labeled, Progress, to_device
 from fewmask.data import BatchStream, Data, LoaderConfig
 from fewmask.data.loader import load_batches
 from fewmask.engine import checkpoint
@@ -71,6 +71,8 @@ class Trainer:
             card,
         )
         self.streams = make_streams(fabric, data, loader, method, seed, training.accumulate)
+        own_share = (fabric.global_rank, fabric.world_size)
+        self.labeled_stream = BatchStream(data, loader, None, seed, own_share)
         pool, batch = (
             (data.labeled, loader.labeled_batch)
             if method.views is None
@@ -127,19 +129,26 @@ class Trainer:
 
     def _take_step(self, rounds: list[Any], logger: Logger) -> None:
         self.minimizer.begin(self.step)
+        progress = Progress(self.step, self.training.steps, self.steps_per_epoch)
         for i, batch in enumerate(rounds):
-            seed = np.random.SeedSequence((self.seed, STEP_SEEDS, self.step, i)).generate_state(1)[
-                0
-            ]
-            torch.manual_seed(int(seed))  # the step's randomness follows from its number
+            # All randomness of a step follows from its number.
+            seeds = np.random.SeedSequence((self.seed, STEP_SEEDS, self.step, i))
+            torch.manual_seed(int(seeds.generate_state(1)[0]))
+            if i == 0:
+                self.method.prepare(self._labeled_pass(), progress)
             self.minimizer.last_round = i == len(rounds) - 1
             on_device = to_device(batch, self.fabric.device)
-            progress = Progress(self.step, self.training.steps, self.steps_per_epoch)
             scalars = self.method.step(on_device, self.minimizer, progress)
             numbers = None if batch.unlabeled is None else batch.unlabeled.number
             images = len(batch.labeled.image) + (0 if numbers is None else len(numbers))
             logger.collect(self.step + 1, scalars, numbers, images)
         self.step += 1
+
+    def _labeled_pass(self) -> Iterator[Labeled]:
+        """This process's share of one pass over the labeled set; the last batch may wrap round."""
+        whole = self.labeled_stream.config.labeled_batch
+        for step in range(math.ceil(len(self.data.labeled) / whole)):
+            yield to_device(self.labeled_stream[step], self.fabric.device).labeled
 
     def _after_step(self, logger: Logger, scores: dict[str, Scores]) -> dict[str, Scores]:
         """Logs, evaluates and saves when it is time; returns the newest scores."""
@@ -235,6 +244,7 @@ class Trainer:
             start = time.perf_counter()
             self.minimizer.begin(step)
             progress = Progress(step, self.training.steps, self.steps_per_epoch)
+            self.method.prepare(self._labeled_pass(), progress)
             for batch in rounds:
                 self.method.step(to_device(batch, self.fabric.device), self.minimizer, progress)
             seconds = time.perf_counter() - start

@@ -7,5 +7,8 @@ __all__ = ["METHODS", "Method", "Minimize"]
 METHODS = {
     "supervised": "fewmask.methods.supervised:Supervised",
     "imas": "fewmask.methods.imas:IMAS",
+    "pcr": "fewmask.methods.pcr:PCR",
+    "gta": "fewmask.methods.gta:GTA",
+    "pseudoseg": "fewmask.methods.pseudoseg:PseudoSeg",
 }
 """Plain word to import path; a user's own method is given as package.module:Class."""

@@ -30,9 +30,9 @@ from fewmask.methods.method import Method, Minimize
 from fewmask.models import Segmenter
 from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss, confident_cross_entropy
-from fewmask.parts.mixing import easy_hard_partners, paste, random_boxes
-from fewmask.parts.pseudo_labels import PseudoLabel, pseudo_label
-from fewmask.parts.teacher import Teacher
+from fewmask.parts.mixing import cutmix, easy_hard_partners, random_boxes
+from fewmask.parts.pseudo_labels import pseudo_label
+from fewmask.parts.teacher import Teacher, ramped_decay
 
 
 class IMAS(Method):
@@ -76,7 +76,7 @@ class IMAS(Method):
         c = self.config
         x_l, y_l = batch.labeled
         assert batch.unlabeled is not None
-        weak, (strong,), valid, _ = batch.unlabeled
+        weak, (strong,), valid, *_ = batch.unlabeled
 
         # Look at the weak view with both networks, in eval mode: how easy is each image?
         logits_s, logits_t = self._look(weak)
@@ -89,7 +89,10 @@ class IMAS(Method):
         views, targets = [strong], [pseudo]
         h_mean = processes.mean(h.mean())
         if torch.rand(()) < h_mean:
-            mixed, mixed_pseudo = self._cutmix(weak, pseudo, h)
+            global_h = processes.gather(h)
+            height, width = weak.shape[-2:]
+            boxes = random_boxes(len(global_h), height, width, c.cutmix_sides)
+            mixed, mixed_pseudo = cutmix(weak, pseudo, easy_hard_partners(global_h), boxes)
             views.insert(0, mixed)
             targets.insert(0, mixed_pseudo)
 
@@ -104,9 +107,8 @@ class IMAS(Method):
             confident_cross_entropy(logits, *target, c.threshold)
             for logits, target in zip(logits_u, targets, strict=True)
         ]
-        loss_u = (
-            h * torch.stack(per_image)
-        ).mean()  # h of the base image, also where CutMix pasted
+        # h of the base image, also where CutMix pasted
+        loss_u = (h * torch.stack(per_image)).mean()
 
         if minimize(loss_l + c.unlabeled_weight * loss_u, over=self.student):
             self.teacher.update(self.student, ema_decay(progress, c.ema_decay, c.copy_epochs))
@@ -126,23 +128,6 @@ class IMAS(Method):
         logits_s = self.student(weak).logits
         self.student.train()
         return logits_s, self.teacher(weak).logits
-
-    def _cutmix(self, weak: Tensor, pseudo: PseudoLabel, h: Tensor) -> tuple[Tensor, PseudoLabel]:
-        """Pastes boxes between easy and hard images of the whole global batch.
-
-        The released code pairs within one GPU, where 2 images leave nothing to choose; pairing
-        over all processes makes the step independent of their number.
-        """
-        images = processes.gather(weak)
-        height, width = images.shape[-2:]
-        boxes = random_boxes(len(images), height, width, self.config.cutmix_sides)
-        boxes = boxes.to(weak.device)
-        partner = easy_hard_partners(processes.gather(h))
-        mixed = [
-            processes.own(paste(x, partner, boxes))
-            for x in (images, processes.gather(pseudo.label), processes.gather(pseudo.confidence))
-        ]
-        return mixed[0], PseudoLabel(mixed[1], mixed[2])
 
     def predictors(self) -> dict[str, torch.nn.Module]:
         """The teacher is the model the paper reports; the student is evaluated beside it."""
@@ -203,7 +188,7 @@ def ema_decay(progress: Progress, decay: float, copy_epochs: int) -> float:
 
     n counts steps as the released code does, from the start of the last copying epoch.
     """
-    first = copy_epochs * progress.steps_per_epoch  # the first step that averages
-    if progress.step < first:
+    since_copying = progress.step - copy_epochs * progress.steps_per_epoch
+    if since_copying < 0:
         return 0.0
-    return min(1 - 1 / (progress.step - first + progress.steps_per_epoch + 1), decay)
+    return ramped_decay(since_copying + progress.steps_per_epoch, decay)

@@ -1,13 +1,13 @@
 """The contract of a method: the networks one algorithm keeps, and the step it repeats."""
 
 import abc
+from collections.abc import Iterable
 from typing import Protocol
 
 from torch import Tensor, nn
 
-from fewmask.batch import Batch, Progress, Scalars, Views
+from fewmask.batch import Batch, Labeled, Progress, Scalars, Views
 from fewmask.config import BaseConfig
-from fewmask.models import Segmenter
 
 
 class Minimize(Protocol):
@@ -37,7 +37,7 @@ class Method(nn.Module, abc.ABC):
     generator, which the trainer seeds with (seed, step).
 
     Args:
-        student: the network to train.
+        student: the network to train, usually a `Segmenter` as it is.
         config: this method's `Config`.
 
     Example:
@@ -48,7 +48,7 @@ class Method(nn.Module, abc.ABC):
         """Hyper-parameters; the defaults are the paper's."""
 
         name: str
-        """The method: a word we know (supervised, imas) or package.module:Class."""
+        """The method: a word we know (supervised, imas, pcr ...) or package.module:Class."""
 
     trains: tuple[str, ...] = ("student",)
     """Attributes that hold the networks with an optimizer."""
@@ -56,10 +56,19 @@ class Method(nn.Module, abc.ABC):
     views: Views | None = None
     """The views of unlabeled images that `step` uses; None for labeled images only."""
 
-    def __init__(self, student: Segmenter, config: Config):
+    def __init__(self, student: nn.Module, config: Config):
         super().__init__()
         self.student = student
         self.config = config
+
+    def prepare(self, labeled: Iterable[Labeled], progress: Progress) -> None:
+        """Called before each step, for what needs more than one batch; does nothing by default.
+
+        Args:
+            labeled: one pass over the labeled set in weak views, on the method's device; nothing is
+                read unless it is iterated.
+            progress: how far training is.
+        """
 
     @abc.abstractmethod
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:

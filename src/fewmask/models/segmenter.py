@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from fewmask.config import BaseConfig
@@ -78,8 +79,10 @@ class Segmenter(nn.Module):
         Args:
             image: [B, 3, H, W], normalised; any H and W.
         """
-        size = image.shape[-2:]
-        stages = self.encoder(image)
+        return self.decode(self.encoder(image), image.shape[-2:])
+
+    def decode(self, stages: list[Tensor], size: tuple[int, int] | torch.Size) -> Output:
+        """The second half of `forward`, from the encoder's stages to logits of a given size."""
         features = self.decoder(stages)  # [B, C, H/4, W/4]
         logits = resize(self.head(features).float(), size)  # float first: bf16 loses close calls
         aux_logits = None

@@ -48,13 +48,20 @@ class SupervisedLoss(BaseConfig):
         return cross_entropy(logits, mask)
 
 
-def cross_entropy(logits: Tensor, mask: Tensor) -> Tensor:
+def cross_entropy(logits: Tensor, mask: Tensor, counts: Tensor | None = None) -> Tensor:
     """Cross-entropy, mean over the labeled pixels of the global batch; 0 if there is none.
 
     Each process divides its sum by the mean count of all processes, so that the average over
     processes is the mean over all labeled pixels, wherever they lie.
+
+    Args:
+        logits: [B, K, H, W], or [N, K].
+        mask: [B, H, W] or [N] int64, 0..K-1 or 255.
+        counts: bool like `mask`; where False (not confident) a pixel adds nothing to the sum, but
+            stays in the number the sum is divided by.
     """
-    loss = F.cross_entropy(logits, mask, ignore_index=IGNORE, reduction="sum")
+    taken = mask if counts is None else mask.masked_fill(~counts, IGNORE)
+    loss = F.cross_entropy(logits, taken, ignore_index=IGNORE, reduction="sum")
     count = processes.mean((mask != IGNORE).sum().to(loss.dtype))
     return loss / count.clamp(min=1)
 

@@ -1,10 +1,71 @@
 """CutMix on images, labels and confidences together: whom to mix with, which boxes, the paste.
 
-Source: Yun et al., CutMix, ICCV 2019; easy-hard pairing: Zhao et al., iMAS, CVPR 2023.
+Images are paired over the global batch, so that a step does not depend on the number of processes;
+the released codes pair within one GPU. Randomness comes from torch's CPU generator, which is the
+same in every process.
+
+Source: Yun et al., CutMix, ICCV 2019; easy-hard pairing: Zhao et al., iMAS, CVPR 2023; boxes of
+half the area: Wang et al., U2PL, CVPR 2022.
 """
 
 import torch
 from torch import Tensor
+
+from fewmask.errors import UserError
+from fewmask.parts import processes
+from fewmask.parts.pseudo_labels import PseudoLabel
+
+
+def cutmix(
+    images: Tensor, pseudo: PseudoLabel, partner: Tensor, boxes: Tensor
+) -> tuple[Tensor, PseudoLabel]:
+    """Pastes boxes of partners into images and their pseudo-labels, over the global batch.
+
+    Args:
+        images: [B, C, H, W], this process's.
+        pseudo: of these images.
+        partner: [G] int64, the partner of each image of the global batch.
+        boxes: [G, H, W] bool, True where the partner is shown.
+
+    Returns:
+        This process's mixed images and pseudo-labels.
+    """
+    boxes = boxes.to(images.device)
+    mixed_images, label, confidence = (
+        processes.own(paste(processes.gather(x), partner, boxes)) for x in (images, *pseudo)
+    )
+    return mixed_images, PseudoLabel(label, confidence)
+
+
+def cutmix_with_next(
+    images: Tensor, pseudo: PseudoLabel, probability: float
+) -> tuple[Tensor, PseudoLabel]:
+    """The CutMix of the U2PL family: half of each image is replaced by the next one of the batch.
+
+    Args:
+        images: [B, C, H, W].
+        pseudo: of these images.
+        probability: of mixing at all, drawn once per batch.
+    """
+    if torch.rand(()) >= probability:
+        return images, pseudo
+    count = len(images) * processes.world_size()
+    partner = torch.arange(count, device=images.device).roll(-1)
+    height, width = images.shape[-2:]
+    return cutmix(images, pseudo, partner, half_area_boxes(count, height, width))
+
+
+def require_partners(images: Tensor) -> None:
+    """Refuses a global batch in which an image finds none to mix with.
+
+    Raises:
+        UserError: for a single image.
+    """
+    if len(images) * processes.world_size() < 2:
+        raise UserError(
+            "loader.unlabeled_batch=1: CutMix pastes parts of one unlabeled image into another and "
+            "needs two. Set loader.unlabeled_batch=2 or more."
+        )
 
 
 def easy_hard_partners(easiness: Tensor) -> Tensor:
@@ -43,6 +104,38 @@ def random_boxes(
     columns = torch.randint(int(width * margin), width, (count,))
     sides = (int(v * height), int(v * width))
     return boxes_at(rows, columns, sides, height, width)
+
+
+def half_area_boxes(count: int, height: int, width: int) -> Tensor:
+    """Draws one box per image, each with half of the image's area and both sides above one half.
+
+    Source: U2PL's released code, which PCR and GTA-Seg share.
+
+    Returns:
+        [count, height, width] bool, True inside the box.
+    """
+    boxes = []
+    for _ in range(count):
+        box_width = int(torch.randint(width // 2 + 1, width, ()))
+        box_height = half_area_height(height, width, box_width)
+        left = int(torch.randint(0, width - box_width + 1, ()))
+        top = int(torch.randint(0, height - box_height + 1, ()))
+        boxes.append(rectangle(top, left, box_height, box_width, height, width))
+    return torch.stack(boxes)
+
+
+def half_area_height(height: int, width: int, box_width: int) -> int:
+    """The height with which a box of a given width covers half of an image."""
+    return round(height * width / 2 / box_width)
+
+
+def rectangle(
+    top: int, left: int, box_height: int, box_width: int, height: int, width: int
+) -> Tensor:
+    """A box in an image: [height, width] bool, True inside."""
+    box = torch.zeros(height, width, dtype=torch.bool)
+    box[top : top + box_height, left : left + box_width] = True
+    return box
 
 
 def boxes_at(

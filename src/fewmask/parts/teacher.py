@@ -43,16 +43,31 @@ class Teacher(nn.Module):
             student: the network to follow; same architecture.
             decay: in [0, 1]; 0 copies the student. Integer buffers are always copied.
         """
-        ours, theirs = _tensors(self.network), _tensors(student)
-        assert [x.shape for x in ours] == [x.shape for x in theirs], (
-            "student is another architecture"
-        )
-        floating = [i for i, x in enumerate(ours) if x.is_floating_point()]
-        torch._foreach_lerp_([ours[i] for i in floating], [theirs[i] for i in floating], 1 - decay)
-        for mine, new in zip(ours, theirs, strict=True):
-            if not mine.is_floating_point():
-                mine.copy_(new)
+        follow(tensors(self.network), tensors(student), decay)
 
 
-def _tensors(network: nn.Module) -> list[Tensor]:
+@torch.no_grad()
+def follow(ours: list[Tensor], theirs: list[Tensor], decay: float) -> None:
+    """Moves tensors towards others, in place: ours <- decay ours + (1 - decay) theirs.
+
+    Integers (BatchNorm's counters) are copied.
+    """
+    assert [x.shape for x in ours] == [x.shape for x in theirs], "networks of two architectures"
+    floating = [i for i, x in enumerate(ours) if x.is_floating_point()]
+    torch._foreach_lerp_([ours[i] for i in floating], [theirs[i] for i in floating], 1 - decay)
+    for mine, new in zip(ours, theirs, strict=True):
+        if not mine.is_floating_point():
+            mine.copy_(new)
+
+
+def tensors(network: nn.Module) -> list[Tensor]:
+    """Parameters and buffers: everything that makes two networks of one architecture differ."""
     return [*network.parameters(), *network.buffers()]
+
+
+def ramped_decay(updates: int, decay: float) -> float:
+    """A decay that starts as a plain average: min(1 - 1/(n + 1), decay), n = updates so far.
+
+    The first update (n = 0) copies.
+    """
+    return min(1 - 1 / (updates + 1), decay)

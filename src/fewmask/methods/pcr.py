@@ -1,0 +1,189 @@
+"""PCR: Semi-supervised Semantic Segmentation with Prototype-based Consistency Regularization.
+
+Hai-Ming Xu, Lingqiao Liu, Qiuchen Bian, Zhen Yang. NeurIPS 2022. https://arxiv.org/abs/2210.04388
+
+A second predictor reads the same features f as the linear head: each class has several prototypes
+p_ck, and a pixel takes the class of the nearest one. The teacher's linear head supervises both:
+
+    z^P_c(f)  = max_k cos(f, p_ck) / T                       prototype logits, on sampled pixels
+    L_l       = CE(z_l, y_l) + CE(z^P_l, y_l)
+    L_u       = mean_j m_j CE(z_j, y_j) + mean_j m_j CE(z^P_j, y_j)
+                y, q: label and confidence of the teacher, after CutMix;  m_j = 1[q_j >= tau]
+    L         = L_l + L_u
+    p_ck     <- alpha p_ck + (1 - alpha) mean { f_j : y_j = c, k nearest within c }
+    theta_t   = EMA(theta_s)
+
+Epochs of warm-up train on labels alone; k-means over labeled features then places the prototypes.
+Prototypes learn from labeled and confident unlabeled pixels, in one joint update.
+
+No training code was ever released; where the paper is silent, the choice is named at the line:
+* CutMix is the strong view, with probability 1/2 per batch, as in U2PL, whose loop PCR extends.
+* The unlabeled losses are means over all pixels, not over the confident ones.
+* The prototypes start from k-means on the run's own features; the authors used an unpublished file.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from fewmask.batch import IGNORE, Batch, Labeled, Progress, Scalars, Views
+from fewmask.errors import UserError
+from fewmask.methods.method import Method, Minimize
+from fewmask.models import Output, Segmenter
+from fewmask.models.decoders import resize
+from fewmask.parts import processes
+from fewmask.parts.losses import SupervisedLoss, cross_entropy
+from fewmask.parts.mixing import cutmix_with_next, require_partners
+from fewmask.parts.prototypes import Prototypes, features_at, stratified_points
+from fewmask.parts.pseudo_labels import pseudo_label
+from fewmask.parts.teacher import Teacher, ramped_decay
+
+
+class PCR(Method):
+    """Student with a linear and a prototype predictor, and an EMA teacher."""
+
+    class Config(Method.Config):
+        """Hyper-parameters of PCR; the defaults are those of its configs on Pascal VOC."""
+
+        threshold: float = 0.8
+        """tau: pseudo-labels below this confidence are ignored (0.8 VOC, 0.65 Cityscapes)."""
+        prototypes: int = 4
+        """Prototypes per class (4 VOC, 3 Cityscapes)."""
+        temperature: float = 0.1
+        """T: divides the cosine."""
+        prototype_momentum: float = 0.99
+        """alpha: how slowly prototypes follow the features."""
+        prototype_weight: float = 1.0
+        """Weight of the prototype predictor's losses."""
+        cells: int = 32
+        """The prototype predictor sees one pixel in each of cells x cells parts of an image."""
+        cutmix_probability: float = 0.5
+        """How often a batch is mixed."""
+        warmup_epochs: int = 1
+        """Epochs on labeled images alone, before the prototypes are placed."""
+        ema_decay: float = 0.99
+        """beta: how slowly the teacher follows, once its start as a plain average is over."""
+        supervised_loss: SupervisedLoss = SupervisedLoss(kind="ohem")
+        """Loss of the linear head on labeled images (Cityscapes: with model.aux_head=true)."""
+
+    config: Config
+    views = Views()
+
+    def __init__(self, student: Segmenter, config: Config):
+        super().__init__(student, config)
+        if config.prototypes > config.cells**2:
+            raise UserError(
+                f"method.prototypes={config.prototypes}: an image gives {config.cells**2} pixels "
+                "(method.cells squared) to place prototypes on. Use fewer."
+            )
+        self.teacher = Teacher(student)
+        features = student.decoder.out_channels
+        self.prototypes = Prototypes(
+            student.num_classes, config.prototypes, features, config.temperature
+        )
+
+    def prepare(self, labeled: Iterable[Labeled], progress: Progress) -> None:
+        """Places the prototypes when the warm-up ends; teacher and student are one then."""
+        if self._updates(progress) != 0:
+            return
+        features, labels = [], []
+        for image, mask in labeled:
+            points = stratified_points(image.shape[-2:], self.config.cells)
+            sampled = features_at(self.teacher(image).features, points, image.shape[-2:])
+            features.append(processes.gather(sampled).flatten(0, 1))
+            labels.append(processes.gather(_at(mask, points)).flatten())
+        self.prototypes.fit(torch.cat(features), torch.cat(labels))
+
+    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
+        """One step: on labeled images in the warm-up, then on both."""
+        c = self.config
+        x_l, y_l = batch.labeled
+        assert batch.unlabeled is not None
+        weak, _, valid, *_ = batch.unlabeled
+        require_partners(weak)
+        updates = self._updates(progress)
+        if updates < 0:
+            output = self.student(x_l)
+            loss = c.supervised_loss(output.logits, output.aux_logits, y_l)
+            if minimize(loss, over=self.student):
+                self.teacher.update(self.student, decay=0)
+            return {"loss_labeled": loss.detach()}
+
+        pseudo = pseudo_label(self.teacher(weak).logits, valid)
+        mixed, pseudo = cutmix_with_next(weak, pseudo, c.cutmix_probability)
+        confident = pseudo.confidence >= c.threshold  # [B, H, W]
+
+        # One forward; the linear head is supervised at every pixel.
+        output = self.student(torch.cat([x_l, mixed]))
+        labeled = slice(0, len(x_l))
+        aux = None if output.aux_logits is None else output.aux_logits[labeled]
+        loss_l = c.supervised_loss(output.logits[labeled], aux, y_l)
+        loss_u = cross_entropy(output.logits[len(x_l) :], pseudo.label, confident)
+
+        # The prototype predictor is supervised at the same few pixels of all images.
+        points = stratified_points(weak.shape[-2:], c.cells)
+        features = features_at(output.features, points, weak.shape[-2:]).flatten(0, 1)  # [N, D]
+        labels_l, labels_u = _at(y_l, points).flatten(), _at(pseudo.label, points).flatten()
+        sure = _at(confident, points).flatten()
+        logits, nearest = self.prototypes(features)
+        logits_l, logits_u = logits.tensor_split([len(labels_l)])
+        loss_pl = cross_entropy(logits_l, self._only_known(labels_l))
+        loss_pu = cross_entropy(logits_u, self._only_known(labels_u), sure)
+
+        loss = loss_l + loss_u + c.prototype_weight * (loss_pl + loss_pu)
+        if minimize(loss, over=self.student):
+            self.teacher.update(self.student, ramped_decay(updates, c.ema_decay))
+        taught = torch.cat([labels_l, labels_u.masked_fill(~sure, IGNORE)])
+        self.prototypes.update(features.detach(), taught, nearest, c.prototype_momentum)
+        used = sure & (labels_u != IGNORE)
+        agrees = (logits_u.argmax(dim=1) == labels_u) & used
+        return {
+            "loss_labeled": loss_l.detach(),
+            "loss_unlabeled": loss_u.detach(),
+            "loss_prototype_labeled": loss_pl.detach(),
+            "loss_prototype_unlabeled": loss_pu.detach(),
+            "used_pixels": (confident & (pseudo.label != IGNORE)).float().mean(),
+            "prototype_agreement": agrees.sum() / used.sum().clamp(min=1),
+        }
+
+    def predictors(self) -> dict[str, nn.Module]:
+        """The teacher's linear head is what the paper reports; the prototypes once they stand."""
+        networks = {"teacher": self.teacher.network, "student": self.student}
+        if self.prototypes.known.any():
+            networks["prototype"] = PrototypePredictor(self.teacher.network, self.prototypes)
+        return networks
+
+    def _updates(self, progress: Progress) -> int:
+        """Semi-supervised steps done; below 0 in the warm-up."""
+        return progress.step - self.config.warmup_epochs * progress.steps_per_epoch
+
+    def _only_known(self, labels: Tensor) -> Tensor:
+        """Ignores labels of classes without prototypes: their logit is -inf."""
+        known = self.prototypes.known[labels.clamp(max=len(self.prototypes.known) - 1)]
+        return labels.masked_fill(~known, IGNORE)
+
+
+class PrototypePredictor(nn.Module):
+    """A network read through prototypes instead of its head.
+
+    Logits are computed at the features' resolution and resized, 16 times cheaper than the released
+    evaluation, which resizes the features.
+    """
+
+    def __init__(self, network: nn.Module, prototypes: Prototypes):
+        super().__init__()
+        self.network, self.prototypes = network, prototypes
+
+    def forward(self, image: Tensor) -> Output:
+        """Labels images [B, 3, H, W]."""
+        output: Output = self.network(image)
+        vectors = output.features.permute(0, 2, 3, 1)  # [B, h, w, D]
+        logits = self.prototypes(vectors.flatten(0, 2)).logits.clamp(min=-1e4)
+        logits = logits.unflatten(0, vectors.shape[:3]).permute(0, 3, 1, 2)  # [B, K, h, w]
+        return output._replace(logits=resize(logits, image.shape[-2:]))
+
+
+def _at(maps: Tensor, points: tuple[Tensor, Tensor]) -> Tensor:
+    """Reads maps [B, H, W] at pixels: [B, N]."""
+    return maps[:, points[0], points[1]]

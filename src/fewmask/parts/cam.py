@@ -1,0 +1,85 @@
+"""Class activation maps, and self-attention that spreads them over an image.
+
+Source: Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016; Zou et al.,
+PseudoSeg, ICLR 2021.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+MIN_PEAK = 1e-5  # activations weaker than this are not blown up to 1
+
+
+def class_activation_maps(features: Tensor, weight: Tensor, present: Tensor) -> Tensor:
+    """Where a classifier (mean over space, then linear) sees each class.
+
+    In closed form: for such a classifier the gradient that Grad-CAM averages is the weight itself,
+    the same at every position.
+
+    Args:
+        features: [B, C, h, w], which the classifier averages over space.
+        weight: [K, C] of the classifier.
+        present: [B, K], 1 for classes in the image; the maps of the others are 0.
+
+    Returns:
+        [B, K, h, w] in [0, 1]; the strongest position of a present class is 1.
+    """
+    raw = torch.einsum("kc,bchw->bkhw", weight, features).relu()
+    maps = raw / (features.shape[-2] * features.shape[-1]) * present[:, :, None, None]
+    return maps / maps.amax(dim=(2, 3), keepdim=True).clamp(min=MIN_PEAK)
+
+
+class AttentionPropagation(nn.Module):
+    """Spreads class activation maps along similar features, and scores the background.
+
+        u = P v + v,  P = softmax(Q K^T / sqrt(d))        v: maps, one row per position
+        b = 2 - max_c u_c                                 if the classes have a background
+        m = BN([b, u] W)                                  logits
+
+    BatchNorm always uses the statistics of the batch and has a shift but no scale.
+
+    Args:
+        in_channels: of the features that queries and keys are made of.
+        num_classes: K, of the result.
+        has_background: whether class 0 is the background, for which there is no map.
+        dimension: d, of queries and keys.
+    """
+
+    def __init__(
+        self, in_channels: int, num_classes: int, has_background: bool, dimension: int = 128
+    ):
+        super().__init__()
+        self.has_background = has_background
+        self.query = nn.Conv2d(in_channels, dimension, 1, bias=False)
+        self.key = nn.Conv2d(in_channels, dimension, 1, bias=False)
+        self.mix = nn.Conv2d(num_classes, num_classes, 1, bias=False)
+        self.norm = nn.BatchNorm2d(num_classes, eps=1e-3, track_running_stats=False)
+        self.norm.weight.requires_grad_(False)  # stays 1
+        for layer in (self.query, self.key, self.mix):
+            nn.init.xavier_uniform_(layer.weight)
+
+    def forward(self, maps: Tensor, features: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Turns maps into logits.
+
+        Args:
+            maps: [B, K or K-1, h, w] in [0, 1].
+            features: [B, C, h, w].
+            valid: [B, h, w] bool; positions where it is False are not attended to.
+
+        Returns:
+            [B, K, h, w] float32.
+        """
+        query, key = self.query(features).flatten(2), self.key(features).flatten(2)  # [B, d, L]
+        scores = query.transpose(1, 2).float() @ key.float() / math.sqrt(key.shape[1])  # [B, L, L]
+        if valid is not None:  # a finite number: an image without any valid position is no NaN
+            scores = scores.masked_fill(~valid.flatten(1)[:, None], -1e9)
+        value = maps.flatten(2).transpose(1, 2).float()  # [B, L, K or K-1]
+        spread = scores.softmax(dim=-1) @ value + value
+        spread = spread.transpose(1, 2).unflatten(2, maps.shape[-2:])
+        if self.has_background:
+            background = 2 - spread.amax(dim=1, keepdim=True)
+            spread = torch.cat([background, spread], dim=1)
+        logits: Tensor = self.norm(self.mix(spread)).float()
+        return logits

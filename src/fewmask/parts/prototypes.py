@@ -1,0 +1,215 @@
+"""Prototypes: vectors that stand for a class, and a classifier that compares pixels with them.
+
+Source: Xu et al., PCR, NeurIPS 2022; Zhou et al., Rethinking Semantic Segmentation: A Prototype
+View, CVPR 2022.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fewmask.batch import IGNORE
+from fewmask.errors import UserError
+from fewmask.parts import processes
+
+MAX_PER_CLASS = 20_000  # vectors of one class that k-means looks at
+
+
+class Verdict(NamedTuple):
+    """What prototypes say of vectors."""
+
+    logits: Tensor  # [N, K], cosine to the nearest prototype of each class over the temperature
+    nearest: Tensor  # [N, K] int64, which prototype of each class that is
+
+
+class Prototypes(nn.Module):
+    """Several prototypes per class; no gradient ever reaches them, and a checkpoint keeps them.
+
+    They are stored with the length of the features they came from: a unit vector would be dragged
+    away by the first update.
+
+    Args:
+        num_classes: K.
+        per_class: prototypes per class.
+        dimension: D, of a feature vector.
+        temperature: T, divides the cosine.
+    """
+
+    vectors: Tensor  # [K, P, D]
+    known: Tensor  # [K] bool: the class has prototypes
+
+    def __init__(self, num_classes: int, per_class: int, dimension: int, temperature: float):
+        super().__init__()
+        self.temperature = temperature
+        self.register_buffer("vectors", torch.zeros(num_classes, per_class, dimension))
+        self.register_buffer("known", torch.zeros(num_classes, dtype=torch.bool))
+
+    def forward(self, features: Tensor) -> Verdict:
+        """Compares vectors [N, D] with all prototypes.
+
+        A class without prototypes gets the logit -inf: it is never chosen.
+        """
+        own = F.normalize(self.vectors, dim=-1).flatten(0, 1)  # [K P, D]
+        cosine = F.normalize(features.float(), dim=-1) @ own.T  # [N, K P]
+        best, nearest = cosine.view(-1, *self.vectors.shape[:2]).max(dim=-1)  # [N, K]
+        return Verdict((best / self.temperature).masked_fill(~self.known, -torch.inf), nearest)
+
+    @torch.no_grad()
+    def fit(self, features: Tensor, labels: Tensor) -> None:
+        """Places the prototypes of each class by k-means.
+
+        Clusters are found by direction (on unit vectors), a prototype is the mean of the raw ones.
+
+        Args:
+            features: [N, D], the same in every process.
+            labels: [N] int64, 0..K-1 or 255.
+        """
+        per_class = self.vectors.shape[1]
+        for label in range(len(self.vectors)):
+            own = features[labels == label][:MAX_PER_CLASS]
+            self.known[label] = len(own) > 0
+            if len(own) == 0:
+                continue
+            if len(own) < per_class:
+                own = _jittered(own, per_class)
+            cluster = kmeans(F.normalize(own, dim=-1), per_class)
+            for k in range(per_class):
+                self.vectors[label, k] = own[cluster == k].mean(dim=0)
+
+    @torch.no_grad()
+    def update(self, features: Tensor, labels: Tensor, nearest: Tensor, momentum: float) -> None:
+        """Moves each prototype towards the mean of the vectors of its class nearest to it.
+
+        p <- momentum p + (1 - momentum) mean f, over the vectors of all processes. A class seen for
+        the first time gets prototypes around the mean of its vectors.
+
+        Args:
+            features: [N, D], raw.
+            labels: [N] int64; 255 = takes no part.
+            nearest: [N, K] of the forward pass.
+            momentum: alpha.
+        """
+        num_classes, per_class, dimension = self.vectors.shape
+        taken = labels != IGNORE
+        label = labels.masked_fill(~taken, 0)
+        row = label * per_class + nearest.gather(1, label[:, None])[:, 0]  # [N]
+        weight = taken.float()
+        rows = num_classes * per_class
+        sums = features.new_zeros(rows, dimension, dtype=torch.float32)
+        sums.index_add_(0, row, features.float() * weight[:, None])
+        counts = weight.new_zeros(rows).index_add_(0, row, weight)
+        sums = processes.total(sums).view_as(self.vectors)
+        counts = processes.total(counts).view(num_classes, per_class, 1)
+        moved = self.vectors.lerp(sums / counts.clamp(min=1), 1 - momentum)
+        self.vectors.copy_(torch.where(counts > 0, moved, self.vectors))
+        seen = counts.sum(dim=1)  # [K, 1]
+        for new in (~self.known & (seen[:, 0] > 0)).nonzero()[:, 0]:
+            mean = sums[new].sum(dim=0) / seen[new]
+            self.vectors[new] = _jittered(mean[None], per_class)
+            self.known[new] = True
+
+
+def kmeans(points: Tensor, clusters: int, restarts: int = 3, iterations: int = 100) -> Tensor:
+    """K-means with k-means++ starts; randomness comes from torch's CPU generator.
+
+    Args:
+        points: [N, D], N >= clusters.
+        clusters: how many.
+        restarts: starts to choose the best of.
+        iterations: at most this many per start.
+
+    Returns:
+        [N] int64, the cluster of each point; no cluster is empty unless points coincide.
+    """
+    runs = []
+    for _ in range(restarts):
+        centres = lloyd(points, _spread_starts(points, clusters), iterations)
+        distance, cluster = torch.cdist(points, centres).min(dim=1)
+        runs.append((float((distance**2).sum()), cluster))
+    best: Tensor = min(runs, key=lambda run: run[0])[1]
+    for k in range(clusters):  # coinciding points leave a cluster empty: it takes a point anyway
+        if not (best == k).any():
+            best[k] = k
+    return best
+
+
+def lloyd(points: Tensor, centres: Tensor, iterations: int = 100) -> Tensor:
+    """Moves centres [P, D] to the mean of their nearest points until nothing changes."""
+    for _ in range(iterations):
+        cluster = torch.cdist(points, centres).argmin(dim=1)
+        moved = torch.zeros_like(centres).index_add_(0, cluster, points)
+        count = torch.bincount(cluster, minlength=len(centres))[:, None]
+        moved = torch.where(count > 0, moved / count.clamp(min=1), centres)
+        if torch.equal(moved, centres):
+            break
+        centres = moved
+    return centres
+
+
+def _spread_starts(points: Tensor, clusters: int) -> Tensor:
+    """k-means++: each start is drawn with probability by its squared distance to those before."""
+    chosen = [int(torch.randint(len(points), ()))]
+    for _ in range(clusters - 1):
+        gap = torch.cdist(points, points[chosen]).min(dim=1).values.double().cpu() ** 2
+        weight = gap if gap.sum() > 0 else torch.ones_like(gap)
+        chosen.append(int(torch.multinomial(weight, 1)))
+    return points[chosen]
+
+
+def _jittered(vectors: Tensor, count: int) -> Tensor:
+    """Repeats vectors [n, D] up to `count`, the copies moved by about a thousandth."""
+    copies = vectors[torch.arange(count, device=vectors.device) % len(vectors)]
+    noise = torch.randn(copies.shape).to(copies.device)
+    noise[: len(vectors)] = 0
+    return copies + 1e-3 * noise * copies.abs().mean(dim=1, keepdim=True)
+
+
+def stratified_points(size: tuple[int, int] | torch.Size, cells: int) -> tuple[Tensor, Tensor]:
+    """Draws one pixel in each of cells x cells equal rectangles of an image.
+
+    Source: PCR's released `select_granularity`. Pixels beyond the last whole cell are never drawn.
+
+    Returns:
+        Rows and columns, [cells^2] int64 each, cell by cell in reading order.
+
+    Raises:
+        UserError: if a cell would hold no pixel.
+    """
+    height, width = size
+    if min(size) < cells:
+        raise UserError(
+            f"method.cells={cells} draws one pixel in each of {cells} x {cells} cells, but a crop "
+            f"has {height} x {width} pixels. Set method.cells={min(size)} or fewer, or a larger "
+            "loader.crop."
+        )
+    first = torch.arange(cells)
+    row = (first * (height // cells)).repeat_interleave(cells)
+    column = (first * (width // cells)).repeat(cells)
+    return (
+        row + torch.randint(height // cells, (cells**2,)),
+        column + torch.randint(width // cells, (cells**2,)),
+    )
+
+
+def features_at(
+    features: Tensor, points: tuple[Tensor, Tensor], size: tuple[int, int] | torch.Size
+) -> Tensor:
+    """Reads features at pixels of the image, as if they had been resized to it, corners aligned.
+
+    Args:
+        features: [B, D, h, w].
+        points: rows and columns in the image, [N] each.
+        size: height and width of the image.
+
+    Returns:
+        [B, N, D].
+    """
+    scaled = [
+        2 * position.to(features.device).float() / max(length - 1, 1) - 1
+        for position, length in zip(points, size, strict=True)
+    ]
+    grid = torch.stack(scaled[::-1], dim=-1).expand(len(features), 1, -1, -1)  # x before y
+    sampled = F.grid_sample(features.float(), grid, mode="bilinear", align_corners=True)
+    return sampled[:, :, 0].transpose(1, 2)

@@ -1,0 +1,250 @@
+"""PseudoSeg: golden numbers follow from the formulas of the released code, in float64."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from fewmask.batch import Progress
+from fewmask.methods.pseudoseg import (
+    PseudoSeg,
+    at_grid,
+    classes_in,
+    fuse,
+    random_cut,
+    sharpen,
+    soft_cross_entropy,
+)
+from fewmask.models.decoders import resize
+from fewmask.parts.losses import cross_entropy
+from fewmask.parts.mixing import boxes_at
+
+PROGRESS = Progress(step=0, total_steps=100, steps_per_epoch=10)
+DECODER = [[2.0, 0, -1], [0.5, 1.5, 0]]
+ATTENTION = [[1.0, 0.5, 0], [0, -1, 2]]
+
+
+def as_maps(*images) -> torch.Tensor:
+    """Class scores per pixel as [B, K, 1, N]."""
+    return torch.tensor(images).transpose(1, 2)[:, :, None]
+
+
+def pixels(maps: torch.Tensor, image: int = 0) -> torch.Tensor:
+    return maps[image, :, 0].T
+
+
+def close(found, expected, atol=1e-5) -> None:
+    torch.testing.assert_close(found, torch.tensor(expected), atol=atol, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("share", "temperature", "expected"),
+    [
+        (0.5, 1.0, [[0.659074, 0.218700, 0.122226], [0.183373, 0.329990, 0.486637]]),
+        (0.5, 0.5, [[0.873742, 0.096209, 0.030050], [0.088644, 0.287065, 0.624292]]),
+        (1.0, 0.5, [[0.973227, 0.023192, 0.003580], [0.127052, 0.823030, 0.049919]]),
+        (0.0, 0.5, [[0.646299, 0.253931, 0.099770], [0.023192, 0.003580, 0.973227]]),
+    ],
+)
+def test_calibrated_fusion(share, temperature, expected):
+    fused = fuse(as_maps(DECODER), as_maps(ATTENTION), share)
+    close(pixels(sharpen(fused, temperature)), expected)
+
+
+def test_the_scale_couples_the_images_of_a_batch():
+    decoder = as_maps(DECODER, [[8.0, -4, 0], [6, -2, -2]])
+    attention = as_maps(ATTENTION, [[0.0, 1, -1], [-0.5, 0.5, 0.5]])
+    fused = fuse(decoder, attention, 0.5)
+    close(pixels(fused, 1), [[0.636648, 0.241570, 0.121781], [0.590122, 0.204939, 0.204939]])
+    target = sharpen(fused, 0.5)
+    close(pixels(target), [[0.646792, 0.226661, 0.126548], [0.223678, 0.282083, 0.494239]])
+    torch.testing.assert_close(fuse(5 * decoder, 5 * attention, 0.5), fused)
+
+
+@pytest.mark.parametrize(
+    ("temperature", "expected"),
+    [
+        (0.5, [0.657895, 0.236842, 0.105263]),
+        (0.25, [0.865651, 0.112188, 0.022161]),
+        (0.1, [0.993886, 0.006010, 0.000104]),
+        (1.0, [0.5, 0.3, 0.2]),
+    ],
+)
+def test_sharpening(temperature, expected):
+    close(sharpen(torch.tensor([[0.5, 0.3, 0.2]]), temperature)[0], expected)
+
+
+def test_soft_consistency():
+    target = sharpen(fuse(as_maps(DECODER), as_maps(ATTENTION), 0.5), 0.5)
+    logits = as_maps([[1.0, 1, 0], [0, 0.5, 1]]).requires_grad_()
+    both = torch.ones(1, 1, 2, dtype=torch.bool)
+    first = torch.tensor([[[True, False]]])
+    loss = soft_cross_entropy(logits, target, both, both)
+    assert loss.item() == pytest.approx(0.902245, abs=1e-6)
+    assert soft_cross_entropy(logits, target, first, both).item() == pytest.approx(
+        0.892044, abs=1e-6
+    )
+    confident = target.amax(dim=1) >= 0.8
+    found = soft_cross_entropy(logits, target, both, confident)
+    assert found.item() == pytest.approx(0.446022, abs=1e-6)
+    assert soft_cross_entropy(logits, target, ~both, both) == 0
+    loss.backward()
+    expected = [[-0.225711, 0.163055, 0.062656], [0.048840, 0.010066, -0.058906]]
+    close(pixels(logits.grad), expected, atol=1e-6)
+
+
+def test_end_to_end_fusion_on_a_grid():
+    m33 = torch.tensor(
+        [
+            [-0.397619, 1.024161, -0.742447],
+            [-0.214480, 0.881400, -0.617086],
+            [-0.504333, -1.368888, 1.626193],
+            [1.916433, -0.536673, -0.666659],
+        ]
+    )
+    attention = resize(m33.T.view(1, 3, 2, 2), (3, 3))
+    close(attention[0, :, 1].T[1], [0.2, 0.0, -0.1])
+    scores = [[2, 0, -1], [1, 1, 0], [0, 2, 0], [3, -1, 0], [1, 0, 1]]
+    scores += [[0, 1, 1], [2, 1, -2], [0, 0, 2], [-1, 0, 3]]
+    decoder = torch.tensor(scores, dtype=torch.float32).T.view(1, 3, 3, 3)
+    target = sharpen(fuse(decoder, attention, 0.5), 0.5)
+    close(target[0, :, 1, 1], [0.464242, 0.172242, 0.363517])
+    assert target.argmax(dim=1).flatten().tolist() == [0, 1, 1, 0, 0, 0, 2, 2, 2]
+    valid = torch.ones(1, 3, 3, dtype=torch.bool)
+    everywhere = valid.clone()
+    loss = soft_cross_entropy(decoder / 2, target, valid, everywhere)
+    assert loss.item() == pytest.approx(0.990379, abs=1e-5)
+    valid[0, 0, 0] = valid[0, 2, 2] = False
+    loss = soft_cross_entropy(decoder / 2, target, valid, everywhere)
+    assert loss.item() == pytest.approx(0.980753, abs=1e-5)
+    loss = soft_cross_entropy(decoder / 2, target, valid, target.amax(dim=1) >= 0.7)
+    assert loss.item() == pytest.approx(0.445925, abs=1e-5)
+
+
+def test_labeled_losses():
+    logits = torch.tensor([[2.0, 0, -1], [0.5, 1.5, 0], [1, 1, 1], [0, 0, 3]])
+    loss = cross_entropy(logits, torch.tensor([0, 1, 255, 0]))
+    assert loss.item() == pytest.approx(1.243046, abs=1e-6)
+    z, t = torch.tensor([[2.0, -1, 0], [0.5, -3, 1]]), torch.tensor([[1.0, 0, 1], [0, 0, 1]])
+    assert F.binary_cross_entropy_with_logits(z, t).item() == pytest.approx(0.411544, abs=1e-6)
+
+
+def test_classes_in_a_mask():
+    found = classes_in(torch.tensor([[[0, 0, 3], [3, 255, 7]]]), 21)[0]
+    assert found.nonzero().flatten().tolist() == [0, 3, 7]
+
+
+def test_valid_pixels_are_read_where_the_logits_lie():
+    rows = torch.zeros(1, 513, 513, dtype=torch.bool)
+    rows[:, ::4] = True
+    assert at_grid(rows, (129, 129)).all()
+    rows[:] = False
+    rows[:, ::16, ::16] = True
+    assert at_grid(rows, (33, 33)).all()
+
+
+@pytest.mark.parametrize(
+    ("centre", "area"), [((10, 500), 3780), ((256, 256), 10000), ((0, 0), 2500), ((512, 512), 2601)]
+)
+def test_cutout_is_clipped_at_the_border(centre, area):
+    box = boxes_at(torch.tensor([centre[0]]), torch.tensor([centre[1]]), (100, 100), 513, 513)
+    assert box.sum() == area
+
+
+def test_cutout_of_the_paper_has_a_side_of_100_pixels():
+    torch.manual_seed(0)
+    boxes = random_cut(64, 513, 513, PseudoSeg.Config(name="pseudoseg").cutout_side)
+    assert boxes.flatten(1).sum(dim=1).max() == 10000
+
+
+def method(student, **options) -> PseudoSeg:
+    return PseudoSeg(student, PseudoSeg.Config(name="pseudoseg", **options))
+
+
+class Split:
+    """A fake minimize that asks which parts of the network each loss reaches."""
+
+    def __init__(self):
+        self.reached: set[str] = set()
+
+    def __call__(self, loss, over) -> bool:
+        names, parameters = zip(*over.named_parameters(), strict=True)
+        wanted = [p for p in parameters if p.requires_grad]
+        found = torch.autograd.grad(loss, wanted, allow_unused=True)
+        touched = {id(p) for p, g in zip(wanted, found, strict=True) if g is not None and g.any()}
+        for name, p in zip(names, parameters, strict=True):
+            if id(p) in touched:
+                self.reached.add(name.removeprefix("segmenter.").split(".")[0])
+        return True
+
+
+SEGMENTER = {"encoder", "decoder", "head"}
+
+
+@pytest.mark.parametrize(
+    ("term", "expected"),
+    [
+        ("loss_s", SEGMENTER),
+        ("loss_u", SEGMENTER),
+        ("loss_cls", {"encoder", "classifier"}),
+        ("loss_sgc", {"attention"}),
+    ],
+)
+def test_each_loss_trains_its_own_parts(student, batch, monkeypatch, term, expected):
+    """The complete list of stop-gradients, seen from the parameters."""
+    module = "fewmask.methods.pseudoseg."
+    zero = torch.zeros(())
+    if term != "loss_u":
+        monkeypatch.setattr(module + "soft_cross_entropy", lambda *a: zero)
+    if term != "loss_sgc":
+        monkeypatch.setattr(module + "cross_entropy", lambda *a: zero)
+    if term != "loss_cls":
+        monkeypatch.setattr(module + "F.binary_cross_entropy_with_logits", lambda *a: zero)
+    pseudoseg, split = method(student), Split()
+    if term != "loss_s":
+        monkeypatch.setattr(type(pseudoseg.config.supervised_loss), "__call__", lambda *a: zero)
+    pseudoseg.step(batch, split, PROGRESS)
+    assert split.reached == expected
+
+
+def test_padding_never_becomes_a_pseudo_label(student, batch, minimize):
+    pseudoseg = method(student)
+    nowhere = torch.zeros_like(batch.unlabeled.valid)
+    unlabeled = batch.unlabeled._replace(valid=nowhere)
+    scalars = pseudoseg.step(batch._replace(unlabeled=unlabeled), minimize, PROGRESS)
+    assert scalars["loss_unlabeled"] == 0 and scalars["used_pixels"] == 0
+
+
+def test_step_reports_what_the_paper_names(student, batch, minimize):
+    pseudoseg = method(student)
+    scalars = pseudoseg.step(batch, minimize, PROGRESS)
+    assert {"loss_labeled", "loss_unlabeled", "loss_sgc", "loss_class"} < scalars.keys()
+    assert 0 <= scalars["fusion_entropy"] <= torch.log(torch.tensor(3.0))
+    assert minimize.calls[0][1] is pseudoseg.student
+    assert list(pseudoseg.predictors()) == ["student"]
+    assert pseudoseg.predictors()["student"](batch.labeled.image).logits.shape == (2, 3, 33, 33)
+    assert all(layer.training for layer in pseudoseg.student.modules())
+
+
+def test_image_labels_gate_the_maps_and_teach_the_classifier(student, batch, minimize):
+    pseudoseg = method(student)
+    seen = {}
+    classify = pseudoseg.student._classify
+    pseudoseg.student._classify = lambda stages: seen.setdefault("z", classify(stages))
+    present = torch.tensor([[True, True, False], [True, False, True]])
+    unlabeled = batch.unlabeled._replace(present=present)
+    attend = pseudoseg.student._attend
+
+    def spy(stages, given, valid):
+        seen.setdefault("present", []).append(given)
+        return attend(stages, given, valid)
+
+    pseudoseg.student._attend = spy
+    pseudoseg.step(batch._replace(unlabeled=unlabeled), minimize, PROGRESS)
+    assert seen["present"][1].tolist() == [[1, 0], [0, 1]]
+
+
+def test_classes_without_background(student, batch, minimize):
+    pseudoseg = method(student, has_background=False)
+    assert pseudoseg.student.classifier.out_features == 3
+    scalars = pseudoseg.step(batch, minimize, PROGRESS)
+    assert torch.isfinite(torch.stack([v.float().mean() for v in scalars.values()])).all()
