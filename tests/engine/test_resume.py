@@ -12,10 +12,10 @@ import pytest
 import torch
 
 import fewmask
+from fewmask import methods
+from fewmask.config import find
 from fewmask.engine import checkpoint
 from fewmask.errors import UserError
-from fewmask.methods.imas import IMAS
-from fewmask.methods.supervised import Supervised
 from tests.conftest import TINY_WORDS
 
 STEPS = 12
@@ -80,7 +80,7 @@ def whole(request, tmp_path_factory) -> tuple[str, Path]:
 
 def test_interrupted_and_resumed_with_other_workers(whole, tmp_path, monkeypatch):
     name, complete = whole
-    method = {"supervised": Supervised, "imas": IMAS}[name]
+    method = find(name, methods.METHODS, "method")
     step = method.step
 
     def step_and_stop(self, batch, minimize, progress):
@@ -99,6 +99,7 @@ def test_interrupted_and_resumed_with_other_workers(whole, tmp_path, monkeypatch
     assert_same_run(complete, out)
 
 
+@pytest.mark.parametrize("whole", ["supervised", "imas"], indirect=True)
 def test_killed_at_any_moment(whole, tmp_path):
     name, complete = whole
     out = tmp_path / "run"
@@ -124,6 +125,7 @@ def test_a_finished_run_can_be_resumed_and_only_says_its_scores(whole):
     assert {k: round(v.miou, 4) for k, v in scores.items()} == last
 
 
+@pytest.mark.parametrize("whole", ["supervised"], indirect=True)
 def test_settings_that_would_make_another_run_are_refused(whole):
     with pytest.raises(UserError, match=r"training.lr cannot change.*--weights"):
         fewmask.resume(whole[1], "training.lr=0.1")

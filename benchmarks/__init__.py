@@ -1,0 +1,1 @@
+"""Speed and memory, runnable by anyone: `python -m benchmarks --help`."""

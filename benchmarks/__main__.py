@@ -1,0 +1,17 @@
+"""The command line of the benchmarks."""
+
+import typer
+
+from benchmarks import steps
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+app.command(name="steps")(steps.main)
+
+
+@app.callback()
+def _more_than_one_command() -> None:
+    """Measure ours beside a reference, in one run, and print medians and ratios."""
+
+
+if __name__ == "__main__":
+    app()
