@@ -28,6 +28,7 @@ class MeanTeacher(Method):
         self.teacher = Teacher(student)
 
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
+        """One step on labeled and unlabeled images."""
         x_l, y_l = batch.labeled
         weak, (strong, *_), valid, *_ = batch.unlabeled
         pseudo = pseudo_label(self.teacher(weak).logits, valid)
@@ -71,7 +72,9 @@ class _Step:
         torch.manual_seed(0)
         student = create_model(model, num_classes)
         plugin = MeanTeacher if name == "mean teacher" else find(name, METHODS, "method")
-        options = {k: 0 for k in ("warmup_epochs", "copy_epochs") if k in plugin.Config.model_fields}
+        options = {
+            k: 0 for k in ("warmup_epochs", "copy_epochs") if k in plugin.Config.model_fields
+        }
         self.method = plugin(student, plugin.Config(name=name, **options))
         self.method.to(memory_format=torch.channels_last)
         self.optimizers = {

@@ -58,7 +58,7 @@ class FakeMinimize:
         self.calls: list[tuple[float, nn.Module]] = []
 
     def __call__(self, loss: Tensor, over: nn.Module) -> bool:
-        self.calls.append((float(loss), over))
+        self.calls.append((loss.item(), over))
         parameters = [p for p in over.parameters() if p.requires_grad]
         loss.backward(inputs=parameters)
         with torch.no_grad():

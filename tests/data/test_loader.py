@@ -26,7 +26,7 @@ def stream(data: Data, share=(0, 1), seed=0, views=VIEWS) -> BatchStream:
 def flat(batch) -> list[torch.Tensor]:
     tensors = [*batch.labeled]
     if batch.unlabeled is not None:
-        tensors += [batch.unlabeled.weak, *batch.unlabeled.strong, *batch.unlabeled[2:]]
+        tensors += [batch.unlabeled.weak, *batch.unlabeled.strong, *batch.unlabeled[2:4]]
     return tensors
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from fewmask.evaluation import EvaluationConfig, evaluate
+from fewmask.evaluation.evaluator import eval_mode
 from fewmask.evaluation.inference import InferenceConfig, predict_probs, window_starts
 from fewmask.evaluation.metrics import confusion_matrix, scores
 from fewmask.models import Output
@@ -110,3 +111,10 @@ def test_scales_are_averaged_and_sum_to_one():
     )
     assert probs.shape == (3, 20, 13)
     torch.testing.assert_close(probs.sum(0), torch.ones(20, 13))
+
+
+def test_evaluation_leaves_every_part_in_its_mode():
+    network = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.BatchNorm2d(3).eval())
+    with eval_mode(network):
+        assert not any(module.training for module in network.modules())
+    assert [module.training for module in network.modules()] == [True, True, False]

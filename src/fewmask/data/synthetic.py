@@ -15,7 +15,7 @@ import numpy as np
 from fewmask.data.dataset import Classes, Data, DataSource
 
 NAMES = ("background", "disc", "square", "triangle", "ring", "cross", "star")
-RARE = 6  # the star stands in one scene of four
+RARE = 6  # the star stands in one scene of eight
 COLOURS = (
     (60, 60, 60),
     (230, 85, 80),
@@ -86,7 +86,7 @@ class Scenes:
     @cached_property
     def _scenes(self) -> list[tuple[np.ndarray, np.ndarray]]:
         return [
-            paint_scene(np.random.default_rng((self.seed, self.stream, i)), self.size, i % 4 == 3)
+            paint_scene(np.random.default_rng((self.seed, self.stream, i)), self.size, i % 8 == 3)
             for i in range(self.count)
         ]
 

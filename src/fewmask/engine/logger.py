@@ -3,6 +3,7 @@
 import csv
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,7 @@ class Logger:
         self.active = processes.rank() == 0
         self.console = Console(highlight=False)
         self.sums: dict[str, Tensor] = {}
-        self.count = 0
+        self.counts: Counter[str] = Counter()
         self.easiness: list[tuple[int, Tensor, Tensor]] = []
         self.since, self.images = time.perf_counter(), 0
         self.bar = self._bar(first_step) if self.active and self.console.is_terminal else None
@@ -54,24 +55,22 @@ class Logger:
     def collect(self, step: int, scalars: Scalars, numbers: Tensor | None, images: int) -> None:
         """Keeps the scalars of one round on the device, until `metrics` needs them."""
         for name, value in scalars.items():
-            self.sums[name] = (
-                self.sums.get(name, torch.zeros((), device=value.device)) + value.mean()
-            )
+            self.sums[name] = self.sums.get(name, 0) + value.mean()
+            self.counts[name] += 1  # a method may report more after its warm-up
         if numbers is not None and "easiness" in scalars:
             self.easiness.append((step, numbers, scalars["easiness"]))
-        self.count += 1
         self.images += images
 
     def metrics(self, step: int, lr: float) -> dict[str, float]:
         """Averages what was collected, over steps and processes; writes and shows it."""
-        values = {name: float(processes.mean(x / self.count)) for name, x in self.sums.items()}
+        values = {n: float(processes.mean(x / self.counts[n])) for n, x in self.sums.items()}
         seconds = time.perf_counter() - self.since
         values |= {"lr": lr, "images_per_second": self.images * processes.world_size() / seconds}
         self._write_hardness()
         self._append_jsonl("metrics.jsonl", {"step": step, **values})
         self._tensorboard_scalars(values, step)
         self._show(step, values)
-        self.sums, self.count, self.images, self.since = {}, 0, 0, time.perf_counter()
+        self.sums, self.counts, self.images, self.since = {}, Counter(), 0, time.perf_counter()
         return values
 
     def results(self, step: int, network: str, scores: Scores, class_names: Sequence[str]) -> None:
@@ -107,9 +106,8 @@ class Logger:
             self.tensorboard.close()
 
     def _show(self, step: int, values: Mapping[str, float]) -> None:
-        shown = [f"labeled {values['loss_labeled']:.3f}"] if "loss_labeled" in values else []
-        if "loss_unlabeled" in values:
-            shown.append(f"unlabeled {values['loss_unlabeled']:.3f}")
+        losses = [name for name in values if name.startswith("loss_")][:2]  # a line has no room
+        shown = [f"{name.removeprefix('loss_')} {values[name]:.3f}" for name in losses]
         if "used_pixels" in values:
             shown.append(f"used {values['used_pixels']:.0%}")
         shown += [f"lr {values['lr']:.2g}", f"{values['images_per_second']:.1f} images/s"]

@@ -77,10 +77,11 @@ def probs_at(
 
 @contextmanager
 def eval_mode(network: nn.Module) -> Iterator[None]:
-    """Puts a network into eval mode, and back."""
-    training = network.training
+    """Puts a network into eval mode, and every part of it back into the mode it had."""
+    modes = {module: module.training for module in network.modules()}
     network.eval()
     try:
         yield
     finally:
-        network.train(training)
+        for module, training in modes.items():
+            module.training = training

@@ -144,7 +144,7 @@ class PCR(Method):
             "loss_prototype_labeled": loss_pl.detach(),
             "loss_prototype_unlabeled": loss_pu.detach(),
             "used_pixels": (confident & (pseudo.label != IGNORE)).float().mean(),
-            "prototype_agreement": agrees.sum() / used.sum().clamp(min=1),
+            "prototype_agreement": agrees.sum() / processes.mean(used.sum().float()).clamp(min=1),
         }
 
     def predictors(self) -> dict[str, nn.Module]:

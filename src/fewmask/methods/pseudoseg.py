@@ -101,7 +101,7 @@ class PseudoSeg(Method):
         loss_u = soft_cross_entropy(views.strong, target, valid, confident)
         minimize(loss_s + loss_sgc + loss_cls + c.unlabeled_weight * loss_u, over=self.student)
 
-        pixels = valid.sum().clamp(min=1)
+        pixels = processes.mean(valid.sum().float()).clamp(min=1)
         entropy = -(target * target.clamp(min=1e-8).log()).sum(dim=1)
         agree = views.decoder.argmax(dim=1) == views.attention.argmax(dim=1)
         return {
