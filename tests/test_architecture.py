@@ -16,8 +16,9 @@ FLOORS = {  # an import goes to a lower floor, or stays inside one's own folder
     "methods": 5,
     "engine": 6, "report": 6,
     "recipe": 7,
-    "api": 8, "prediction": 9, "demo": 9,
-    "cli": 10, "__main__": 11,
+    "assembly": 8,
+    "api": 9, "prediction": 10, "demo": 10,
+    "cli": 11, "__main__": 12,
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from fewmask.config import merge, parse_overrides
 from fewmask.errors import UserError
+from fewmask.methods import METHODS
 from fewmask.methods.imas import IMAS
 from fewmask.recipe import Recipe, load_recipe, recipe_names
 
@@ -81,7 +82,7 @@ def test_every_shipped_recipe_validates():
     assert recipe_names() == ["camvid", "synthetic"]
     assert load_recipe("synthetic").method.name == "imas"
     recipe = load_recipe("camvid", ["data.root=somewhere", "data.labeled=46"])
-    assert recipe.data.long_side == 240 and recipe.method.threshold == 0.7
+    assert recipe.data.long_side == 240 and recipe.method.threshold == 0.95
 
 
 def test_every_option_says_what_it_is():
@@ -96,3 +97,30 @@ def test_every_option_says_what_it_is():
     ):
         describe(type(config))
     describe(IMAS.Config)
+
+
+def test_a_recipe_holds_the_options_of_several_methods(tmp_path: Path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "data: {name: synthetic}\n"
+        "method: {name: imas, threshold: 0.6}\n"
+        "methods: {imas: {threshold: 0.7, ema_decay: 0.9}, pcr: {warmup_epochs: 3}}\n"
+    )
+    imas = load_recipe(file).method
+    assert (imas.threshold, imas.ema_decay) == (0.6, 0.9)
+    pcr = load_recipe(file, ["method=pcr", "method.threshold=0.5"]).method
+    assert (pcr.threshold, pcr.warmup_epochs) == (0.5, 3)
+
+
+@pytest.mark.parametrize("recipe", ["synthetic", "camvid"])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_validates_in_every_recipe(recipe, method):
+    words = ["data.root=somewhere"] if recipe == "camvid" else []
+    assert load_recipe(recipe, [*words, f"method={method}"]).method.name == method
+
+
+def test_a_misspelt_method_in_a_recipe_is_named(tmp_path: Path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("data: {name: synthetic}\nmethods: {imsa: {threshold: 0.7}}\n")
+    with pytest.raises(UserError, match=r"methods.imsa: .*Did you mean 'imas'"):
+        load_recipe(file)

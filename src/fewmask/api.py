@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -12,19 +12,16 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from fewmask import version
-from fewmask.config import did_you_mean, find, validate
+from fewmask.assembly import build_method, make_trainer, open_data, start_from
+from fewmask.config import did_you_mean, validate
 from fewmask.data import Classes, Data
-from fewmask.data.check import check_data
-from fewmask.data.image_labels import read_image_labels
 from fewmask.engine import checkpoint
 from fewmask.engine.launch import choose_accelerator, choose_precision, launch
 from fewmask.engine.settings import MachineConfig
-from fewmask.engine.trainer import Trainer
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, Scores
 from fewmask.evaluation import evaluate as evaluate_network
 from fewmask.evaluation.predictor import Predictor
-from fewmask.methods import METHODS, Method
 from fewmask.models import ModelConfig, create_model
 from fewmask.recipe import Recipe, load_recipe, split_words
 
@@ -186,49 +183,6 @@ def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> P
     return Predictor(networks[weights], classes, recipe.evaluation, recipe.data.long_side, device)
 
 
-def build_method(recipe: Recipe, num_classes: int, pretrained: bool) -> Method:
-    """The method of a recipe, with weights drawn from its seed.
-
-    Args:
-        recipe: says which method, around which model.
-        num_classes: K.
-        pretrained: whether to load the encoder's pretrained weights, if the recipe names any; not
-            needed where a checkpoint overwrites them.
-    """
-    torch.manual_seed(recipe.seed)
-    model = recipe.model if pretrained else without_download(recipe.model)
-    student = create_model(model, num_classes)
-    method: Method = find(recipe.method.name, METHODS, "method")(student, recipe.method)
-    return method
-
-
-def without_download(config: ModelConfig) -> ModelConfig:
-    """The model without pretrained weights, for when a checkpoint overwrites them anyway."""
-    return config.model_copy(update={"pretrained": False})
-
-
-def open_data(recipe: Recipe, needs_unlabeled: bool | None = None, tell: bool = True) -> Data:
-    """Opens a recipe's data and checks every file.
-
-    Args:
-        recipe: says which data.
-        needs_unlabeled: whether unlabeled images must be there; by default if the method asks for
-            them.
-        tell: whether to say what was decided on the user's behalf.
-
-    Raises:
-        UserError: for the first file or set that is wrong.
-    """
-    data = recipe.source().open()
-    if recipe.data.image_labels is not None:
-        present = read_image_labels(recipe.data.image_labels, data.unlabeled.names, data.classes)
-        data = replace(data, image_labels=present)
-    if needs_unlabeled is None:
-        needs_unlabeled = find(recipe.method.name, METHODS, "method").views is not None
-    check_data(data, needs_unlabeled, print if tell else lambda note: None)
-    return data
-
-
 def _launch(
     recipe: Recipe, folder: Path, data: Data, weights: Path | None, is_resumed: bool
 ) -> dict[str, Scores]:
@@ -252,8 +206,8 @@ def _train_process(
     fresh = not is_resumed and weights is None
     method = build_method(recipe, len(data.classes), pretrained=fresh)
     if weights is not None:
-        _start_from(method, weights)
-    trainer = _trainer(fabric, recipe, method, data, folder, is_resumed)
+        start_from(method, weights)
+    trainer = make_trainer(fabric, recipe, method, data, folder, is_resumed)
     if is_resumed and fabric.global_rank == 0:
         print(
             f"Resumed {folder} at step {trainer.step} of {recipe.training.steps}: networks, "
@@ -264,7 +218,7 @@ def _train_process(
 
 def _rehearse_process(fabric: Fabric, recipe: Recipe, data: Data) -> tuple[float, float]:
     method = build_method(recipe, len(data.classes), pretrained=True)
-    return _trainer(fabric, recipe, method, data, Path()).rehearse()
+    return make_trainer(fabric, recipe, method, data, Path()).rehearse()
 
 
 def _evaluate_process(
@@ -281,52 +235,6 @@ def _evaluate_process(
         return evaluate_network(
             network, data.val, len(data.classes), recipe.evaluation, fabric.device
         )
-
-
-def _trainer(
-    fabric: Fabric,
-    recipe: Recipe,
-    method: Method,
-    data: Data,
-    folder: Path,
-    is_resumed: bool = False,
-) -> Trainer:
-    card = {
-        "method_name": recipe.method.name,
-        "model": without_download(recipe.model).model_dump(mode="json"),
-        "evaluation": recipe.evaluation.model_dump(mode="json"),
-        "class_names": list(data.classes.names),
-        "class_colours": data.classes.colours.tolist(),
-        "long_side": recipe.data.long_side,
-    }
-    return Trainer(
-        fabric,
-        method,
-        data,
-        folder,
-        seed=recipe.seed,
-        loader=recipe.loader,
-        training=recipe.training,
-        evaluation=recipe.evaluation,
-        machine=recipe.machine,
-        card=card,
-        resume=is_resumed,
-    )
-
-
-def _start_from(method: Method, file: Path) -> None:
-    """Loads weights of another run: a method's from `last.pt`, every network's from `best.pt`."""
-    state = checkpoint.load(file)
-    try:
-        if "method" in state:
-            method.load_state_dict(state["method"])
-        else:
-            for network in method.predictors().values():
-                network.load_state_dict(state["weights"])
-    except RuntimeError as error:
-        raise UserError(
-            f"The weights in {file} do not fit this recipe: {str(error)[:300]}"
-        ) from None
 
 
 def _write_run_files(folder: Path, recipe: Recipe, data: Data) -> None:

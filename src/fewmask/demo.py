@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from fewmask import api
+from fewmask.assembly import open_data
 from fewmask.batch import Dataset
 from fewmask.data import Classes, Data
 from fewmask.recipe import load_recipe
@@ -61,7 +62,7 @@ def demo(
                 [run.folder for run in runs],
             )
         )
-    return rows, api.open_data(load_recipe(RECIPE, overrides), needs_unlabeled=True)
+    return rows, open_data(load_recipe(RECIPE, overrides), needs_unlabeled=True)
 
 
 def table(rows: Sequence[Row], classes: Classes, labeled: int, unlabeled: int) -> Table:

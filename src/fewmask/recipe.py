@@ -75,6 +75,9 @@ def load_recipe(base: str | Path | None = None, overrides: Sequence[str] = ()) -
     given = parse_overrides(overrides, sections=("data", "method"))
     values = merge(_read_base(base), _expand(given))
     options_by_method = values.pop("methods", {})
+    for name in options_by_method:
+        if name not in METHODS and ":" not in name:
+            raise UserError(f"methods.{name}: unknown method. {did_you_mean(name, METHODS)}")
     unknown = [key for key in values if key not in Recipe.model_fields]
     if unknown:
         raise UserError(

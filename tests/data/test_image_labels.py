@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fewmask import api
+from fewmask.assembly import open_data
 from fewmask.batch import Views, to_device
 from fewmask.data import BatchStream, Classes, LoaderConfig
 from fewmask.data.image_labels import read_image_labels
@@ -66,5 +66,5 @@ def test_the_option_opens_the_file(tmp_path):
     rows = "".join(f"unlabeled_{i:05d},disc\n" for i in range(3))
     (tmp_path / "l.csv").write_text(rows)
     words = ["data=synthetic", "data.unlabeled=3", f"data.image_labels={tmp_path / 'l.csv'}"]
-    data = api.open_data(load_recipe(None, words), tell=False)
+    data = open_data(load_recipe(None, words), tell=False)
     assert data.image_labels is not None and data.image_labels[:, 1].all()

@@ -24,8 +24,14 @@ IMAS_WORDS = ("method=imas", "method.threshold=0.3", "method.copy_epochs=0", "me
 METHODS = {
     "supervised": ("method=supervised",),
     "imas": IMAS_WORDS,
-    "pcr": ("method=pcr", "method.threshold=0.3", "method.cells=8", "method.warmup_epochs=1"),
-    "gta": ("method=gta", "method.warmup_epochs=1"),
+    "pcr": (
+        "method=pcr",
+        "method.threshold=0.3",
+        "method.cells=8",
+        "method.warmup_epochs=1",
+        "method.teacher_batch_statistics=true",
+    ),
+    "gta": ("method=gta", "method.warmup_epochs=1", "method.teacher_batch_statistics=true"),
     "pseudoseg": ("method=pseudoseg",),
 }
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from fewmask.batch import Batch, Progress
+from fewmask.errors import UserError
 from fewmask.methods.imas import IMAS, easiness, ema_decay
 from fewmask.models import Segmenter
 from fewmask.parts.losses import confident_cross_entropy
@@ -220,3 +221,9 @@ def test_padding_never_becomes_a_pseudo_label(student, batch, minimize):
     assert scalars["loss_unlabeled"] == 0
     scalars = imas(student, threshold=0.0).step(batch, minimize, TEACHER_FREE)
     assert scalars["loss_unlabeled"] > 0
+
+
+def test_one_unlabeled_image_is_refused(student, batch, minimize):
+    single = batch._replace(unlabeled=batch.unlabeled._replace(weak=batch.unlabeled.weak[:1]))
+    with pytest.raises(UserError, match="loader.unlabeled_batch=1"):
+        IMAS(student, IMAS.Config(name="imas")).step(single, minimize, TEACHER_FREE)

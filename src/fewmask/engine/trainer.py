@@ -19,6 +19,7 @@ from fewmask.batch import IMAGE_MEAN, IMAGE_STD, Labeled, Progress, to_device
 from fewmask.data import BatchStream, Data, LoaderConfig
 from fewmask.data.loader import load_batches
 from fewmask.engine import checkpoint
+from fewmask.engine.launch import share_batchnorm
 from fewmask.engine.logger import Logger
 from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.settings import MachineConfig, TrainingConfig
@@ -85,9 +86,10 @@ class Trainer:
         method.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.method = method
         self.minimizer = Minimizer(fabric, method, training)
-        for name, network in method.named_children():
+        for name, network in list(method.named_children()):
             if name not in method.trains:
-                _compute_in_run_precision(network, fabric)
+                setattr(method, name, share_batchnorm(network, fabric))
+                _compute_in_run_precision(getattr(method, name), fabric)
         self.step = 0  # steps done
         self.best: dict[str, float] = {}  # best mIoU so far, by network
         self.stop_signal: int | None = None

@@ -60,6 +60,9 @@ class GTA(Method):
         """How often a batch is mixed."""
         warmup_epochs: int = 1
         """Epochs in which the student learns alone."""
+        teacher_batch_statistics: bool = False
+        """Normalises the teacher's look by the batch, not by running statistics; better when a run
+        is short."""
         mask_predictor: tuple[str, ...] = ("head", "aux_head")
         """psi: parts of the network, by attribute, that never flow from assistant to student."""
         supervised_loss: SupervisedLoss = SupervisedLoss()
@@ -72,7 +75,7 @@ class GTA(Method):
     def __init__(self, student: Segmenter, config: Config):
         super().__init__(student, config)
         self.assistant = copy.deepcopy(student)
-        self.teacher = Teacher(student)
+        self.teacher = Teacher(student, config.teacher_batch_statistics)
         kept = {id(p) for part in self._mask_predictor(student) for p in part.parameters()}
         self.flowing = [i for i, p in enumerate(student.parameters()) if id(p) not in kept]
 

@@ -30,7 +30,7 @@ from fewmask.methods.method import Method, Minimize
 from fewmask.models import Segmenter
 from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss, confident_cross_entropy
-from fewmask.parts.mixing import cutmix, easy_hard_partners, random_boxes
+from fewmask.parts.mixing import cutmix, easy_hard_partners, random_boxes, require_partners
 from fewmask.parts.pseudo_labels import pseudo_label
 from fewmask.parts.teacher import Teacher, ramped_decay
 
@@ -47,6 +47,9 @@ class IMAS(Method):
         """lambda: weight of the unlabeled loss."""
         ema_decay: float = 0.996
         """alpha: how slowly the teacher follows, once its warm-up 1 - 1/n has passed it."""
+        teacher_batch_statistics: bool = False
+        """Normalises the teacher's look by the batch, not by running statistics; better when a run
+        is short."""
         copy_epochs: int = 1
         """Epochs in which the teacher copies the student; the released code does one, unsaid in
         the paper."""
@@ -69,7 +72,7 @@ class IMAS(Method):
 
     def __init__(self, student: Segmenter, config: Config):
         super().__init__(student, config)
-        self.teacher = Teacher(student)
+        self.teacher = Teacher(student, config.teacher_batch_statistics)
 
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
         """One step on labeled and unlabeled images."""
@@ -77,6 +80,7 @@ class IMAS(Method):
         x_l, y_l = batch.labeled
         assert batch.unlabeled is not None
         weak, (strong,), valid, *_ = batch.unlabeled
+        require_partners(weak)
 
         # Look at the weak view with both networks, in eval mode: how easy is each image?
         logits_s, logits_t = self._look(weak)

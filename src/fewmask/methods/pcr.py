@@ -64,6 +64,9 @@ class PCR(Method):
         """Epochs on labeled images alone, before the prototypes are placed."""
         ema_decay: float = 0.99
         """beta: how slowly the teacher follows, once its start as a plain average is over."""
+        teacher_batch_statistics: bool = False
+        """Normalises the teacher's look by the batch, not by running statistics; better when a run
+        is short."""
         supervised_loss: SupervisedLoss = SupervisedLoss(kind="ohem")
         """Loss of the linear head on labeled images (Cityscapes: with model.aux_head=true)."""
 
@@ -77,7 +80,7 @@ class PCR(Method):
                 f"method.prototypes={config.prototypes}: an image gives {config.cells**2} pixels "
                 "(method.cells squared) to place prototypes on. Use fewer."
             )
-        self.teacher = Teacher(student)
+        self.teacher = Teacher(student, config.teacher_batch_statistics)
         features = student.decoder.out_channels
         self.prototypes = Prototypes(
             student.num_classes, config.prototypes, features, config.temperature

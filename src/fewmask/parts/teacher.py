@@ -5,13 +5,20 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class Teacher(nn.Module):
     """A frozen copy of a network that follows it by exponential moving average (EMA).
 
-    It stays in eval mode, so its BatchNorm uses running statistics; those are averaged like the
-    weights, which is what makes an eval-mode teacher good.
+    It stays in eval mode: no dropout, and BatchNorm uses running statistics, which are averaged
+    like the weights. In short runs weights change faster than such statistics follow; with
+    `batch_statistics` BatchNorm normalises by the batch at hand, and its own running statistics
+    follow that, as U2PL's second forward of the teacher does.
+
+    Args:
+        network: to copy.
+        batch_statistics: whether BatchNorm uses those of the batch.
 
     Source: Tarvainen & Valpola, Mean teachers are better role models, NeurIPS 2017, eq. (1).
 
@@ -21,8 +28,9 @@ class Teacher(nn.Module):
         logits = teacher(images).logits
     """
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: nn.Module, batch_statistics: bool = False):
         super().__init__()
+        self.batch_statistics = batch_statistics
         self.network = copy.deepcopy(network).requires_grad_(False)
         self.eval()
 
@@ -33,7 +41,14 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the averaged network, without gradients."""
-        return self.network(*args, **kwargs)
+        if not self.batch_statistics:
+            return self.network(*args, **kwargs)
+        for layer in self.network.modules():
+            if isinstance(layer, _BatchNorm):
+                layer.train()
+        result = self.network(*args, **kwargs)
+        self.network.eval()
+        return result
 
     @torch.no_grad()
     def update(self, student: nn.Module, decay: float) -> None:
