@@ -39,9 +39,10 @@ from fewmask.methods.method import Method, Minimize
 from fewmask.models import Output, Segmenter
 from fewmask.models.decoders import resize
 from fewmask.parts import processes
-from fewmask.parts.cam import AttentionPropagation, class_activation_maps
-from fewmask.parts.losses import SupervisedLoss, cross_entropy
-from fewmask.parts.mixing import boxes_at
+from fewmask.parts.cam import AttentionPropagation, class_activation_maps, classes_in
+from fewmask.parts.losses import SupervisedLoss, cross_entropy, soft_cross_entropy
+from fewmask.parts.mixing import at_grid, random_cut
+from fewmask.parts.pseudo_labels import sharpen
 
 
 class PseudoSeg(Method):
@@ -235,45 +236,3 @@ def fuse(decoder: Tensor, attention: Tensor, decoder_share: float) -> Tensor:
     scale = (processes.mean(squares) + 1e-8).sqrt()
     first, second = (decoder / scale).softmax(dim=1), (attention / scale).softmax(dim=1)
     return decoder_share * first + (1 - decoder_share) * second
-
-
-def sharpen(probs: Tensor, temperature: float) -> Tensor:
-    """Raises probabilities [B, K, ...] to the power 1/T and renormalises them."""
-    powered = probs ** (1 / temperature)
-    return powered / powered.sum(dim=1, keepdim=True)
-
-
-def soft_cross_entropy(logits: Tensor, target: Tensor, valid: Tensor, counts: Tensor) -> Tensor:
-    """Cross-entropy to soft targets, over the valid pixels of the global batch; 0 if there is none.
-
-    Args:
-        logits: [B, K, h, w].
-        target: [B, K, h, w] probabilities.
-        valid: [B, h, w] bool, the pixels to divide by.
-        counts: [B, h, w] bool; valid pixels where it is False add nothing, but stay in the divisor.
-    """
-    loss = -(target * logits.log_softmax(dim=1)).sum(dim=1)  # [B, h, w]
-    return (loss * (valid & counts)).sum() / processes.mean(valid.sum().float()).clamp(min=1)
-
-
-def classes_in(mask: Tensor, num_classes: int) -> Tensor:
-    """Which classes occur in masks [B, H, W]: [B, K] float, 1 or 0."""
-    classes = torch.arange(num_classes, device=mask.device).view(1, -1, 1)
-    return (mask.flatten(1)[:, None] == classes).any(dim=2).float()
-
-
-def at_grid(valid: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-    """Reads bool maps [B, H, W] where pixels of a coarser, corner-aligned grid lie: [B, h, w]."""
-    rows, columns = (
-        torch.linspace(0, length - 1, count, device=valid.device).round().long()
-        for length, count in zip(valid.shape[-2:], size, strict=True)
-    )
-    return valid[:, rows][:, :, columns]
-
-
-def random_cut(count: int, height: int, width: int, side: float) -> Tensor:
-    """One CutOut box per image, centred anywhere: [count, height, width] bool, this process's."""
-    total = count * processes.world_size()
-    rows, columns = torch.randint(height, (total,)), torch.randint(width, (total,))
-    sides = (round(side * height), round(side * width))
-    return processes.own(boxes_at(rows, columns, sides, height, width))

@@ -83,3 +83,9 @@ class AttentionPropagation(nn.Module):
             spread = torch.cat([background, spread], dim=1)
         logits: Tensor = self.norm(self.mix(spread)).float()
         return logits
+
+
+def classes_in(mask: Tensor, num_classes: int) -> Tensor:
+    """Which classes occur in masks [B, H, W]: [B, K] float, 1 or 0."""
+    classes = torch.arange(num_classes, device=mask.device).view(1, -1, 1)
+    return (mask.flatten(1)[:, None] == classes).any(dim=2).float()

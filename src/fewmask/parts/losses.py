@@ -108,3 +108,16 @@ def confident_cross_entropy(
     """
     label = label.masked_fill(confidence < threshold, IGNORE)
     return F.cross_entropy(logits, label, ignore_index=IGNORE, reduction="none").mean(dim=(1, 2))
+
+
+def soft_cross_entropy(logits: Tensor, target: Tensor, valid: Tensor, counts: Tensor) -> Tensor:
+    """Cross-entropy to soft targets, over the valid pixels of the global batch; 0 if there is none.
+
+    Args:
+        logits: [B, K, h, w].
+        target: [B, K, h, w] probabilities.
+        valid: [B, h, w] bool, the pixels to divide by.
+        counts: [B, h, w] bool; valid pixels where it is False add nothing, but stay in the divisor.
+    """
+    loss = -(target * logits.log_softmax(dim=1)).sum(dim=1)  # [B, h, w]
+    return (loss * (valid & counts)).sum() / processes.mean(valid.sum().float()).clamp(min=1)

@@ -1,4 +1,4 @@
-"""CutMix on images, labels and confidences together: whom to mix with, which boxes, the paste.
+"""CutMix and CutOut: whom to mix with, which boxes, the paste of images and pseudo-labels together.
 
 Images are paired over the global batch, so that a step does not depend on the number of processes;
 the released codes pair within one GPU. Randomness comes from torch's CPU generator, which is the
@@ -172,3 +172,20 @@ def paste(x: Tensor, partner: Tensor, boxes: Tensor) -> Tensor:
     """
     boxes = boxes.unsqueeze(1) if x.ndim == 4 else boxes
     return torch.where(boxes, x[partner], x)
+
+
+def random_cut(count: int, height: int, width: int, side: float) -> Tensor:
+    """One CutOut box per image, centred anywhere: [count, height, width] bool, this process's."""
+    total = count * processes.world_size()
+    rows, columns = torch.randint(height, (total,)), torch.randint(width, (total,))
+    sides = (round(side * height), round(side * width))
+    return processes.own(boxes_at(rows, columns, sides, height, width))
+
+
+def at_grid(valid: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
+    """Reads bool maps [B, H, W] where pixels of a coarser, corner-aligned grid lie: [B, h, w]."""
+    rows, columns = (
+        torch.linspace(0, length - 1, count, device=valid.device).round().long()
+        for length, count in zip(valid.shape[-2:], size, strict=True)
+    )
+    return valid[:, rows][:, :, columns]

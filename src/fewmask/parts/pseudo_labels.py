@@ -25,3 +25,9 @@ def pseudo_label(logits: Tensor, valid: Tensor | None = None) -> PseudoLabel:
     if valid is not None:
         label = label.masked_fill(~valid, IGNORE)
     return PseudoLabel(label, confidence)
+
+
+def sharpen(probs: Tensor, temperature: float) -> Tensor:
+    """Raises probabilities [B, K, ...] to the power 1/T and renormalises them."""
+    powered = probs ** (1 / temperature)
+    return powered / powered.sum(dim=1, keepdim=True)
