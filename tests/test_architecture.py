@@ -95,6 +95,7 @@ def test_distribution_is_named_in_few_files():
     assert users("torch.distributed") == {"parts.processes"}
     assert users("lightning_fabric") == {
         "api",
+        "assembly",
         "engine.launch",
         "engine.minimizer",
         "engine.trainer",

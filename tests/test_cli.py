@@ -176,3 +176,31 @@ def test_demo_ends_with_a_table_and_a_picture(tmp_path):
     picture = Image.open(tmp_path / "runs" / "demo" / "demo.png")
     assert picture.width > 500 and picture.height > 300
     assert (tmp_path / "runs/demo/imas-seed1/weights/best.pt").exists()
+
+
+def test_demo_names_an_unknown_method_before_it_trains(tmp_path):
+    error = fewmask("demo", "--methods", "supervised,psr", cwd=tmp_path, code=2)
+    assert "method.name=psr: unknown method. Did you mean 'pcr'?" in error
+    assert not (tmp_path / "runs").exists()
+
+
+def test_image_labels_from_the_command_line(run, tmp_path):
+    """PseudoSeg in its weakly labeled mode, on the photos of `run`."""
+    photos = run.parent.parent / "photos"
+    rows = "".join(f"p{i}.jpg,class {i % 2}\n" for i in range(9))
+    (tmp_path / "labels.csv").write_text("image,classes\n" + rows)
+    words = ["method=pseudoseg", f"data.image_labels={tmp_path / 'labels.csv'}", *TINY_PHOTOS]
+    assert "Done." in fewmask("train", f"data={photos}", *words, cwd=tmp_path)
+    (tmp_path / "labels.csv").write_text("p0,class 1\n")
+    error = fewmask("train", f"data={photos}", *words, cwd=tmp_path, code=2)
+    assert "does not name the unlabeled image" in error
+
+
+def test_prototypes_predict_too(run, tmp_path):
+    photos = run.parent.parent / "photos"
+    words = ["method=pcr", "method.cells=8", "method.warmup_epochs=1", *TINY_PHOTOS]
+    text = fewmask("train", f"data={photos}", *words, "--out", tmp_path / "pcr", cwd=tmp_path)
+    assert "prototype" in text
+    images = photos / "images" / "p0.jpg"
+    words = [tmp_path / "pcr", images, "--out", tmp_path / "out", "--weights", "prototype"]
+    assert "1 image(s) predicted" in fewmask("predict", *words, cwd=tmp_path)

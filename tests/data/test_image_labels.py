@@ -6,6 +6,7 @@ import pytest
 from fewmask.assembly import open_data
 from fewmask.batch import Views, to_device
 from fewmask.data import BatchStream, Classes, LoaderConfig
+from fewmask.data.folder import folder_values
 from fewmask.data.image_labels import read_image_labels
 from fewmask.data.synthetic import Synthetic
 from fewmask.errors import UserError
@@ -68,3 +69,9 @@ def test_the_option_opens_the_file(tmp_path):
     words = ["data=synthetic", "data.unlabeled=3", f"data.image_labels={tmp_path / 'l.csv'}"]
     data = open_data(load_recipe(None, words), tell=False)
     assert data.image_labels is not None and data.image_labels[:, 1].all()
+
+
+def test_a_data_file_names_it_from_its_own_folder(tmp_path):
+    (tmp_path / "data.yaml").write_text("names: [a, b]\nimage_labels: labels.csv\n")
+    values = folder_values(tmp_path / "data.yaml")
+    assert values["image_labels"] == str(tmp_path / "labels.csv")

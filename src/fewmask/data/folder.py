@@ -135,6 +135,8 @@ def folder_values(path: Path) -> dict[str, Any]:
     if path.is_dir():
         return {"name": "folder", "root": str(path)}
     values = read_yaml(path)
+    if "image_labels" in values:
+        values["image_labels"] = str(path.parent / values["image_labels"])
     return {"name": "folder", **values, "root": str(path.parent / values.get("root", "."))}
 
 

@@ -70,7 +70,7 @@ def probs_at(
     size: tuple[int, ...],
 ) -> Tensor:
     """Probabilities [K, H, W] of a uint8 image [h, w, 3], resized to (H, W)."""
-    pixels = normalise(torch.from_numpy(np.ascontiguousarray(image))[None], device)
+    pixels = normalise(torch.tensor(image)[None], device)
     probs = predict_probs(network, pixels, config)
     return resize(probs[None], (size[0], size[1]))[0]
 
