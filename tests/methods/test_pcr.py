@@ -93,3 +93,10 @@ def test_one_unlabeled_image_is_refused(student, batch, minimize):
 def test_more_prototypes_than_pixels_are_refused(student):
     with pytest.raises(UserError, match=r"method.prototypes=100: .* 64 pixels"):
         method(student, prototypes=100)
+
+
+def test_an_impossible_grid_is_refused_before_the_warm_up(student, batch, minimize):
+    pcr = PCR(student, PCR.Config(name="pcr", cells=40))
+    with pytest.raises(UserError, match="method.cells=40 .* 33 x 33 pixels"):
+        pcr.step(batch, minimize, WARMUP)
+    assert minimize.calls == []

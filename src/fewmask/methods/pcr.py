@@ -107,6 +107,7 @@ class PCR(Method):
         require_partners(weak)
         updates = self._updates(progress)
         if updates < 0:
+            stratified_points(weak.shape[-2:], c.cells)  # an impossible grid is refused now
             output = self.student(x_l)
             loss = c.supervised_loss(output.logits, output.aux_logits, y_l)
             if minimize(loss, over=self.student):

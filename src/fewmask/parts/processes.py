@@ -4,9 +4,10 @@ With one process every function here hands its input back, so a method reads the
 This is the only file that names torch.distributed.
 """
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
-import torch.distributed.nn.functional as differentiable
 from torch import Tensor
 
 
@@ -24,8 +25,22 @@ def total(x: Tensor) -> Tensor:
     """The sum of `x` over processes; gradients flow back to every process."""
     if world_size() == 1:
         return x
-    summed: Tensor = differentiable.all_reduce(x)  # type: ignore[no-untyped-call]
+    summed: Tensor = _Sum.apply(x)  # type: ignore[no-untyped-call]
     return summed
+
+
+class _Sum(torch.autograd.Function):
+    """Every process adds to everyone's sum, so everyone's gradient comes back to it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        summed = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(summed)
+        return summed
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return _Sum.forward(ctx, gradients[0])
 
 
 def mean(x: Tensor) -> Tensor:
