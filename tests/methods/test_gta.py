@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from fewmask.batch import Batch, Labeled, Progress, Unlabeled
@@ -250,7 +249,6 @@ def test_loss_does_not_change_with_a_constant_added_to_logits():
     torch.testing.assert_close(
         loss_of(as_image(TEACHER), A, 80, shifted), loss_of(as_image(TEACHER), A, 80)
     )
-    assert F.cross_entropy(as_image(ASSISTANT), A, ignore_index=255) > 0
 
 
 def test_one_unlabeled_image_is_refused(student, batch, minimize):

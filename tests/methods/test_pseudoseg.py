@@ -221,20 +221,28 @@ def test_step_reports_what_the_paper_names(student, batch, minimize):
 
 def test_image_labels_gate_the_maps_and_teach_the_classifier(student, batch, minimize):
     pseudoseg = method(student)
-    seen = {}
+    scores, gates = [], []
     classify = pseudoseg.student._classify
-    pseudoseg.student._classify = lambda stages: seen.setdefault("z", classify(stages))
+
+    def spy_classify(stages):
+        scores.append(classify(stages))
+        return scores[-1]
+
+    pseudoseg.student._classify = spy_classify
     present = torch.tensor([[True, True, False], [True, False, True]])
     unlabeled = batch.unlabeled._replace(present=present)
     attend = pseudoseg.student._attend
 
     def spy(stages, given, valid):
-        seen.setdefault("present", []).append(given)
+        gates.append(given)
         return attend(stages, given, valid)
 
     pseudoseg.student._attend = spy
-    pseudoseg.step(batch._replace(unlabeled=unlabeled), minimize, PROGRESS)
-    assert seen["present"][1].tolist() == [[1, 0], [0, 1]]
+    scalars = pseudoseg.step(batch._replace(unlabeled=unlabeled), minimize, PROGRESS)
+    of_labeled, of_unlabeled = gates
+    assert of_labeled.shape == (2, 2) and of_unlabeled.tolist() == [[1, 0], [0, 1]]
+    taught = F.binary_cross_entropy_with_logits(scores[1], of_unlabeled)  # scores[0]: labeled
+    torch.testing.assert_close(scalars["loss_class"], taught)
 
 
 def test_classes_without_background(student, batch, minimize):

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -18,7 +18,11 @@ from fewmask.engine.sync_batchnorm import SyncBatchNorm
 from fewmask.errors import UserError
 from fewmask.models.encoders import import_timm
 
-PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
+    "fp32": "32-true",
+    "bf16": "bf16-mixed",
+    "fp16": "16-mixed",
+}
 
 
 def launch(machine: MachineConfig, precision: str, function: Callable[..., Any], *args: Any) -> Any:
@@ -39,7 +43,7 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
         accelerator=accelerator,
         devices=machine.devices,
         strategy=strategy,
-        precision=PRECISIONS[choose_precision(precision, accelerator)],  # type: ignore[arg-type]
+        precision=PRECISIONS[choose_precision(precision, accelerator)],
     )
     if strategy != "ddp_spawn":
         fabric.launch()

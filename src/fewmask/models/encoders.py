@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, library, nn
 
 from fewmask.config import did_you_mean, find
 from fewmask.errors import UserError
@@ -165,7 +165,7 @@ def _declare_torchvision_operators() -> None:
     global _torchvision_schemas
     for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[module]  # the half-imported remains
-    _torchvision_schemas = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+    _torchvision_schemas = library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for operator in ("nms", "qnms"):
         _torchvision_schemas.define(
             f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"

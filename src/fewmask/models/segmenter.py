@@ -1,7 +1,7 @@
 """Segmenter: encoder -> decoder -> head, the network that every method trains."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +59,7 @@ class Segmenter(nn.Module):
 
     def __init__(self, encoder: nn.Module, num_classes: int, config: ModelConfig):
         super().__init__()
-        channels: list[int] = encoder.channels  # type: ignore[assignment]
+        channels = cast(list[int], encoder.channels)
         if len(channels) < 2:
             raise UserError(
                 f"model.encoder={config.encoder} gives {len(channels)} feature map(s); DeepLabV3+ "
