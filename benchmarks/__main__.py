@@ -2,10 +2,12 @@
 
 import typer
 
-from benchmarks import steps
+from benchmarks import loader, ranking, steps
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 app.command(name="steps")(steps.main)
+app.command(name="loader")(loader.main)
+app.command(name="ranking")(ranking.main)
 
 
 @app.callback()

@@ -5,7 +5,6 @@ from statistics import median
 
 import torch
 
-from fewmask import api
 from fewmask.batch import Batch, Labeled, Progress, Scalars, Unlabeled, Views
 from fewmask.config import find
 from fewmask.methods import METHODS, Method, Minimize
@@ -14,6 +13,7 @@ from fewmask.models.decoders import DecoderConfig
 from fewmask.parts.losses import cross_entropy
 from fewmask.parts.pseudo_labels import pseudo_label
 from fewmask.parts.teacher import Teacher
+from fewmask.run_folder import environment
 
 PROGRESS = Progress(step=0, total_steps=1000, steps_per_epoch=1)
 
@@ -57,7 +57,7 @@ def main(
     for _ in range(rounds):
         for name, step in steps.items():
             seconds[name].append(step())
-    env = api.environment()
+    env = environment()
     print(f"{encoder}, crop {crop}, {batch} + {batch} images, {num_classes} classes, fp32")
     print(f"torch {env['torch']}, {env['cpu threads']} threads, {env['platform']}")
     for name, times in seconds.items():

@@ -31,6 +31,12 @@ TINY_WORDS = (
 """Overrides that make the `synthetic` recipe take seconds."""
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test knows what another one has checked."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture
 def student() -> Segmenter:
     torch.manual_seed(0)

@@ -16,9 +16,10 @@ FLOORS = {  # an import goes to a lower floor, or stays inside one's own folder
     "methods": 5,
     "engine": 6, "report": 6,
     "recipe": 7,
-    "assembly": 8,
-    "api": 9, "prediction": 10, "demo": 10,
-    "cli": 11, "__main__": 12,
+    "assembly": 8, "labeled_lists": 8, "run_folder": 8, "checking": 8, "loading": 9,
+    "api": 10, "prediction": 10, "reporting": 10, "ranking": 10,
+    "comparison": 11,
+    "cli": 12, "__main__": 13,
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import shutil
 import subprocess
 import sys
 import unittest.mock
@@ -14,6 +15,7 @@ from PIL import Image
 
 from fewmask import cli
 from tests.conftest import TINY_WORDS
+from tests.data import trees
 
 TINY_PHOTOS = (
     "loader.crop=32", "loader.labeled_batch=2", "loader.unlabeled_batch=2",
@@ -97,6 +99,10 @@ def test_evaluate_prints_every_class(run):
     text = fewmask("evaluate", run, "evaluation.flip=true", cwd=base)
     assert "class 0" in text and "class 1" in text and "mIoU" in text and "chosen on" in text
     assert "student" in fewmask("evaluate", run, "--weights", "student", cwd=base)
+    closely = fewmask("evaluate", run, "--closely", cwd=base)
+    plain = fewmask("evaluate", run, cwd=base)
+    assert "boundary IoU" in closely and "calibration error" in closely
+    assert [line for line in plain.splitlines() if line.startswith("mIoU")][0] in closely
     text = fewmask("evaluate", run, "--weights", "pupil", cwd=base, code=2)
     assert "no network 'pupil'" in text
 
@@ -143,12 +149,21 @@ def test_predict_leaves_out_what_it_cannot_read_and_says_so(run, tmp_path):
         (["train", "synthetic", "--weights", "nowhere.pt"], "no checkpoint"),
         (["predict", "nowhere", "images"], "no folder, list or image"),
         (["evaluate", "nowhere"], "not a run folder"),
+        (["results", "nowhere"], "not the folder of a run"),
+        (["recipes", "voc/imass"], "Did you mean 'voc/imas'"),
+        (["prepare", "vok", "--root", "."], "Did you mean 'voc'"),
+        (["prepare", "voc", "--root", "."], "VOCtrainval_11-May-2012.tar"),
+        (["prepare", "cityscapes", "--root", ".", "--download"], "cannot be downloaded"),
+        (["split"], "a list file to recognise"),
+        (["split", "nowhere.txt"], "Cannot read the list"),
+        (["split", "--published", "voc/92"], "no published list"),
+        (["split", "data=synthetic", "--size", "5", "--how", "best"], "random, balanced, every"),
     ],
 )
 def test_a_mistake_is_one_message_and_exit_code_2(words, expected, tmp_path):
     text = fewmask(*words, cwd=tmp_path, code=2)
     assert expected in text and text.count("Error:") == 1
-    assert not list(tmp_path.rglob("*.pt"))
+    assert not list(tmp_path.glob("runs/*"))  # not even an empty run folder
 
 
 def test_a_run_is_not_overwritten(run):
@@ -160,6 +175,194 @@ def test_dry_run_writes_nothing(tmp_path):
     text = fewmask("train", "synthetic", *TINY_WORDS, "--dry-run", cwd=tmp_path)
     assert "s per step" in text and "GiB" in text
     assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupted_prediction_goes_on_and_keeps_what_is_there(run, tmp_path):
+    photos = run.parent.parent / "photos" / "images"
+    fewmask("predict", run, photos, "--out", tmp_path / "a", "--shard", "1/3")
+    first = sorted((tmp_path / "a" / "masks").iterdir())
+    assert [f.stem for f in first] == ["p0", "p3", "p6"]
+    before = first[0].stat().st_mtime_ns
+    first[1].unlink()  # a kill came before it
+    text = fewmask("predict", run, photos, "--out", tmp_path / "a")
+    assert "9 image(s) predicted (2 of them before)" in text
+    assert first[0].stat().st_mtime_ns == before
+    assert len(list((tmp_path / "a" / "masks").iterdir())) == 9
+    error = fewmask("predict", run, photos, "--out", tmp_path / "a", "--weights", "student", code=2)
+    assert "work of other weights" in error and "--overwrite" in error
+    fewmask("predict", run, photos, "--out", tmp_path / "a", "--weights", "student", "--overwrite")
+    for shard in ("0/3", "4/3", "x", "1"):
+        assert "expected i/n" in fewmask("predict", run, photos, "--shard", shard, code=2)
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [
+        ("data.label_mapping={7: 0, 200: 1}", {7, 200}),
+        ("data.label_mapping={0: 0, 1000: 1}", {0, 1000}),
+    ],
+)
+def test_predicted_masks_hold_the_users_own_values(option, values, run, tmp_path):
+    photos = tmp_path / "photos"
+    shutil.copytree(run.parents[1] / "photos", photos)
+    low, high = sorted(values)
+    for file in (photos / "masks").iterdir():
+        mask = np.where(np.asarray(Image.open(file)) > 0, high, low).astype(np.uint16)
+        Image.fromarray(mask).save(file)
+    words = (f"data={photos}", "data.names=[a, b]", option, *TINY_PHOTOS)
+    fewmask("train", *words, cwd=tmp_path)
+    fewmask(
+        "predict", tmp_path / "runs/folder-imas-001", photos / "images", "--out", tmp_path / "o"
+    )
+    found = {int(v) for f in (tmp_path / "o/masks").iterdir() for v in np.unique(Image.open(f))}
+    assert found and found <= values
+
+
+def test_pseudo_labels_become_labels_of_the_next_run(run, tmp_path):
+    photos = tmp_path / "photos"
+    shutil.copytree(run.parents[1] / "photos", photos)
+    words = (f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS)
+    fewmask("train", *words, cwd=tmp_path)
+    first = tmp_path / "runs" / "folder-imas-001"
+    text = fewmask("pseudo", first, "--threshold", "0.6", "--out", tmp_path / "pseudo")
+    assert "4 image(s) predicted" in text
+    for file in (tmp_path / "pseudo" / "masks").iterdir():
+        mask = np.asarray(Image.open(file))
+        sure = np.asarray(Image.open(tmp_path / "pseudo" / "confidence" / file.name)) >= 0.61 * 255
+        assert set(np.unique(mask)) <= {0, 1, 255} and (mask[sure] != 255).all()
+    shutil.copy(tmp_path / "pseudo/masks/p7.png", photos / "masks")  # reviewed
+    fewmask("train", *words, cwd=tmp_path)
+    lists = [
+        (tmp_path / "runs" / f"folder-imas-00{i}" / "splits" / "unlabeled.txt").read_text().split()
+        for i in (1, 2)
+    ]
+    assert "p7" in lists[0] and "p7" not in lists[1]
+    assert "--threshold=2" in fewmask("pseudo", first, "--threshold", "2", code=2)
+
+
+def test_predictions_never_overwrite_what_is_not_theirs(run, tmp_path):
+    photos = tmp_path / "photos"
+    shutil.copytree(run.parents[1] / "photos", photos)
+    for extra in ((), ("--overwrite",)):
+        error = fewmask("predict", run, photos / "images", "--out", photos, *extra, code=2)
+        assert "not of our making" in error
+    fewmask("predict", run, photos / "images" / "p0.jpg", "--out", tmp_path / "o")
+    Image.new("RGB", (33, 22)).save(photos / "images" / "p0.jpg")  # another photo, the same name
+    text = fewmask("predict", run, photos / "images" / "p0.jpg", "--out", tmp_path / "o")
+    assert "before" not in text
+    assert Image.open(tmp_path / "o" / "masks" / "p0.png").size == (33, 22)
+
+
+@pytest.mark.parametrize(
+    ("options", "no_label"),
+    [(("data.ignore=[0]", "data.label_mapping={1: 0, 2: 1}"), 0), (("data.ignore=[9]",), 9)],
+)
+def test_unsure_pixels_are_written_as_the_users_own_no_label(options, no_label, run, tmp_path):
+    photos = tmp_path / "photos"
+    shutil.copytree(run.parents[1] / "photos", photos)
+    for file in (photos / "masks").iterdir():
+        mask = np.asarray(Image.open(file)) + (1 if no_label == 0 else 0)
+        Image.fromarray(mask.astype(np.uint8)).save(file)
+    words = (f"data={photos}", "data.names=[a, b]", *options, *TINY_PHOTOS)
+    fewmask("train", *words, cwd=tmp_path)
+    first = tmp_path / "runs/folder-imas-001"
+    fewmask("pseudo", first, "--threshold", "0.99", "--out", tmp_path / "pseudo")
+    shutil.copy(tmp_path / "pseudo/masks/p7.png", photos / "masks")
+    assert (np.asarray(Image.open(photos / "masks" / "p7.png")) == no_label).mean() > 0.5
+    fewmask("train", *words, cwd=tmp_path)
+
+
+def test_masks_without_a_no_label_value_cannot_say_unsure(run, tmp_path):
+    photos = tmp_path / "photos"
+    shutil.copytree(run.parents[1] / "photos", photos)
+    for file in (photos / "masks").iterdir():
+        Image.fromarray(np.asarray(Image.open(file)) * 255).save(file)
+    mapping = ("data.label_mapping={0: 0, 255: 1}", "data.ignore=[]")
+    fewmask("train", f"data={photos}", "data.names=[a, b]", *mapping, *TINY_PHOTOS, cwd=tmp_path)
+    text = fewmask("pseudo", tmp_path / "runs/folder-imas-001", "--out", tmp_path / "p", code=2)
+    assert "nothing that means 'no label'" in text
+
+
+def test_runs_can_be_used_from_another_folder(tmp_path):
+    shutil.copytree(ten_photos(tmp_path), tmp_path / "a" / "photos")
+    words = ("data=photos", "data.names=[a, b]", *TINY_PHOTOS)
+    fewmask("train", *words, cwd=tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    inside = "../a/runs/folder-imas-001"
+    for command in ("evaluate", "report"):
+        fewmask(command, inside, cwd=tmp_path / "b")
+    fewmask("train", "--resume", inside, "training.steps=4", cwd=tmp_path / "b")
+    (tmp_path / "a" / "photos").rename(tmp_path / "moved")
+    moved = f"data.root={tmp_path / 'moved'}"
+    fewmask("train", "--resume", inside, "training.steps=5", moved, cwd=tmp_path / "b")
+    error = fewmask("train", "--resume", inside, "training.steps=2", cwd=tmp_path / "b", code=2)
+    assert "has 5 steps behind it already" in error
+
+
+def ten_photos(tmp_path: Path) -> Path:
+    """Ten photos, six with masks of two classes."""
+    rng = np.random.default_rng(1)
+    for kind in ("images", "masks"):
+        (tmp_path / "source" / kind).mkdir(parents=True)
+    for i in range(10):
+        pixels = rng.integers(0, 255, (40, 50, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "source" / "images" / f"p{i}.png")
+        if i < 6:
+            mask = np.tile(np.arange(50) > 20, (40, 1)).astype(np.uint8)
+            Image.fromarray(mask).save(tmp_path / "source" / "masks" / f"p{i}.png")
+    return tmp_path / "source"
+
+
+def test_a_run_is_scored_on_its_own_validation_images_after_masks_were_added(tmp_path):
+    photos = ten_photos(tmp_path)
+    fewmask("train", f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS, cwd=tmp_path)
+    first = tmp_path / "runs/folder-imas-001"
+    before = fewmask("evaluate", first, cwd=tmp_path)
+    for i in (6, 7, 8, 9):
+        shutil.copy(photos / "masks" / "p0.png", photos / "masks" / f"p{i}.png")
+    Image.new("RGB", (50, 40)).save(photos / "images" / "p10.png")  # one stays unlabeled
+    after = fewmask("evaluate", first, cwd=tmp_path)
+    assert after.splitlines()[-4:] == before.splitlines()[-4:]
+    held_out = (first / "splits" / "val.txt").read_text().split()[0]
+    (photos / "masks" / f"{held_out}.png").unlink()
+    assert "no longer there" in fewmask("evaluate", first, cwd=tmp_path, code=2)
+
+
+def test_a_comparison_notices_that_its_data_changed(tmp_path):
+    photos = ten_photos(tmp_path)
+    words = ("compare", f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS, "--seeds", "1")
+    fewmask(*words, cwd=tmp_path)
+    shutil.copy(photos / "masks" / "p0.png", photos / "masks" / "p6.png")
+    assert "have changed since it began" in fewmask(*words, cwd=tmp_path, code=2)
+
+
+def test_lists_are_drawn_and_recognised(run, tmp_path):
+    photos = run.parents[1] / "photos"
+    text = fewmask("split", f"data={photos}", "--size", "1/2,1", "--how", "balanced", cwd=tmp_path)
+    assert "1 of 4 images" in text and "validation images were left alone" in text
+    lists = sorted(f.name for f in (tmp_path / "splits").iterdir())
+    assert lists == ["balanced_1_2_seed0.txt", "balanced_1_seed0.txt"]
+    text = fewmask("split", tmp_path / "splits" / lists[1])
+    assert "1 images" in text and "none of the published lists" in text
+    words = (f"data={photos}", f"data.labeled={tmp_path / 'splits' / lists[0]}", *TINY_PHOTOS)
+    assert "Done." in fewmask("train", *words, cwd=tmp_path)
+
+
+def test_results_of_a_run(run):
+    text = fewmask("results", run)
+    assert "teacher" in text and "student" in text and "selected on val" in text
+
+
+def test_recipes_list_published_scores_and_print_one():
+    text = fewmask("recipes")
+    assert "voc/unimatch/92" in text and "68.78" in text
+    assert "# iMAS on PASCAL VOC" in fewmask("recipes", "voc/imas")
+
+
+def test_prepare_says_what_differs_from_the_published_data(tmp_path):
+    voc = trees.voc(tmp_path / "voc")
+    text = fewmask("prepare", "voc", "--root", voc, code=1)
+    assert "7 training images, but 10582 were published" in text
 
 
 def test_info():
@@ -180,7 +383,7 @@ def test_demo_ends_with_a_table_and_a_picture(tmp_path):
 
 def test_demo_names_an_unknown_method_before_it_trains(tmp_path):
     error = fewmask("demo", "--methods", "supervised,psr", cwd=tmp_path, code=2)
-    assert "method.name=psr: unknown method. Did you mean 'pcr'?" in error
+    assert "--methods: unknown method 'psr'. Did you mean 'pcr'?" in error
     assert not (tmp_path / "runs").exists()
 
 

@@ -79,10 +79,12 @@ def test_a_folder_and_a_yaml_file_are_data(photos: Path):
 
 
 def test_every_shipped_recipe_validates():
-    assert recipe_names() == ["camvid", "synthetic"]
+    assert {"camvid", "synthetic", "voc/imas", "cityscapes/pcr"} < set(recipe_names())
+    for name in recipe_names():
+        assert load_recipe(name, ["data.root=somewhere"] if name != "synthetic" else [])
     assert load_recipe("synthetic").method.name == "imas"
     recipe = load_recipe("camvid", ["data.root=somewhere", "data.labeled=46"])
-    assert recipe.data.long_side == 240 and recipe.method.threshold == 0.95
+    assert recipe.data.long_side == 180 and recipe.method.threshold == 0.95
 
 
 def test_every_option_says_what_it_is():

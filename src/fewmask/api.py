@@ -1,29 +1,32 @@
 """The same verbs as the command line, for Python: train, evaluate, predict, load."""
 
-import json
-import platform
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from importlib import metadata
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
 
-from fewmask import version
-from fewmask.assembly import build_method, make_trainer, open_data, start_from
-from fewmask.config import did_you_mean, validate
+from fewmask.assembly import build_method, make_trainer, open_data, settle, start_from
 from fewmask.data import Classes, Data
+from fewmask.data.splits import identify
 from fewmask.engine import checkpoint
-from fewmask.engine.launch import choose_accelerator, choose_precision, launch
-from fewmask.engine.settings import MachineConfig
+from fewmask.engine.launch import launch
 from fewmask.errors import UserError
-from fewmask.evaluation import EvaluationConfig, Scores
+from fewmask.evaluation import Scores
 from fewmask.evaluation import evaluate as evaluate_network
-from fewmask.evaluation.predictor import Predictor
-from fewmask.models import ModelConfig, create_model
+from fewmask.evaluation.examination import Examination
+from fewmask.evaluation.examination import examine as examine_network
+from fewmask.loading import load
 from fewmask.recipe import Recipe, load_recipe, split_words
+from fewmask.run_folder import (
+    own_val,
+    recipe_file,
+    require_same_images,
+    weights_file,
+    write_run_files,
+)
 
 CHANGEABLE = (
     "training.steps",
@@ -31,6 +34,7 @@ CHANGEABLE = (
     "training.evaluate_every",
     "training.checkpoint_every",
     "machine",
+    "data.root",  # the same images elsewhere; other images are refused
 )
 """What may be changed when a run is resumed; everything else would make it another run."""
 
@@ -66,12 +70,16 @@ def train(
         run = fewmask.train("synthetic", "method=imas", "training.steps=100")
         run.scores["teacher"].miou
     """
-    resolved = load_recipe(*split_words(words))
-    data = open_data(resolved)
+    resolved, data = _open(words)
     name = f"{_word(resolved.data.name)}-{_word(resolved.method.name)}"
     folder = checkpoint.new_run_folder(name, overwrite, None if out is None else Path(out))
-    _write_run_files(folder, resolved, data)
-    scores = _launch(resolved, folder, data, None if weights is None else Path(weights), False)
+    write_run_files(folder, resolved, data)
+    try:
+        scores = _launch(resolved, folder, data, None if weights is None else Path(weights), False)
+    except UserError:
+        if not (folder / "metrics.jsonl").exists():  # it never began: leave no empty run behind
+            shutil.rmtree(folder)
+        raise
     return Run(folder, scores)
 
 
@@ -87,8 +95,15 @@ def resume(folder: Path | str, *overrides: str) -> Run:
     """
     folder = Path(folder)
     recipe = changed_recipe(folder, overrides)
+    data = open_data(recipe, tell=False)
+    require_same_images(folder, data)
+    done = checkpoint.load(weights_file(folder, "last"))["step"]
+    if recipe.training.steps < done:
+        raise UserError(
+            f"training.steps={recipe.training.steps}: {folder} has {done} steps behind it already."
+        )
     (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
-    return Run(folder, _launch(recipe, folder, open_data(recipe, tell=False), None, True))
+    return Run(folder, _launch(recipe, folder, data, None, True))
 
 
 def changed_recipe(folder: Path, overrides: Sequence[str]) -> Recipe:
@@ -101,7 +116,7 @@ def changed_recipe(folder: Path, overrides: Sequence[str]) -> Recipe:
                 f"Changeable: {', '.join(CHANGEABLE)}. For a new run from these weights: --weights "
                 f"{folder}/weights/last.pt."
             )
-    return load_recipe(_recipe_file(folder), overrides)
+    return load_recipe(recipe_file(folder), overrides)
 
 
 def rehearse(*words: str | Path) -> tuple[Recipe, float, float]:
@@ -113,8 +128,7 @@ def rehearse(*words: str | Path) -> tuple[Recipe, float, float]:
     Returns:
         The recipe, seconds per step, and peak memory in GiB.
     """
-    resolved = load_recipe(*split_words(words))
-    data = open_data(resolved)
+    resolved, data = _open(words)
     single = resolved.machine.model_copy(update={"devices": 1})
     seconds, memory = launch(single, resolved.training.precision, _rehearse_process, resolved, data)
     return resolved, seconds, memory
@@ -132,55 +146,43 @@ def evaluate(run: Path | str, *overrides: str, weights: str = "best") -> tuple[C
         The classes, and the scores.
     """
     folder = Path(run)
-    recipe = load_recipe(_recipe_file(folder), overrides)
-    data = open_data(recipe, needs_unlabeled=False)
+    recipe, data = _to_score(folder, overrides)
     scores = launch(
         recipe.machine, recipe.training.precision, _evaluate_process, recipe, folder, weights, data
     )
     return data.classes, scores
 
 
-def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> Predictor:
-    """Loads a trained model for prediction.
+def examine(run: Path | str, *overrides: str, weights: str = "best") -> tuple[Classes, Examination]:
+    """Like `evaluate`, with boundary IoU, calibration, and the mIoU of each image; one device."""
+    folder = Path(run)
+    recipe, data = _to_score(folder, overrides)
+    predictor = load(folder, weights, recipe.machine.accelerator)
+    network, device = predictor.network, predictor.device
+    found = examine_network(network, data.val, len(data.classes), recipe.evaluation, device)
+    return data.classes, found
 
-    Args:
-        run: a run folder, or a `best.pt` file (which needs nothing else).
-        weights: `best`, or the name of a network in the last checkpoint: `student`, `teacher` ...
-        accelerator: auto, cpu, cuda or mps.
 
-    Raises:
-        UserError: if there is no such run or network.
+def _to_score(folder: Path, overrides: Sequence[str]) -> tuple[Recipe, Data]:
+    """A run's recipe and data; its own validation images, unless others are asked for."""
+    recipe = load_recipe(recipe_file(folder), overrides)
+    data = open_data(recipe, needs_unlabeled=False)
+    if not any(override.startswith("data") for override in overrides):
+        data = replace(data, val=own_val(folder, data))
+    return recipe, data
 
-    Example:
-        prediction = fewmask.load("runs/photos-imas-001").predict(image)
-    """
-    run = Path(run)
-    device = choose_accelerator(validate(MachineConfig, {"accelerator": accelerator}, "machine"))
-    if run.is_file() or weights == "best":
-        file = run if run.is_file() else _weights_file(run, "best")
-        state = checkpoint.load(file)
-        if "weights" not in state:
-            raise UserError(
-                f"{file} continues a run; for prediction give its best.pt or run folder."
-            )
-        config = validate(ModelConfig, state["model"], "model")
-        network: nn.Module = create_model(config, len(state["class_names"]))
-        network.load_state_dict(state["weights"])
-        classes = Classes(state["class_names"], state["class_colours"])
-        inference = validate(EvaluationConfig, state["evaluation"], "evaluation")
-        return Predictor(network, classes, inference, state["long_side"], device)
-    recipe = load_recipe(_recipe_file(run))
-    card = checkpoint.load(_weights_file(run, "best"))
-    classes = Classes(card["class_names"], card["class_colours"])
-    method = build_method(recipe, len(classes), pretrained=False)
-    method.load_state_dict(checkpoint.load(_weights_file(run, "last"))["method"])
-    networks = method.predictors()
-    if weights not in networks:
-        raise UserError(
-            f"There is no network '{weights}' in {run}. "
-            f"{did_you_mean(weights, ['best', *networks])}"
-        )
-    return Predictor(networks[weights], classes, recipe.evaluation, recipe.data.long_side, device)
+
+def _open(words: Sequence[str | Path]) -> tuple[Recipe, Data]:
+    """The recipe, settled, and its data; says what was decided on the user's behalf."""
+    recipe = load_recipe(*split_words(words))
+    data = open_data(recipe)
+    labeled = identify(data.labeled.names)
+    if labeled.published:
+        print(f"The labeled images are the published list {labeled.name}. {labeled.note}")
+    recipe, said = settle(recipe, data)
+    for sentence in said:
+        print(sentence)
+    return recipe, data
 
 
 def _launch(
@@ -235,43 +237,6 @@ def _evaluate_process(
         return evaluate_network(
             network, data.val, len(data.classes), recipe.evaluation, fabric.device
         )
-
-
-def _write_run_files(folder: Path, recipe: Recipe, data: Data) -> None:
-    (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
-    (folder / "env.json").write_text(json.dumps(environment(), indent=2), encoding="utf-8")
-    (folder / "splits").mkdir(exist_ok=True)
-    for part in ("labeled", "unlabeled", "val"):
-        names: Iterable[str] = getattr(data, part).names
-        (folder / "splits" / f"{part}.txt").write_text(
-            "".join(f"{n}\n" for n in names), encoding="utf-8"
-        )
-
-
-def environment() -> dict[str, str]:
-    """Versions and devices, for bug reports and for repeating a run."""
-    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
-    return {
-        "fewmask": version.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "torch": torch.__version__,
-        "timm": metadata.version("timm"),
-        "cuda device": cuda,
-        "cpu threads": str(torch.get_num_threads()),
-        "precision auto": choose_precision("auto", "cuda" if torch.cuda.is_available() else "cpu"),
-    }
-
-
-def _recipe_file(folder: Path) -> Path:
-    if not (folder / "recipe.yaml").is_file():
-        raise UserError(f"{folder} is not a run folder: it has no recipe.yaml.")
-    return folder / "recipe.yaml"
-
-
-def _weights_file(folder: Path, kind: str) -> Path:
-    _recipe_file(folder)
-    return folder / "weights" / f"{kind}.pt"
 
 
 def _word(name: str) -> str:

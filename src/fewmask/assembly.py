@@ -1,21 +1,28 @@
 """From a recipe to the things it describes: data, method, trainer."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from fewmask.config import find
-from fewmask.data import Data
+from fewmask.config import find, validate
+from fewmask.data import Data, DataSource
 from fewmask.data.check import check_data
 from fewmask.data.image_labels import read_image_labels
+from fewmask.data.splits import identify
 from fewmask.engine import checkpoint
+from fewmask.engine.settings import TrainingConfig
 from fewmask.engine.trainer import Trainer
 from fewmask.errors import UserError
 from fewmask.methods import METHODS, Method
 from fewmask.models import ModelConfig, create_model
 from fewmask.recipe import Recipe
+
+MOST_WEIGHT = 10.0
 
 
 def open_data(recipe: Recipe, needs_unlabeled: bool | None = None, tell: bool = True) -> Data:
@@ -35,9 +42,111 @@ def open_data(recipe: Recipe, needs_unlabeled: bool | None = None, tell: bool = 
         present = read_image_labels(recipe.data.image_labels, data.unlabeled.names, data.classes)
         data = replace(data, image_labels=present)
     if needs_unlabeled is None:
-        needs_unlabeled = find(recipe.method.name, METHODS, "method").views is not None
+        needs_unlabeled = _uses_unlabeled(recipe)
     check_data(data, needs_unlabeled, print if tell else lambda note: None)
     return data
+
+
+def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
+    """Works out what follows from the data and the machine: steps, rounds, class weights, paths.
+
+    Args:
+        recipe: as the user gave it.
+        data: opened.
+
+    Returns:
+        The recipe in plain numbers, and what was worked out, in words.
+    """
+    said: list[str] = []
+    training = {
+        **recipe.training.model_dump(),
+        "steps": _steps(recipe, data, said),
+        "epochs": None,
+        "accumulate": _rounds(recipe, said),
+    }
+    settled = {
+        "training": validate(TrainingConfig, training, "training"),
+        "method": _with_class_weights(recipe.method, data, said),
+        "data": _absolute(recipe.data),
+    }
+    return recipe.model_copy(update=settled), said
+
+
+def _uses_unlabeled(recipe: Recipe) -> bool:
+    return find(recipe.method.name, METHODS, "method").views is not None
+
+
+def _steps(recipe: Recipe, data: Data, said: list[str]) -> int:
+    """Gradient steps; epochs are passes over the stream that the method is about."""
+    epochs, loader = recipe.training.epochs, recipe.loader
+    if epochs is None:
+        return recipe.training.steps
+    pool, batch, kind = len(data.labeled), loader.labeled_batch, "labeled"
+    if _uses_unlabeled(recipe):
+        pool, batch, kind = len(data.unlabeled), loader.unlabeled_batch, "unlabeled"
+    steps = epochs * max(1, pool // batch)
+    said.append(f"{epochs} passes over {pool} {kind} images are {steps} steps.")
+    return steps
+
+
+def _rounds(recipe: Recipe, said: list[str]) -> int:
+    """Accumulation rounds; with fewer devices than the recipe was made for, they keep its batch."""
+    if recipe.training.accumulate is not None:
+        return recipe.training.accumulate
+    devices, reference = recipe.machine.devices, recipe.training.reference_devices
+    rounds = max(1, reference // devices)
+    if rounds > 1:
+        batch = f"{recipe.loader.labeled_batch} labeled"
+        if _uses_unlabeled(recipe):
+            batch += f" + {recipe.loader.unlabeled_batch} unlabeled"
+        said.append(
+            f"The batch of {batch} images was made for {reference} devices; on {devices} it is "
+            f"taken in {rounds} rounds per step. BatchNorm sees one round at a time. For a device "
+            "with memory enough: training.accumulate=1."
+        )
+    return rounds
+
+
+def _with_class_weights(config: Method.Config, data: Data, said: list[str]) -> Method.Config:
+    """The method's settings with class weights in numbers, one per class."""
+    loss = getattr(config, "supervised_loss", None)
+    if loss is None or loss.class_weights is None:
+        return config
+    weights = loss.class_weights
+    if weights == "balanced":
+        weights = balanced_weights(data)
+        shown = zip(data.classes.names, weights, strict=True)
+        said.append("Class weights: " + ", ".join(f"{name} {w:.2f}" for name, w in shown) + ".")
+    if len(weights) != len(data.classes):
+        raise UserError(
+            f"method.supervised_loss.class_weights has {len(weights)} numbers, but there are "
+            f"{len(data.classes)} classes."
+        )
+    loss = loss.model_copy(update={"class_weights": weights})
+    return config.model_copy(update={"supervised_loss": loss})
+
+
+def _absolute(config: DataSource.Config) -> DataSource.Config:
+    """Paths from the root, so that the run's recipe can be used from any folder."""
+    changed: dict[str, Any] = {}
+    for name in ("root", "image_labels"):
+        if getattr(config, name, None) is not None:
+            changed[name] = Path(os.path.abspath(getattr(config, name)))
+    labeled = getattr(config, "labeled", None)
+    if isinstance(labeled, str) and Path(labeled).is_file():
+        changed["labeled"] = os.path.abspath(labeled)
+    return config.model_copy(update=changed)
+
+
+def balanced_weights(data: Data) -> tuple[float, ...]:
+    """Class weights 1 / sqrt(share of the labeled pixels), 1 for the average pixel, 10 at most."""
+    pixels = np.zeros(256)
+    for index in range(len(data.labeled)):
+        pixels += np.bincount(data.labeled.mask(index).ravel(), minlength=256)
+    shares = pixels[: len(data.classes)] / max(1, pixels[: len(data.classes)].sum())
+    weights = 1 / np.sqrt(np.maximum(shares, 1e-6))
+    weights = np.minimum(weights / (shares * weights).sum(), MOST_WEIGHT)
+    return tuple(weights.round(4).tolist())
 
 
 def build_method(recipe: Recipe, num_classes: int, pretrained: bool) -> Method:
@@ -91,7 +200,10 @@ def make_trainer(
         "evaluation": recipe.evaluation.model_dump(mode="json"),
         "class_names": list(data.classes.names),
         "class_colours": data.classes.colours.tolist(),
+        "class_values": list(data.classes.values),
+        "no_label": [data.classes.no_label, list(data.classes.no_label_colour)],
         "long_side": recipe.data.long_side,
+        "labeled": identify(data.labeled.names).as_dict(),
     }
     return Trainer(
         fabric,

@@ -56,6 +56,19 @@ class Recipe(BaseConfig):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+class PublishedScore(BaseConfig):
+    """One number that a recipe is to be compared with: mIoU on val, in percent."""
+
+    labeled: str
+    """The labeled list, by its published name."""
+    encoder: str = "resnet101s"
+    """The encoder it was measured with."""
+    miou: float
+    """The best evaluation on val, unless the source says otherwise: selected on val."""
+    source: str
+    """Who states it."""
+
+
 def load_recipe(base: str | Path | None = None, overrides: Sequence[str] = ()) -> Recipe:
     """Composes a recipe: defaults < recipe file < overrides.
 
@@ -74,6 +87,8 @@ def load_recipe(base: str | Path | None = None, overrides: Sequence[str] = ()) -
     """
     given = parse_overrides(overrides, sections=("data", "method"))
     values = merge(_read_base(base), _expand(given))
+    values.pop("published", None)
+    _choose_length(values.get("training", {}), given.get("training", {}))
     options_by_method = values.pop("methods", {})
     for name in options_by_method:
         if name not in METHODS and ":" not in name:
@@ -96,6 +111,12 @@ def load_recipe(base: str | Path | None = None, overrides: Sequence[str] = ()) -
     return validate(Recipe, values)
 
 
+def _choose_length(training: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Steps given on the command line replace a recipe's epochs."""
+    if "steps" in given and "epochs" not in given:
+        training.pop("epochs", None)
+
+
 def split_words(words: Sequence[str | Path]) -> tuple[str | Path | None, list[str]]:
     """A first word without `=` is the recipe, the others are options."""
     if words and "=" not in str(words[0]):
@@ -104,9 +125,35 @@ def split_words(words: Sequence[str | Path]) -> tuple[str | Path | None, list[st
 
 
 def recipe_names() -> list[str]:
-    """The recipes in the package."""
-    files = resources.files("fewmask.recipes").iterdir()
-    return sorted(Path(f.name).stem for f in files if f.name.endswith(".yaml"))
+    """The recipes in the package: `synthetic`, `voc/imas` ..."""
+    folder = Path(str(resources.files("fewmask.recipes")))
+    return sorted(f.relative_to(folder).with_suffix("").as_posix() for f in folder.rglob("*.yaml"))
+
+
+def published_scores(name: str) -> list[PublishedScore]:
+    """What was published for a shipped recipe, list by list; empty if nothing was."""
+    rows = _read_base(name).get("published", [])
+    return [validate(PublishedScore, row, f"{name}: published") for row in rows]
+
+
+def recipe_text(name: str) -> str:
+    """The YAML of a shipped recipe.
+
+    Raises:
+        UserError: if there is none of this name.
+    """
+    if name not in recipe_names():
+        raise UserError(
+            f"'{name}' is no recipe. {did_you_mean(name, recipe_names())} Or give a YAML file; "
+            "options are written key=value."
+        )
+    return (resources.files("fewmask.recipes") / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def recipe_title(name: str) -> str:
+    """The first sentence of a shipped recipe's comment."""
+    first = recipe_text(name).partition("\n")[0]
+    return first.lstrip("# ").rstrip(".")
 
 
 def _read_base(base: str | Path | None) -> dict[str, Any]:
@@ -114,13 +161,7 @@ def _read_base(base: str | Path | None) -> dict[str, Any]:
         return {}
     if Path(base).suffix in (".yaml", ".yml") or Path(base).is_file():
         return _expand(read_yaml(Path(base)))
-    if str(base) not in recipe_names():
-        raise UserError(
-            f"'{base}' is no recipe. {did_you_mean(str(base), recipe_names())} Or give a YAML "
-            "file; options are written key=value."
-        )
-    text = (resources.files("fewmask.recipes") / f"{base}.yaml").read_text(encoding="utf-8")
-    values: dict[str, Any] = yaml.safe_load(text)
+    values: dict[str, Any] = yaml.safe_load(recipe_text(str(base)))
     return values
 
 

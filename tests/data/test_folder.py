@@ -1,5 +1,6 @@
 """The user's own images: pairing, hold-out, and one clear error per mistake."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ from PIL import Image
 
 from fewmask.data.check import check_data
 from fewmask.data.dataset import Data
+from fewmask.data.files import Files, LabelTable
 from fewmask.data.folder import Folder, folder_values
+from fewmask.data.lists import pick_names
 from fewmask.errors import UserError
 
 
@@ -167,3 +170,43 @@ def test_photos_turned_by_their_exif_tag_are_read_upright(photos):
     Image.new("RGB", (60, 40)).save(photos / "images/p5.jpg", exif=exif)
     data = checked(photos)
     assert data.unlabeled.image(data.unlabeled.names.index("p5")).shape == (60, 40, 3)
+
+
+def test_a_list_never_means_another_folders_image():
+    files = Files([], [], ["a/0001", "a/0002", "scan"], LabelTable(2))
+    assert pick_names(["a/0001.jpg", "images/a/0002.png"], files, "list") == [0, 1]
+    for line in ("b/0001", "scan.3", "0003"):
+        with pytest.raises(UserError, match="no such image"):
+            pick_names([line], files, "list")
+
+
+def test_a_mask_belongs_to_one_image(photos):
+    """A photo of the same name in a subfolder stays unlabeled; two in one place are refused."""
+    inner = photos / "images" / "day2"
+    inner.mkdir()
+    shutil.copy(photos / "images" / "p1.jpg", inner / "p0.jpg")
+    Image.new("RGB", (60, 40)).save(inner / "lone.jpg")
+    data = opened(photos)
+    assert "day2/p0" in data.unlabeled.names and "day2/lone" in data.unlabeled.names
+    Image.new("L", (60, 40), 1).save(photos / "masks" / "lone.png")  # directly under masks/
+    data = opened(photos)
+    assert "day2/lone" in {*data.labeled.names, *data.val.names}
+    Image.new("RGB", (60, 40)).save(photos / "images" / "p1.png")
+    with pytest.raises(UserError, match="Two images .* called 'p1', and one mask"):
+        opened(photos)
+
+
+def test_what_is_held_out_hardly_changes_with_more_masks(photos):
+    before = opened(photos)
+    for i in (5, 6, 7):
+        shutil.copy(photos / "masks" / f"p{i - 4}.png", photos / "masks" / f"p{i}.png")
+    after = opened(photos)
+    assert len(after.val) == 2 and len(before.val) == 1
+    kept = set(before.val.names) & set(after.val.names)
+    new = {"p5", "p6", "p7"}
+    assert kept or set(after.val.names) <= new  # only a new image can push an old one out
+
+
+def test_one_class_is_no_model(photos):
+    with pytest.raises(UserError, match="two classes or more"):
+        opened(photos, names=("all",))

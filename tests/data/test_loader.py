@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fewmask.batch import Views
-from fewmask.data import BatchStream, Data, LoaderConfig
+from fewmask.data import BatchStream, Classes, Data, LoaderConfig
 from fewmask.data.loader import load_batches
 from fewmask.data.synthetic import Synthetic
 
@@ -85,3 +85,36 @@ def test_scenes_are_deterministic_and_hold_the_rare_class(data):
         np.concatenate([first.labeled.mask(i).ravel() for i in range(16)]), minlength=7
     )
     assert (counts > 0).all() and counts[6] < counts[1:6].min()
+
+
+class RareClass:
+    """20 images; class 1 is a small spot in one of them."""
+
+    names = [f"i{i}" for i in range(20)]
+
+    def __len__(self):
+        return 20
+
+    def image(self, index):
+        return np.full((60, 60, 3), index, np.uint8)
+
+    def mask(self, index):
+        mask = np.zeros((60, 60), np.uint8)
+        if index == 7:
+            mask[50:55, 5:10] = 1
+        return mask
+
+
+def test_class_balanced_crops_look_for_rare_classes():
+    data = Data(Classes(["a", "b"]), RareClass(), RareClass(), RareClass())
+
+    def share(balanced):
+        config = LoaderConfig(crop=32, labeled_batch=8, scale=(1.0, 1.0), class_balanced=balanced)
+        stream = BatchStream(data, config, None, seed=0)
+        shows = [(stream[s].labeled.mask == 1).flatten(1).any(1) for s in range(12)]
+        assert stream.names(3)[0] == [
+            f"i{int(i)}" for i in stream[3].labeled.image.flatten(1).mode(1).values
+        ]
+        return torch.cat(shows).float().mean().item()
+
+    assert share(False) < 0.1 and share(True) > 0.3

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, evaluate
-from fewmask.evaluation.evaluator import eval_mode
+from fewmask.evaluation.evaluator import center_crop, eval_mode
 from fewmask.evaluation.inference import InferenceConfig, predict_probs, window_starts
 from fewmask.evaluation.metrics import confusion_matrix, scores
 from fewmask.models import Output
@@ -80,6 +81,54 @@ def test_scores_are_taken_at_the_size_of_the_mask():
             return np.repeat(np.repeat(super().image(0), 3, 0), 3, 1)
 
     assert evaluate(ByColour(), Small(), 3, EvaluationConfig()).confusion.sum() == 14
+
+
+def test_windows_of_the_u2pl_family_are_shifted_back_at_the_border():
+    assert window_starts(2048, 769, 513, "shift") == [0, 513, 1026, 1279]
+    assert window_starts(1024, 769, 513, "shift") == [0, 255]
+    assert window_starts(500, 769, 513, "shift") == [0]
+
+
+class Position(nn.Module):
+    """Logits that depend on where a pixel lies in its window: windows that overlap disagree."""
+
+    def forward(self, image):
+        rows = torch.arange(image.shape[-2], dtype=torch.float).view(1, 1, -1, 1)
+        return Output(torch.cat([rows + 0 * image[:, :1], 2 + 0 * image[:, :1]], 1), image, None)
+
+
+def test_windows_average_probabilities_or_logits():
+    image = torch.zeros(1, 3, 6, 4)
+    config = InferenceConfig(mode="sliding", window=4, stride=2)
+    rows = torch.arange(4.0)
+    probs = torch.stack([rows, torch.full((4,), 2.0)], 1).softmax(1)[:, 0]  # of one window, by row
+    found = predict_probs(Position(), image, config)[0, :, 0]
+    # Windows start at 0 and 2; row 2 is row 2 of the first and row 0 of the second.
+    assert found[2] == pytest.approx(float(probs[2] + probs[0]) / 2)
+    assert found[1] == pytest.approx(float(probs[1]))
+    logits = config.model_copy(update={"average": "logits"})
+    found = predict_probs(Position(), image, logits)[0, :, 0]
+    assert found[2] == pytest.approx(float(torch.tensor([1.0, 2.0]).softmax(0)[0]))
+
+
+def test_a_padded_image_comes_back_at_its_size():
+    class Size(nn.Module):
+        def forward(self, image):
+            self.seen = tuple(image.shape[-2:])
+            return Output(image[:, :2], image, None)
+
+    network, image = Size(), torch.randn(1, 3, 5, 7)
+    padded = predict_probs(network, image, InferenceConfig(pad_to=9))
+    assert network.seen == (9, 9) and padded.shape == (2, 5, 7)
+    assert torch.allclose(padded, predict_probs(network, image, InferenceConfig()))
+
+
+def test_a_centre_crop_is_scored_alone():
+    image, truth = np.zeros((10, 6, 3), np.uint8), np.arange(60, dtype=np.uint8).reshape(10, 6)
+    middle, labels = center_crop(image, truth, 4)
+    assert middle.shape == (4, 4, 3) and np.array_equal(labels, truth[3:7, 1:5])
+    with pytest.raises(UserError, match="long_side"):
+        center_crop(image[:5], truth, 4)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,41 @@ def test_weights_from_a_file(tmp_path, suffix):
     assert all(torch.equal(loaded[key], value) for key, value in source.state_dict().items())
 
 
+@pytest.mark.parametrize("layout", ["nested stem", "numbered stem"])
+def test_deep_stem_weights_of_the_papers_load(tmp_path, layout):
+    """`resnet101.pth` of the U2PL family nests its stem; older files number the convolutions."""
+    torch.manual_seed(4)
+    source = TimmEncoder("resnet50s").backbone.state_dict()
+    weights = {f"module.{key}": t for key, t in source.items() if "num_batches" not in key}
+    if layout == "numbered stem":
+        numbered = {"conv1.0": "conv1", "conv1.1": "bn1", "conv1.3": "conv2", "conv1.4": "bn2"}
+        numbered |= {"conv1.6": "conv3", "bn1": "bn3"}
+        weights = {}
+        for key, tensor in source.items():
+            stem = next((old for old in numbered if key.startswith(f"{old}.")), None)
+            weights[numbered[stem] + key.removeprefix(stem) if stem else key] = tensor
+        assert "bn3.weight" in weights and "conv1.0.weight" not in weights
+    weights["fc.weight"] = torch.zeros(1000, 2048)
+    torch.save(weights, tmp_path / "resnet50.pth")
+    config = ModelConfig(encoder="resnet50s", pretrained=tmp_path / "resnet50.pth")
+    loaded = create_model(config, 3).encoder.backbone.state_dict()
+    assert all(torch.equal(loaded[key], tensor) for key, tensor in source.items())
+
+
+@pytest.mark.parametrize(("stride", "dilations"), [(16, [2, 4, 8]), (8, [4, 8, 16])])
+def test_multi_grid_gives_the_dilations_of_the_papers(stride, dilations):
+    backbone = TimmEncoder("resnet50s", stride, multi_grid=(1, 2, 4)).backbone
+    assert [block.conv2.dilation[0] for block in backbone.layer4] == dilations
+    last = TimmEncoder("resnet50s", stride, multi_grid=(1, 2, 4))(torch.zeros(1, 3, 65, 65))[-1]
+    assert last.shape[-1] == (5 if stride == 16 else 9)
+
+
+def test_multi_grid_needs_a_bottleneck_resnet():
+    for encoder in ("resnet18", "xception65"):
+        with pytest.raises(UserError, match="model.multi_grid.*bottleneck"):
+            TimmEncoder(encoder, 16, multi_grid=(1, 2, 4))
+
+
 def test_weights_of_another_encoder(tmp_path):
     torch.save(TimmEncoder("test_resnet").backbone.state_dict(), tmp_path / "w.pth")
     with pytest.raises(UserError, match="belongs to another encoder"):

@@ -7,6 +7,7 @@ from fewmask.parts.losses import (
     SupervisedLoss,
     confident_cross_entropy,
     cross_entropy,
+    dice,
     hard_pixels,
 )
 from tests.methods.test_imas import logits
@@ -71,3 +72,33 @@ def test_supervised_loss_with_auxiliary_head():
 
 def test_a_batch_without_labels_has_loss_zero():
     assert cross_entropy(PREDICTION, torch.full_like(TARGET, 255)).item() == 0
+
+
+def test_class_weights_give_a_weighted_mean():
+    logits, mask = torch.randn(2, 3, 4, 4), torch.randint(0, 3, (2, 4, 4))
+    mask[0, 0] = 255
+    weights = (1.0, 5.0, 0.5)
+    expected = torch.nn.functional.cross_entropy(
+        logits, mask, torch.tensor(weights), ignore_index=255
+    )
+    assert SupervisedLoss(class_weights=weights)(logits, None, mask) == pytest.approx(
+        expected.item(), abs=1e-6
+    )
+
+
+def test_dice_of_known_predictions():
+    mask = torch.tensor([[[0, 0, 1, 255]]])
+    sure, wrong = (
+        50.0 * torch.nn.functional.one_hot(torch.tensor([[labels]]), 3).permute(0, 3, 1, 2)
+        for labels in ([0, 0, 1, 1], [0, 1, 1, 1])
+    )
+    assert dice(sure, mask).item() == pytest.approx(0, abs=1e-6)
+    wrong = 50.0 * torch.nn.functional.one_hot(torch.tensor([[[0, 1, 1, 1]]]), 3).permute(
+        0, 3, 1, 2
+    )
+    # class 0: 2 * 1 / (1 + 2); class 1: 2 * 1 / (2 + 1); class 2 is absent and left out
+    assert dice(wrong, mask).item() == pytest.approx(1 / 3, abs=1e-6)
+    assert dice(wrong, torch.full_like(mask, 255)).item() == 0
+    loss = SupervisedLoss(dice_weight=2.0)(wrong, None, mask)
+    plain = SupervisedLoss()(wrong, None, mask)
+    assert (loss - plain).item() == pytest.approx(2 / 3, abs=1e-5)

@@ -1,15 +1,26 @@
-"""Reads every file once before training, so that nothing can fail in the middle."""
+"""Reads the files before training, so that nothing can fail in the middle."""
 
-from collections.abc import Callable
+import hashlib
+import os
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from fewmask.batch import Dataset
-from fewmask.data.dataset import Data, Files, read_image
+from fewmask.data.dataset import Data
+from fewmask.data.files import Files
+from fewmask.data.images import looks_whole, read_image
 from fewmask.errors import UserError
+
+SILENT_FILES = 2000
+"""With more files than this, the check says that it is at work."""
 
 
 def check_data(data: Data, needs_unlabeled: bool, tell: Callable[[str], None]) -> None:
-    """Reads all images and masks and compares sizes, labels and sets.
+    """Reads labeled and validation images and their masks, and looks at the unlabeled images.
+
+    Of an unlabeled file only the head and the end are read, unless they look damaged: 118,000 files
+    take seconds. What has been checked once is not read again until a file changes.
 
     Args:
         data: what a source opened.
@@ -29,20 +40,73 @@ def check_data(data: Data, needs_unlabeled: bool, tell: Callable[[str], None]) -
             "There are no unlabeled images: every image has a mask. Add images without masks, "
             "count fewer as labeled (data.labeled=N), or train with method=supervised."
         )
-    if isinstance(data.labeled, Files) and isinstance(data.val, Files):
-        _no_leak(data.labeled, data.val)
+    if isinstance(data.val, Files):
+        for part in ("labeled", "unlabeled"):
+            files = getattr(data, part)
+            if isinstance(files, Files):
+                _no_leak(part, files, data.val)
     with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter lock
         for dataset in (data.labeled, data.val):
-            list(pool.map(lambda i, d=dataset: _check_pair(d, i), range(len(dataset))))
+            _once(dataset, _check_pair, range(len(dataset)), pool, tell, with_masks=True)
         if needs_unlabeled:
-            list(pool.map(lambda i: data.unlabeled.image(i).shape, range(len(data.unlabeled))))
+            _once(
+                data.unlabeled,
+                _check_image,
+                range(len(data.unlabeled)),
+                pool,
+                tell,
+                with_masks=False,
+            )
 
 
-def _no_leak(labeled: Files, val: Files) -> None:
-    both = {f.resolve() for f in labeled.images} & {f.resolve() for f in val.images}
+def _once(
+    dataset: Dataset,
+    check: Callable[[Dataset, int], None],
+    indices: Iterable[int],
+    pool: ThreadPoolExecutor,
+    tell: Callable[[str], None],
+    with_masks: bool,
+) -> None:
+    """Checks every image of a set, unless the same files have passed before."""
+    mark = _mark(dataset, with_masks) if isinstance(dataset, Files) else None
+    if mark is not None and mark.is_file():
+        return
+    if mark is not None and len(dataset) > SILENT_FILES:
+        tell(f"Checking {len(dataset)} files, once until they change ...")
+    list(pool.map(lambda index: check(dataset, index), indices))
+    if mark is not None:
+        try:
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+        except OSError:
+            pass  # a read-only home: checked again next time
+
+
+def _mark(dataset: Files, with_masks: bool) -> Path | None:
+    """The empty file that says: these files, at these sizes and times, are sound."""
+    digest = hashlib.sha256(repr((dataset.labels, with_masks)).encode())
+    files = [*dataset.images, *(dataset.masks if with_masks else ())]
+    for file in files:
+        assert file is not None
+        try:
+            status = os.stat(file)
+        except OSError:
+            return None  # the check itself says what is wrong
+        digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return cache_folder() / "checked" / digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where small facts are kept between runs: $XDG_CACHE_HOME/fewmask, or ~/.cache/fewmask."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fewmask"
+
+
+def _no_leak(part: str, training: Files, val: Files) -> None:
+    ours, theirs = ({os.path.realpath(f) for f in files.images} for files in (training, val))
+    both = ours & theirs
     if both:
         raise UserError(
-            f"{len(both)} labeled image(s) are also in val (first: {sorted(both)[0].name}). Scores "
+            f"{len(both)} {part} image(s) are also in val (first: {Path(min(both)).name}). Scores "
             "on images that were trained on say nothing; take them out of one of the lists."
         )
 
@@ -59,4 +123,15 @@ def _check_pair(dataset: Dataset, index: int) -> None:
                 "mask at the image's size."
             )
     else:
-        assert mask.shape == dataset.image(index).shape[:2]
+        image = dataset.image(index)
+        if mask.shape != image.shape[:2]:
+            raise UserError(
+                f"Mask {dataset.names[index]} has the shape {mask.shape}, its image "
+                f"{image.shape[:2]}; the data source must give both at one size."
+            )
+
+
+def _check_image(dataset: Dataset, index: int) -> None:
+    """An unlabeled image can be read."""
+    if not (isinstance(dataset, Files) and looks_whole(dataset.images[index])):
+        dataset.image(index)

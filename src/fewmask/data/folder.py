@@ -1,5 +1,8 @@
 """The user's own images: a folder with `images/` and `masks/`, or lists, or a small YAML file."""
 
+import hashlib
+import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +13,16 @@ from pydantic import Field
 
 from fewmask.batch import IGNORE
 from fewmask.config import read_yaml
-from fewmask.data.dataset import Classes, Data, DataSource, Files, LabelTable, read_mask
-from fewmask.data.lists import list_images, masks_by_stem, pick_names, read_list, stem, unique_names
+from fewmask.data.dataset import Classes, Data, DataSource, default_colours
+from fewmask.data.files import Files, LabelTable
+from fewmask.data.images import read_mask
+from fewmask.data.lists import list_images, masks_by_stem, pick_names, stem, unique_names
+from fewmask.data.splits import read_lines
 from fewmask.errors import UserError
 
-MaskValue = Annotated[int, Field(ge=0, le=255)]
+Label = Annotated[int, Field(ge=0, le=255)]
+MaskValue = Annotated[int, Field(ge=0, le=65535)]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 
 class Folder(DataSource):
@@ -47,12 +55,48 @@ class Folder(DataSource):
         """Draws what is held out and what counts as labeled; the run's seed does not change it."""
         names: tuple[str, ...] | None = None
         """Names of the classes, in order of their labels; null counts the labels in the masks."""
-        label_mapping: dict[MaskValue, MaskValue] = {}
+        label_mapping: dict[MaskValue, Label] = {}
         """Mask value to label, for masks whose values are not 0..K-1."""
-        ignore: tuple[MaskValue, ...] = (IGNORE,)
+        palette: dict[Colour, Label] = {}
+        """Colour to label, for masks whose colours are the classes: {"#000000": 0, "#ff0000": 1};
+        255 means: no label."""
+        ignore: tuple[Label, ...] = (IGNORE,)
         """Mask values that mean: no label here."""
 
+        def label_table(self, num_classes: int) -> LabelTable:
+            """How values in the masks become labels."""
+            palette = {int(colour[1:], 16): label for colour, label in self.palette.items()}
+            return LabelTable(num_classes, self.label_mapping, self.ignore, palette)
+
     config: Config
+
+    def lenient_sets(self) -> tuple[dict[str, Files], list[Path]]:
+        """Labeled, unlabeled and val files, and the masks without an image; nothing is held out.
+
+        For `fewmask check`, which says what is wrong instead of stopping at it.
+
+        Raises:
+            UserError: if there is no such folder or list.
+        """
+        config = self.config
+        if not config.root.is_dir():
+            raise UserError(f"data.root={config.root}: there is no such folder.")
+        files, lone = pair(config.root / config.images, config.root / config.masks)
+        val = files.subset([])
+        place = config.root / (config.val or "")
+        if config.val is not None and place.is_dir():
+            val, lone_val = pair(place / "images", place / "masks")
+            lone = [*lone, *lone_val]
+        elif config.val is not None:
+            val = files.subset(pick_names(read_lines(place), files, place))
+        in_val = {os.path.realpath(file) for file in val.images}
+        rest = [i for i, file in enumerate(files.images) if os.path.realpath(file) not in in_val]
+        sets = {
+            "labeled": files.subset([i for i in rest if files.masks[i] is not None]),
+            "unlabeled": files.subset([i for i in rest if files.masks[i] is None]),
+            "val": val.subset([i for i, mask in enumerate(val.masks) if mask is not None]),
+        }
+        return sets, lone
 
     def open(self) -> Data:
         """Pairs images with masks by stem and divides them into labeled, unlabeled and val."""
@@ -66,12 +110,14 @@ class Folder(DataSource):
                 f"data.names is not set: the masks hold labels up to {len(names) - 1}, so there "
                 f"are {len(names)} classes."
             )
-        labels = LabelTable(len(names), config.label_mapping, config.ignore)
+        if len(names) < 2:
+            raise UserError(f"data.names={list(names)}: a model needs two classes or more.")
+        labels = config.label_table(len(names))
         memory: dict[Path, np.ndarray] | None = {} if config.in_memory else None
         files = replace(files, labels=labels, long_side=config.long_side, memory=memory)
         candidates = [i for i, mask in enumerate(files.masks) if mask is not None]
         if config.val is None:
-            held_out = self._hold_out(candidates)
+            held_out = self._hold_out(files, candidates)
             val = files.subset(held_out)
             candidates = sorted(set(candidates) - set(held_out))
             notes.append(
@@ -80,22 +126,21 @@ class Folder(DataSource):
             )
         else:
             val = self._given_val(files, config.root / config.val)
-        in_val = {file.resolve() for file in val.images}
-        free = [i for i, file in enumerate(files.images) if file.resolve() not in in_val]
+        in_val = {os.path.realpath(file) for file in val.images}
+        free = [i for i, file in enumerate(files.images) if os.path.realpath(file) not in in_val]
         labeled = self._labeled(files, candidates, set(free))
         unlabeled = sorted(set(free) - set(labeled))
-        return Data(
-            Classes(names), files.subset(labeled), files.subset(unlabeled), val, tuple(notes)
-        )
+        classes = _classes(names, labels)
+        return Data(classes, files.subset(labeled), files.subset(unlabeled), val, tuple(notes))
 
-    def _hold_out(self, candidates: list[int]) -> list[int]:
+    def _hold_out(self, files: Files, candidates: list[int]) -> list[int]:
         count = max(1, round(len(candidates) * self.config.val_fraction))
         if count >= len(candidates):
             raise UserError(
                 f"There are masks for {len(candidates)} image(s): too few to hold some out for "
                 "evaluation. Label at least two, or give data.val."
             )
-        return _draw(candidates, count, self.config.split_seed)
+        return _draw(files, candidates, count, self.config.split_seed)
 
     def _given_val(self, files: Files, place: Path) -> Files:
         if place.is_dir():
@@ -104,7 +149,7 @@ class Folder(DataSource):
                 pairs, labels=files.labels, long_side=files.long_side, memory=files.memory
             )
         else:
-            val = files.subset(pick_names(read_list(place), files, place))
+            val = files.subset(pick_names(read_lines(place), files, place))
         _require_masks(val, f"data.val={place}")
         return val
 
@@ -113,7 +158,7 @@ class Folder(DataSource):
         wanted = self.config.labeled
         if isinstance(wanted, Path):
             place = self.config.root / wanted
-            chosen = pick_names(read_list(place), files, place)  # one that is in val is an error
+            chosen = pick_names(read_lines(place), files, place)  # one that is in val is an error
             _require_masks(files.subset(chosen), f"data.labeled={place}")
             return chosen
         candidates = [i for i in candidates if i in free]
@@ -124,7 +169,7 @@ class Folder(DataSource):
                 f"data.labeled={wanted}: there are {len(candidates)} images with masks to draw "
                 f"from, outside val. Give 1..{len(candidates)}."
             )
-        return _draw(candidates, wanted, self.config.split_seed + 1)
+        return _draw(files, candidates, wanted, self.config.split_seed + 1)
 
 
 def folder_values(path: Path) -> dict[str, Any]:
@@ -140,12 +185,32 @@ def folder_values(path: Path) -> dict[str, Any]:
     return {"name": "folder", **values, "root": str(path.parent / values.get("root", "."))}
 
 
-def _pair(images: Path, masks: Path) -> Files:
-    """Every image with its mask, if there is one; every mask must have found its image."""
+def pair(images: Path, masks: Path) -> tuple[Files, list[Path]]:
+    """Every image with its mask, if there is one; and the masks that have found no image."""
     files = list_images(images)
     base = images if images.is_dir() else images.parent
     mask_of = masks_by_stem(masks) if masks.is_dir() else {}
-    found = [mask_of.get(stem(file, base)) or mask_of.get(file.stem) for file in files]
+    found = [mask_of.get(stem(file, base)) for file in files]
+    twice = [name for name, n in Counter(stem(f, base) for f in files).items() if n > 1]
+    if any(name in mask_of for name in twice):
+        name = next(name for name in twice if name in mask_of)
+        raise UserError(
+            f"Two images in {images} are called '{name}', and one mask is: {mask_of[name]}. Rename "
+            "one of them."
+        )
+    taken, bare = {*found}, Counter(file.stem for file in files)
+    for i, file in enumerate(files):  # a mask directly under masks/ of an image in a subfolder
+        mask = mask_of.get(file.stem)
+        if found[i] is None and mask not in taken and bare[file.stem] == 1:
+            found[i] = mask
+    lone = sorted(set(mask_of.values()) - set(found))
+    return Files(files, found, unique_names(files, base), LabelTable(num_classes=256)), lone
+
+
+def _pair(images: Path, masks: Path) -> Files:
+    """Like `pair`, but every mask must have found its image."""
+    paired, lone = pair(images, masks)
+    files, found = paired.images, paired.masks
     if not any(found):
         where = f"in {masks}" if masks.is_dir() else f": there is no folder {masks}"
         example = masks / f"{files[0].stem}.png"
@@ -153,13 +218,12 @@ def _pair(images: Path, masks: Path) -> Files:
             f"None of the {len(files)} images in {images} has a mask {where}. A mask has its "
             f"image's stem, for example {example}. Set data.masks."
         )
-    lone = sorted(set(mask_of.values()) - set(found))
     if lone:
         raise UserError(
             f"{len(lone)} mask(s) in {masks} have no image in {images} (first: {lone[0].name}). "
             "Add the images, or remove the masks."
         )
-    return Files(files, found, unique_names(files, base), LabelTable(num_classes=256))
+    return paired
 
 
 def _require_masks(files: Files, option: str) -> None:
@@ -173,6 +237,8 @@ def _require_masks(files: Files, option: str) -> None:
 
 def _invent_names(files: Files, config: Folder.Config) -> tuple[str, ...]:
     """Names for the labels found in the masks, when the user gave none."""
+    if config.palette:
+        return _numbered(max({*config.palette.values()} - {IGNORE}, default=0))
     masks = [mask for mask in files.masks if mask is not None]
     values = sorted({int(v) for mask in masks for v in np.unique(read_mask(mask))})
     kept = [v for v in values if v in config.label_mapping or v not in config.ignore]
@@ -188,9 +254,41 @@ def _invent_names(files: Files, config: Folder.Config) -> tuple[str, ...]:
             f"The masks hold the values {values}, which do not look like labels 0..K-1. Set "
             "data.label_mapping (value to label) and data.names."
         )
-    return tuple(f"class {label}" for label in range(max(labels) + 1))
+    return _numbered(max(labels))
 
 
-def _draw(indices: Sequence[int], count: int, seed: int) -> list[int]:
-    rng = np.random.default_rng(seed)
-    return sorted(rng.choice(np.asarray(indices), size=count, replace=False).tolist())
+def _classes(names: Sequence[str], labels: LabelTable) -> Classes:
+    """The classes, with the colours and mask values that the user's own files have."""
+    colour = next((c for c, label in labels.palette.items() if label == IGNORE), None)
+    ignored = {*labels.ignore} - labels.mapping.keys()
+    ignored |= {value for value, label in labels.mapping.items() if label == IGNORE}
+    spare = sorted(value for value in ignored if value <= 255)
+    no_label = spare[-1] if spare else None
+    if labels.palette:
+        no_label = None if colour is None else IGNORE
+    colours: list[Sequence[int]] = list(default_colours(len(names)))
+    for c, label in labels.palette.items():
+        if label != IGNORE:
+            colours[label] = _rgb(c)
+    values = list(range(len(names)))
+    for value, label in sorted(labels.mapping.items(), reverse=True):
+        if label != IGNORE:
+            values[label] = value
+    return Classes(names, colours, values, no_label, _rgb(0xFFFFFF if colour is None else colour))
+
+
+def _rgb(colour: int) -> tuple[int, int, int]:
+    return colour >> 16, (colour >> 8) & 255, colour & 255
+
+
+def _numbered(last: int) -> tuple[str, ...]:
+    return tuple(f"class {label}" for label in range(last + 1))
+
+
+def _draw(files: Files, indices: Sequence[int], count: int, seed: int) -> list[int]:
+    """Draws by a hash of the names: an image more or less changes the draw as little as can be."""
+
+    def place(index: int) -> str:
+        return hashlib.sha256(f"{seed} {files.names[index]}".encode()).hexdigest()
+
+    return sorted(sorted(indices, key=place)[:count])

@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from fewmask.data.dataset import IMAGE_SUFFIXES, Files
+from fewmask.data.files import Files
+from fewmask.data.images import IMAGE_SUFFIXES
+from fewmask.data.splits import image_id, read_lines
 from fewmask.errors import UserError
 
 
@@ -21,51 +23,53 @@ def list_images(place: Path) -> list[Path]:
         return files
     if not place.exists():
         raise UserError(f"There is no folder or list {place}. Set data.root or data.images.")
-    files = [place.parent / line for line in read_list(place)]
+    files = [place.parent / line for line in read_lines(place)]
     for file in files:
         if not file.is_file():
             raise UserError(f"{place} lists {file}, but there is no such file.")
     return files
 
 
-def read_list(file: Path) -> list[str]:
-    """The lines of a .txt list, without blank ones and `#` comments.
+def pick_names(wanted: Sequence[str], files: Files, source: Path | str) -> list[int]:
+    """Positions of listed images; a line may be a name, a file name, a path, or a published form.
 
     Raises:
-        UserError: if the file is missing, empty, no text, or names something twice.
-    """
-    try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"Cannot read the list {file}: {error}") from None
-    lines = [line for line in lines if line and not line.startswith("#")]
-    if not lines:
-        raise UserError(f"The list {file} is empty; expected one name a line.")
-    if len(set(lines)) < len(lines):
-        twice = next(line for i, line in enumerate(lines) if line in lines[:i])
-        raise UserError(f"The list {file} names '{twice}' twice; name each image once.")
-    return lines
-
-
-def pick_names(wanted: Sequence[str], files: Files, source: Path) -> list[int]:
-    """Positions of listed names; a line may be a name, a file name or a path.
-
-    Raises:
-        UserError: for a line without an image.
+        UserError: for a line without an image, or two lines for one image.
     """
     by_name = {name: i for i, name in enumerate(files.names)}
-    by_stem = {file.stem: i for i, file in enumerate(files.images)}
-    picked = []
+    by_id = {image_id(name): i for name, i in by_name.items()}
+    count = Counter(map(image_id, files.names))
+    picked: dict[int, str] = {}
     for line in wanted:
-        index = by_name.get(line, by_name.get(str(Path(line).with_suffix(""))))
-        index = by_stem.get(Path(line).stem) if index is None else index
+        index = by_name.get(line, by_name.get(without_suffix(line)))
+        if index is None:
+            index = by_id.get(image_id(line))
+            if index is not None and not _may_be(line, files.names[index]):
+                index = None
         if index is None:
             raise UserError(
                 f"{source} lists '{line}', but there is no such image. Names look like "
                 f"'{files.names[0]}'."
             )
-        picked.append(index)
-    return picked
+        if line not in by_name and count[image_id(line)] > 1:
+            raise UserError(
+                f"{source} lists '{line}', but several images have that name; write "
+                f"it with its folder, like '{files.names[index]}'."
+            )
+        if index in picked:
+            raise UserError(
+                f"{source} lists one image twice: '{picked[index]}' and '{line}'. Keep one."
+            )
+        picked[index] = line
+    return list(picked)
+
+
+def _may_be(line: str, name: str) -> bool:
+    """Whether a line can mean an image whose name has other folders in front, or none."""
+    path = without_suffix(line.split()[0] if line.endswith(".png") else line)
+    bare, wanted = image_id(line), path.rpartition("/")[0]
+    own = name.rpartition("/")[0]
+    return not wanted or not own or f"/{wanted}".endswith(f"/{own}") or bare == name
 
 
 def unique_names(files: Sequence[Path], base: Path) -> list[str]:
@@ -76,6 +80,12 @@ def unique_names(files: Sequence[Path], base: Path) -> list[str]:
         name if count[name] == 1 else name + file.suffix
         for name, file in zip(stems, files, strict=True)
     ]
+
+
+def without_suffix(line: str) -> str:
+    """A name without its image suffix, if it has one."""
+    suffix = Path(line).suffix
+    return line.removesuffix(suffix) if suffix.lower() in IMAGE_SUFFIXES else line
 
 
 def stem(file: Path, base: Path) -> str:

@@ -6,7 +6,7 @@ processes share a global batch, it is the same batch.
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,25 @@ import torch
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from fewmask.batch import Batch, Labeled, Unlabeled, Views
+from fewmask.batch import IGNORE, Batch, Labeled, Unlabeled, Views
 from fewmask.config import BaseConfig
-from fewmask.data.dataset import Data, resize_mask
+from fewmask.data.dataset import Data
+from fewmask.data.images import resize_mask
 from fewmask.data.strong_views import STRONG_VIEWS
-from fewmask.data.views import draw_placement, valid_pixels, weak_image, weak_mask
+from fewmask.data.views import (
+    ScaleDraw,
+    draw_placement,
+    draw_scale,
+    valid_pixels,
+    weak_image,
+    weak_mask,
+)
+from fewmask.errors import UserError
 
-LABELED, UNLABELED = 0, 1  # the streams' numbers in the seeds
+LABELED, UNLABELED = 0, 1  # the streams' numbers in the seeds; 2 is the trainer's
+CLASSES = 3
+TRIES = 8
+"""Crops drawn to find one that shows the class that is looked for."""
 
 
 class LoaderConfig(BaseConfig):
@@ -30,6 +42,11 @@ class LoaderConfig(BaseConfig):
     """Side of the square views, in pixels."""
     scale: tuple[float, float] = (0.5, 2.0)
     """Range of the random scaling before the crop."""
+    scale_draw: ScaleDraw = "uniform"
+    """How the scale is drawn from its range: evenly; shrinking and enlarging equally often
+    (halves: U2PL, PCR, GTA-Seg); or in steps of 0.25 (quarters: PseudoSeg)."""
+    class_balanced: bool = False
+    """Draws labeled crops so that each class is looked for equally often, however rare it is."""
     labeled_batch: int = 8
     """Labeled images per step, over all processes and accumulation rounds together."""
     unlabeled_batch: int = 8
@@ -85,7 +102,7 @@ class BatchStream(TorchDataset[Batch]):
     def names(self, step: int) -> tuple[list[str], list[str]]:
         """The names of the labeled and unlabeled images of a step's part, without reading them."""
         cfg = self.config
-        labeled = [self._draw(LABELED, step, p) for p in self._positions(cfg.labeled_batch)]
+        labeled = [self._pick(step, p)[0] for p in self._positions(cfg.labeled_batch)]
         unlabeled = [] if self.views is None else self._positions(cfg.unlabeled_batch)
         drawn = [self._draw(UNLABELED, step, p) for p in unlabeled]
         return [self.labeled.names[i] for i in labeled], [self.unlabeled.names[i] for i in drawn]
@@ -108,15 +125,40 @@ class BatchStream(TorchDataset[Batch]):
     def _rng(self, stream: int, step: int, position: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, stream, step, position))
 
+    def _pick(self, step: int, position: int) -> tuple[int, int | None]:
+        """Which labeled image stands at a position, and the class to look for in it, if any."""
+        if not self.config.class_balanced:
+            return self._draw(LABELED, step, position), None
+        rng = self._rng(CLASSES, step, position)
+        label = int(rng.choice(list(self._images_with)))
+        return int(rng.choice(self._images_with[label])), label
+
+    @cached_property
+    def _images_with(self) -> dict[int, list[int]]:
+        """The labeled images that show each class; reads all their masks once."""
+        found: dict[int, list[int]] = {}
+        for index in range(len(self.labeled)):
+            for label in np.unique(self.labeled.mask(index)).tolist():
+                if label != IGNORE:
+                    found.setdefault(label, []).append(index)
+        if not found:
+            raise UserError("loader.class_balanced: the labeled masks hold no label at all.")
+        return dict(sorted(found.items()))
+
     def _labeled(self, step: int, position: int) -> tuple[np.ndarray, np.ndarray]:
-        index = self._draw(LABELED, step, position)
+        index, wanted = self._pick(step, position)
         image, mask = self.labeled.image(index), self.labeled.mask(index)
         height, width = image.shape[:2]
         if mask.shape != (height, width):  # a long_side is set: masks keep their size until here
             mask = resize_mask(mask, (width, height))
         rng = self._rng(LABELED, step, position)
         crop = self.config.crop
-        place = draw_placement(rng, mask.shape, crop, self.config.scale)
+        scale = draw_scale(rng, self.config.scale, self.config.scale_draw)
+        place = draw_placement(rng, mask.shape, crop, scale)
+        for _ in range(TRIES if wanted is not None else 0):
+            if (mask[place.top : place.bottom, place.left : place.right] == wanted).any():
+                break
+            place = draw_placement(rng, mask.shape, crop, scale)
         return weak_image(image, place, crop), weak_mask(mask, place, crop)
 
     def _unlabeled(self, step: int, position: int) -> tuple[Any, ...]:
@@ -125,7 +167,8 @@ class BatchStream(TorchDataset[Batch]):
         image = self.unlabeled.image(index)
         rng = self._rng(UNLABELED, step, position)
         crop = self.config.crop
-        place = draw_placement(rng, image.shape[:2], crop, self.config.scale)
+        scale = draw_scale(rng, self.config.scale, self.config.scale_draw)
+        place = draw_placement(rng, image.shape[:2], crop, scale)
         weak = weak_image(image, place, crop)
         strong = tuple(STRONG_VIEWS[name](weak, rng) for name in self.views.strong)
         return weak, strong, valid_pixels(place, crop), index

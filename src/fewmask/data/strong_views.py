@@ -33,8 +33,8 @@ def _identity(image: np.ndarray, u: float) -> np.ndarray:
 
 def _autocontrast(image: np.ndarray, u: float) -> np.ndarray:
     """Stretches each channel to 0..255."""
-    low = image.min(axis=(0, 1)).astype(np.float64)
-    high = image.max(axis=(0, 1)).astype(np.float64)
+    ends = np.array([cv2.minMaxLoc(channel)[:2] for channel in cv2.split(image)])  # [3, 2]
+    low, high = ends.T
     gain = 255 / np.maximum(high - low, 1)
     table = (np.arange(256)[:, None] - low) * gain
     flat = high <= low
@@ -46,7 +46,8 @@ def _equalize(image: np.ndarray, u: float) -> np.ndarray:
     """Flattens each channel's histogram, with Pillow's rounding."""
     tables = []
     for channel in range(3):
-        histogram = np.bincount(image[:, :, channel].ravel(), minlength=256)
+        counts = cv2.calcHist([image], [channel], None, [256], [0, 256])
+        histogram = counts.ravel().astype(np.int64)
         filled = histogram[histogram > 0]
         step = (filled.sum() - filled[-1]) // 255
         below = np.concatenate([[0], np.cumsum(histogram)[:-1]])

@@ -1,14 +1,16 @@
 """Weak views: a random box of an image, scaled, cropped, flipped; uint8."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 
 from fewmask.batch import IGNORE, IMAGE_MEAN
-from fewmask.data.dataset import resize_image, resize_mask
+from fewmask.data.images import resize_image, resize_mask
 
 cv2.setNumThreads(0)  # the loader's workers are the parallelism
+
+ScaleDraw = Literal["uniform", "halves", "quarters"]
 
 PADDING_COLOUR = np.array([round(255 * m) for m in IMAGE_MEAN], dtype=np.uint8)  # 0 when normalised
 
@@ -25,13 +27,29 @@ class Placement(NamedTuple):
     mirrored: bool
 
 
+def draw_scale(
+    rng: np.random.Generator, scale_range: tuple[float, float], how: ScaleDraw = "uniform"
+) -> float:
+    """Draws the factor an image is scaled by.
+
+    Args:
+        rng: the source of randomness.
+        scale_range: smallest and largest factor.
+        how: uniform: U(range); halves: below and above 1 equally often, uniform on either side;
+            quarters: multiples of 0.25, equally often.
+    """
+    low, high = scale_range
+    if how == "quarters":
+        return float(rng.choice(np.arange(low, high + 1e-6, 0.25)))
+    if how == "halves" and low < 1 < high:
+        low, high = (low, 1.0) if rng.random() < 0.5 else (1.0, high)
+    return float(rng.uniform(low, high))
+
+
 def draw_placement(
-    rng: np.random.Generator,
-    size: tuple[int, int],
-    crop: int,
-    scale_range: tuple[float, float],
+    rng: np.random.Generator, size: tuple[int, int], crop: int, scale: float
 ) -> Placement:
-    """Draws scale, position and flip: the papers' resize -> flip -> crop as one box of the source.
+    """Draws position and flip: the papers' resize -> flip -> crop as one box of the source.
 
     Only the pixels that end up in the crop are ever computed.
 
@@ -39,9 +57,8 @@ def draw_placement(
         rng: the source of randomness.
         size: height and width of the image.
         crop: side of the square view, in pixels.
-        scale_range: the image is scaled by U(range) before the crop.
+        scale: the factor the image is scaled by before the crop.
     """
-    scale = rng.uniform(*scale_range)
     spans = []
     for length in size:
         scaled = max(1, round(length * scale))

@@ -65,6 +65,7 @@ def new_run_folder(name: str, overwrite: bool = False, out: Path | None = None) 
             *out.glob("*.jsonl"),
             *out.glob("weights/*.pt"),
             *out.glob("train.log"),
+            *out.glob("report.html"),
         ]:
             old.unlink()
         return out

@@ -56,7 +56,7 @@ class Minimizer:
         )
         network, optimizer = self.networks[name], self.optimizers[name]
         parameters = [p for p in network.parameters() if p.requires_grad]
-        self.fabric.backward(loss / self.config.accumulate, inputs=parameters)
+        self.fabric.backward(loss / (self.config.accumulate or 1), inputs=parameters)
         if not self.last_round:
             return False
         if self.config.clip_norm is not None:

@@ -12,6 +12,9 @@ class TrainingConfig(BaseConfig):
 
     steps: int = Field(default=20_000, ge=1)
     """Gradient steps."""
+    epochs: int | None = Field(default=None, ge=1)
+    """Passes over the unlabeled images (over the labeled ones, if the method uses no others);
+    when given, `steps` follows from it."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with momentum, or AdamW."""
     lr: float = Field(default=0.001, gt=0)
@@ -28,8 +31,12 @@ class TrainingConfig(BaseConfig):
     """Steps in which the learning rate rises linearly from 0."""
     clip_norm: float | None = None
     """Gradients longer than this are shortened to it; null leaves them."""
-    accumulate: int = Field(default=1, ge=1)
-    """Parts a process divides its share of the batch into, one after the other, to save memory."""
+    accumulate: int | None = Field(default=None, ge=1)
+    """Parts a process divides its share of the batch into, one after the other, to save memory;
+    null takes as many as `reference_devices` asks for."""
+    reference_devices: int = Field(default=1, ge=1)
+    """Devices the batch was made for; fewer devices take their share in as many rounds as keep the
+    batch the same."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """auto takes bf16 where the hardware is fast at it, else fp16 on a GPU, else fp32."""
     evaluate_every: int | None = Field(default=None, ge=1)

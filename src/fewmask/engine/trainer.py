@@ -19,6 +19,7 @@ from fewmask.batch import IMAGE_MEAN, IMAGE_STD, Labeled, Progress, to_device
 from fewmask.data import BatchStream, Data, LoaderConfig
 from fewmask.data.loader import load_batches
 from fewmask.engine import checkpoint
+from fewmask.engine.health import Health
 from fewmask.engine.launch import share_batchnorm
 from fewmask.engine.logger import Logger
 from fewmask.engine.minimizer import Minimizer
@@ -71,7 +72,7 @@ class Trainer:
             machine,
             card,
         )
-        self.streams = make_streams(fabric, data, loader, method, seed, training.accumulate)
+        self.streams = make_streams(fabric, data, loader, method, seed, training.accumulate or 1)
         own_share = (fabric.global_rank, fabric.world_size)
         self.labeled_stream = BatchStream(data, loader, None, seed, own_share)
         pool, batch = (
@@ -92,6 +93,7 @@ class Trainer:
                 _compute_in_run_precision(getattr(method, name), fabric)
         self.step = 0  # steps done
         self.best: dict[str, float] = {}  # best mIoU so far, by network
+        self.health = Health(data.classes.names, training.steps)
         self.stop_signal: int | None = None
         if state is not None:
             self.minimizer.load_state_dict(state["minimizer"])
@@ -163,6 +165,8 @@ class Trainer:
         with logger.paused():
             if evaluates:
                 scores = self._evaluate(logger)
+                for advice in self.health.look(self.step, values, scores):
+                    logger.say(advice)
             if saves:
                 self._save_last()
         return scores

@@ -38,6 +38,12 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int
     return counts.reshape(num_classes + 1, num_classes)[:num_classes]
 
 
+def intersection_and_union(confusion: np.ndarray) -> np.ndarray:
+    """Intersection and union of each class, in pixels: [2, K] of a confusion matrix [K, K]."""
+    hits = np.diag(confusion)
+    return np.stack([hits, confusion.sum(0) + confusion.sum(1) - hits])
+
+
 def scores(confusion: np.ndarray, absent_class: AbsentClass = "leave_out") -> Scores:
     """Reads the scores off a confusion matrix.
 
@@ -46,8 +52,7 @@ def scores(confusion: np.ndarray, absent_class: AbsentClass = "leave_out") -> Sc
         absent_class: what a class in neither truth nor prediction does to the mean: it is left out
             of it, or counts as 0 as in many released codes.
     """
-    hits = np.diag(confusion).astype(np.float64)
-    union = confusion.sum(0) + confusion.sum(1) - hits
+    hits, union = intersection_and_union(confusion).astype(np.float64)
     iou = np.full(len(hits), np.nan)
     np.divide(hits, union, out=iou, where=union > 0)
     total = confusion.sum()

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fewmask.data.dataset import Classes, to_long_side
+from fewmask.data.dataset import Classes
+from fewmask.data.images import to_long_side
 from fewmask.evaluation.evaluator import eval_mode, probs_at
 from fewmask.evaluation.inference import InferenceConfig
 

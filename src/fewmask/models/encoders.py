@@ -32,12 +32,20 @@ class TimmEncoder(nn.Module):
         output_stride: input pixels per pixel of the last stage: 32, 16 or 8 where timm can dilate
             it.
         pretrained: True downloads ImageNet weights; a file is loaded instead; False starts fresh.
+        multi_grid: factors on the dilation of the last stage's blocks, (1, 2, 4) in the papers;
+            ResNets only.
 
     Raises:
         UserError: for an unknown name, an impossible stride, or weights that cannot be had.
     """
 
-    def __init__(self, name: str, output_stride: int = 32, pretrained: bool | Path = False):
+    def __init__(
+        self,
+        name: str,
+        output_stride: int = 32,
+        pretrained: bool | Path = False,
+        multi_grid: tuple[int, ...] | None = None,
+    ):
         super().__init__()
         timm = import_timm()
         if not timm.is_model(name.split(".")[0]):
@@ -57,6 +65,8 @@ class TimmEncoder(nn.Module):
             self._load_from_hub(timm, name, stride)
         elif pretrained:
             load_weights(self.backbone, Path(pretrained))
+        if multi_grid is not None:
+            _dilate_blocks(self.backbone, multi_grid)
         kept = [i for i, s in enumerate(self.backbone.feature_info.reduction()) if s >= 4]
         self.stages = kept  # stride 2 is of no use to any decoder here
         self.channels = [self.backbone.feature_info.channels()[i] for i in kept]
@@ -80,7 +90,28 @@ class TimmEncoder(nn.Module):
         return [maps[i] for i in self.stages]
 
 
-def create_encoder(name: str, output_stride: int, pretrained: bool | Path) -> nn.Module:
+def _dilate_blocks(backbone: nn.Module, factors: tuple[int, ...]) -> None:
+    """Multi-grid: block i of the last stage gets `factors[i]` times the stage's dilation.
+
+    Source: Chen et al., Rethinking Atrous Convolution, 2017, section 3.2.1.
+    """
+    blocks = list(getattr(backbone, "layer4", []))
+    if len(blocks) != len(factors) or not all(hasattr(block, "conv3") for block in blocks):
+        raise UserError(
+            f"model.multi_grid={list(factors)} needs a ResNet whose last stage has {len(factors)} "
+            "bottleneck blocks, such as resnet50 or resnet101s. Leave it out for other encoders."
+        )
+    dilation = blocks[-1].conv2.dilation[0]  # the first block's is the stage before's
+    for block, factor in zip(blocks, factors, strict=True):
+        block.conv2.dilation = block.conv2.padding = (factor * dilation, factor * dilation)
+
+
+def create_encoder(
+    name: str,
+    output_stride: int,
+    pretrained: bool | Path,
+    multi_grid: tuple[int, ...] | None = None,
+) -> nn.Module:
     """An encoder by timm name, or the user's own class as `package.module:Class`.
 
     The user's class is called as `Class(output_stride=...)` and keeps the `Encoder` protocol.
@@ -90,7 +121,7 @@ def create_encoder(name: str, output_stride: int, pretrained: bool | Path) -> nn
         if pretrained:
             load_weights(encoder, Path(str(pretrained)))
         return encoder
-    return TimmEncoder(name, output_stride, pretrained)
+    return TimmEncoder(name, output_stride, pretrained, multi_grid)
 
 
 def load_weights(encoder: nn.Module, file: Path) -> None:
@@ -101,8 +132,8 @@ def load_weights(encoder: nn.Module, file: Path) -> None:
     Raises:
         UserError: if the file cannot be read, or lacks tensors the encoder has.
     """
-    weights = read_weights(file)
     own = encoder.state_dict()
+    weights = _as_timm_names(read_weights(file), own)
     missing = [key for key in own if key not in weights]
     wrong = [key for key in own if key in weights and own[key].shape != weights[key].shape]
     if missing or wrong:
@@ -112,6 +143,26 @@ def load_weights(encoder: nn.Module, file: Path) -> None:
             "belongs to another encoder; set model.encoder to the one it was made for."
         )
     encoder.load_state_dict({key: weights[key] for key in own})
+
+
+DEEP_STEM = {"conv1": "conv1.0", "bn1": "conv1.1", "conv2": "conv1.3", "bn2": "conv1.4"}
+DEEP_STEM |= {"conv3": "conv1.6", "bn3": "bn1"}
+
+
+def _as_timm_names(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Gives the tensors of a deep-stem ResNet file the names that timm uses.
+
+    U2PL's `resnet101.pth` nests the stem's three convolutions as timm's `resnet101s` does
+    (conv1.0 ... conv1.6, bn1); other files of the family number them (conv1, bn1 ... conv3, bn3).
+    Old files lack BatchNorm's step counters, which count nothing here.
+    """
+    if "conv1.6.weight" in own and "conv3.weight" in weights:
+        weights = {
+            ".".join([DEEP_STEM.get(key.split(".")[0], key.split(".")[0]), *key.split(".")[1:]]): t
+            for key, t in weights.items()
+        }
+    counters = {key: t for key, t in own.items() if key.endswith("num_batches_tracked")}
+    return {**counters, **weights}
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:

@@ -28,6 +28,9 @@ class ModelConfig(BaseConfig):
     weights."""
     output_stride: int = 16
     """Input pixels per pixel of the encoder's last stage: 32, 16 or 8."""
+    multi_grid: tuple[int, ...] | None = None
+    """Factors on the dilation of the last stage's blocks: [1, 2, 4] in iMAS and the U2PL family;
+    bottleneck ResNets only."""
     decoder: DecoderConfig = DecoderConfig()
     """Settings of the DeepLabV3+ decoder."""
     aux_head: bool = False
@@ -97,5 +100,7 @@ def create_model(config: ModelConfig, num_classes: int) -> Segmenter:
     Raises:
         UserError: for an unknown encoder, an impossible stride, or weights that cannot be had.
     """
-    encoder = create_encoder(config.encoder, config.output_stride, config.pretrained)
+    encoder = create_encoder(
+        config.encoder, config.output_stride, config.pretrained, config.multi_grid
+    )
     return Segmenter(encoder, num_classes, config)

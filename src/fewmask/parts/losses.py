@@ -1,9 +1,11 @@
 """Losses that several papers share: cross-entropy plain, OHEM, on confident pseudo-labels."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 from fewmask.batch import IGNORE
@@ -26,6 +28,11 @@ class SupervisedLoss(BaseConfig):
     ohem_min_kept: int = 100_000
     """... but at least this many of a process's batch; with fewer labeled pixels than that, all
     are kept."""
+    class_weights: Literal["balanced"] | tuple[Annotated[float, Field(gt=0)], ...] | None = None
+    """Weight of each class's pixels; balanced works them out from the labeled masks, 1 / sqrt of
+    a class's share."""
+    dice_weight: float = Field(default=0.0, ge=0)
+    """Weight of a Dice loss beside the cross-entropy: every class counts alike, however small."""
     aux_weight: float = 0.4
     """Weight of the auxiliary head's loss; unused when the model has none."""
 
@@ -45,10 +52,17 @@ class SupervisedLoss(BaseConfig):
     def _one_head(self, logits: Tensor, mask: Tensor) -> Tensor:
         if self.kind == "ohem":
             mask = hard_pixels(logits.detach(), mask, self.ohem_threshold, self.ohem_min_kept)
-        return cross_entropy(logits, mask)
+        assert self.class_weights != "balanced", "the weights are worked out before training"
+        loss = cross_entropy(logits, mask, weights=self.class_weights)
+        return loss + self.dice_weight * dice(logits, mask) if self.dice_weight else loss
 
 
-def cross_entropy(logits: Tensor, mask: Tensor, counts: Tensor | None = None) -> Tensor:
+def cross_entropy(
+    logits: Tensor,
+    mask: Tensor,
+    counts: Tensor | None = None,
+    weights: Sequence[float] | None = None,
+) -> Tensor:
     """Cross-entropy, mean over the labeled pixels of the global batch; 0 if there is none.
 
     Each process divides its sum by the mean count of all processes, so that the average over
@@ -59,11 +73,34 @@ def cross_entropy(logits: Tensor, mask: Tensor, counts: Tensor | None = None) ->
         mask: [B, H, W] or [N] int64, 0..K-1 or 255.
         counts: bool like `mask`; where False (not confident) a pixel adds nothing to the sum, but
             stays in the number the sum is divided by.
+        weights: of the classes, [K]; the mean is then a weighted one.
     """
+    weight = None if weights is None else logits.new_tensor(weights)
     taken = mask if counts is None else mask.masked_fill(~counts, IGNORE)
-    loss = F.cross_entropy(logits, taken, ignore_index=IGNORE, reduction="sum")
-    count = processes.mean((mask != IGNORE).sum().to(loss.dtype))
-    return loss / count.clamp(min=1)
+    loss = F.cross_entropy(logits, taken, weight, ignore_index=IGNORE, reduction="sum")
+    labeled = mask != IGNORE
+    own = labeled.sum() if weight is None else weight[mask[labeled]].sum()
+    count = processes.mean(own.to(loss.dtype))
+    return loss / (count.clamp(min=1) if weight is None else count.clamp(min=1e-6))
+
+
+def dice(logits: Tensor, mask: Tensor) -> Tensor:
+    """Soft Dice loss, mean over the classes that a process's batch shows; 0 if there is none.
+
+    Source: Milletari et al., V-Net, 3DV 2016.
+
+    Args:
+        logits: [B, K, H, W].
+        mask: [B, H, W] int64, 0..K-1 or 255.
+    """
+    labeled = (mask != IGNORE).unsqueeze(1)  # [B, 1, H, W]
+    probs = logits.softmax(dim=1) * labeled
+    truth = torch.zeros_like(probs).scatter_(1, mask.masked_fill(mask == IGNORE, 0)[:, None], 1.0)
+    truth = truth * labeled
+    shared, size = (probs * truth).sum((0, 2, 3)), truth.sum((0, 2, 3))  # [K]
+    loss = 1 - 2 * shared / (probs.sum((0, 2, 3)) + size).clamp(min=1e-6)
+    present = size > 0
+    return (loss * present).sum() / present.sum().clamp(min=1)
 
 
 def hard_pixels(logits: Tensor, mask: Tensor, threshold: float, min_kept: int) -> Tensor:

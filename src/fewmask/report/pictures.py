@@ -1,25 +1,54 @@
 """Masks, overlays and contact sheets as image files."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from fewmask.batch import IGNORE
+from fewmask.data import Classes
 
 GAP = 6  # pixels between the tiles of a contact sheet
 HEADER = 26  # pixels above them, for the column titles
 
 
-def save_mask(mask: np.ndarray, colours: np.ndarray, file: Path) -> None:
-    """Writes labels uint8 [H, W] as a palette PNG: numbers for programs, colours for people."""
-    picture = Image.fromarray(mask)
-    picture.putpalette(colours.astype(np.uint8).ravel().tolist())
-    picture.save(file)
+def mask_picture(labels: np.ndarray, classes: Classes) -> Image.Image:
+    """Labels uint8 [H, W] (255: none) as the user's mask files have them.
+
+    A palette picture, numbers for programs and colours for people; 16-bit grey where the user's
+    values are above 255.
+    """
+    no_label = IGNORE if classes.no_label is None else classes.no_label
+    table = np.full(256, no_label, np.int64)
+    table[: len(classes)] = classes.values
+    values = table[labels]
+    if max(classes.values) > IGNORE:
+        return Image.fromarray(values.astype(np.uint16))
+    picture = Image.fromarray(values.astype(np.uint8))
+    palette = np.full((256, 3), 255, np.uint8)
+    palette[no_label] = classes.no_label_colour
+    palette[list(classes.values)] = classes.colours
+    picture.putpalette(palette.ravel().tolist())
+    return picture
 
 
-def save_confidence(confidence: np.ndarray, file: Path) -> None:
-    """Writes confidence [H, W] in 0..1 as a grey PNG, 255 = certain."""
-    Image.fromarray(np.rint(confidence * 255).astype(np.uint8)).save(file)
+def confidence_picture(confidence: np.ndarray) -> Image.Image:
+    """Confidence [H, W] in 0..1 as a grey picture, 255 = certain."""
+    return Image.fromarray(np.rint(confidence * 255).astype(np.uint8))
+
+
+def save_whole(picture: Image.Image, file: Path, **options: Any) -> None:
+    """Saves a picture under another name first, so that a kill leaves no half of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{os.getpid()}-{file.name}")
+    try:
+        picture.save(part, **options)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def contact_sheet(

@@ -1,0 +1,140 @@
+"""Commands about data: check, import, prepare, split."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewmask.cli.app import Debug, Overrides, app
+from fewmask.errors import UserError
+
+
+@app.command()
+def check(
+    data: Annotated[str, typer.Argument(help="A folder, a YAML file, or a data set by name.")],
+    overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+    write: Annotated[
+        Path | None, typer.Option(help="Draft the data's YAML file, with what was found.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Read every file of a data set, and say what is wrong and what to do.
+
+    Exit code 0: clean, 1: warnings, 2: errors.
+
+    Examples: `fewmask check photos`, `fewmask check photos --write photos/data.yaml`,
+    `fewmask check camvid data.root=CAMVID`
+    """
+    import json
+
+    from fewmask import checking
+
+    found = checking.check([f"data={data}", *(overrides or [])])
+    print(json.dumps(found.as_dict(), indent=2) if as_json else found.in_words())
+    if write is not None:
+        found.draft(write)
+        print(f"Drafted {write}; look it over, then: fewmask train data={write}")
+    raise typer.Exit(found.exit_code)
+
+
+@app.command(name="import")
+def import_(
+    source: Annotated[
+        Path, typer.Argument(help="A COCO .json, a CVAT .xml, or a folder of LabelMe .json files.")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder for the masks.")] = Path("masks"),
+    names: Annotated[
+        str, typer.Option(help="Classes in order, with commas; default: as found, sorted.")
+    ] = "",
+    debug: Debug = False,
+) -> None:
+    """Draw masks from what a labeling tool exports.
+
+    Example: `fewmask import export.json --out photos/masks`
+    """
+    from fewmask.data.annotations import import_masks
+
+    given = [name.strip() for name in names.split(",") if name.strip()]
+    classes, drawn = import_masks(source, out, given)
+    print(f"{len(drawn)} mask(s) with {sum(drawn.values())} object(s) in {out}")
+    empty = [stem for stem, count in drawn.items() if count == 0]
+    if empty:
+        print(f"{len(empty)} image(s) have no object (first: {empty[0]}): all background.")
+    print(f"For the data's YAML file: names: [{', '.join(classes)}]")
+
+
+@app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(help="voc, cityscapes, coco, ade20k or camvid.")],
+    root: Annotated[Path, typer.Option(help="The data set's folder.")],
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch what is public, verified by checksum.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Bring a published data set into the form that training reads, once.
+
+    Joins VOC with SBD, draws COCO's masks, counts the images. What is done is skipped, so a call
+    that was interrupted is simply given again. Exit code 1 if the counts are not the published
+    ones.
+
+    Example: `fewmask prepare voc --root data/voc --download`
+    """
+    from fewmask.data import prepare as preparation
+
+    data, warnings = preparation.prepare(name, root, download, print)
+    for warning in warnings:
+        print(f"Warning: {warning}")
+    if warnings:
+        raise typer.Exit(1)
+    print(f"Ready: fewmask train data={name} data.root={root}")
+
+
+@app.command()
+def split(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[LIST] [DATA OPTIONS]...",
+            help="A list to recognise, or a data set to draw from: data=photos.",
+        ),
+    ] = None,
+    published: Annotated[
+        str | None, typer.Option(help="Copy this published list, such as voc/u2pl/662.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", help="Clone of the authors' repository, or URL; default: GitHub."),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Images to draw, as numbers or shares: 1/16,1/8,1/4.")
+    ] = None,
+    how: Annotated[str, typer.Option(help="random, balanced or every.")] = "random",
+    seed: Annotated[int, typer.Option(help="Another seed, another draw.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="The list file; for --size the folder of the lists.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Recognise, copy or draw lists of labeled images.
+
+    Examples: `fewmask split my_list.txt`, `fewmask split --published voc/u2pl/662`,
+    `fewmask split data=voc data.root=VOC --size 1/16,1/8 --how balanced --out lists`
+    """
+    from fewmask import labeled_lists
+
+    words = words or []
+    if published is not None:
+        if words or size is not None:
+            raise UserError("--published copies a list; it takes no data set and no --size.")
+        labeled_lists.copy(published, source, out or Path(f"{published.replace('/', '_')}.txt"))
+    elif size is not None:
+        labeled_lists.draw_lists(words, size.split(","), how, seed, out or Path("splits"))
+    elif len(words) == 1 and "=" not in words[0]:
+        labeled_lists.recognise(Path(words[0]))
+    else:
+        raise UserError(
+            "Give a list file to recognise, --published NAME to copy one, or a data set and "
+            "--size to draw one. See fewmask split --help."
+        )

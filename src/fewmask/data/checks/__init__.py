@@ -1,0 +1,1 @@
+"""What `fewmask check` reads, and what it says about it."""

@@ -1,0 +1,178 @@
+"""Findings about labels: values that are no classes, colours, empty masks, rare classes."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from fewmask.batch import IGNORE
+from fewmask.data.checks.finding import Finding, names_of
+from fewmask.data.checks.survey import MANY_COLOURS, MaskFacts, Survey
+from fewmask.data.files import LabelTable
+
+RARE_SHARE = 0.001
+RARE_IMAGES = 3
+
+
+def label_findings(
+    survey: Survey, names: Sequence[str] | None, labels: LabelTable
+) -> Iterator[Finding]:
+    """All findings about labels.
+
+    Args:
+        survey: the facts.
+        names: of the classes; None if the user has not named them.
+        labels: how mask values become labels, as far as the user has said.
+    """
+    yield from _values(survey, names, labels)
+    yield from _classes(survey, names, labels)
+
+
+def _values(survey: Survey, names: Sequence[str] | None, labels: LabelTable) -> Iterator[Finding]:
+    masks = [m for part in survey.masks.values() for m in part if m.error is None]
+    coloured = [mask for mask in masks if mask.is_coloured]
+    if labels.palette:
+        unknown = Counter({v: 0 for m in masks for v in m.values if v not in labels.palette})
+        if unknown:
+            yield Finding(
+                "error",
+                f"The masks hold {len(unknown)} colour(s) that data.palette does not name: "
+                f"{_colours(unknown)}.",
+                "Add them to data.palette (255: no label). Many such colours mean that the masks "
+                "were smoothed or saved as JPEG; export them without.",
+                names_of(m.file for m in masks if set(m.values) & set(unknown)),
+            )
+        return
+    if coloured:
+        yield _colour_finding(coloured)
+        return
+    values = {value for mask in masks for value in mask.values}
+    known = labels.mapping.keys() | {*labels.ignore}
+    free = sorted(values - known)
+    count = len(names) if names is not None else None
+    foreign = [v for v in free if v > IGNORE or (count is not None and v >= count)]
+    gaps = count is None and bool(free) and free != [*range(max(free) + 1)]
+    is_binary = values == {0, IGNORE} and IGNORE not in labels.mapping
+    if foreign or gaps or is_binary:
+        yield Finding(
+            "error" if foreign else "warning",
+            f"The masks hold the values {_listed(sorted(values))}"
+            + (f", but there are {count} classes (0..{count - 1})." if count else ".")
+            + (
+                " 255 counts as 'no label'." if IGNORE in values and IGNORE in labels.ignore else ""
+            ),
+            f"If they are classes, set data.label_mapping='{suggested_mapping(sorted(values))}'"
+            + (" and name as many classes." if count else "."),
+            names_of(m.file for m in masks if set(m.values) & set(foreign or free or values)),
+        )
+
+
+def _colour_finding(masks: list[MaskFacts]) -> Finding:
+    pixels: Counter[int] = Counter()
+    for mask in masks:
+        pixels.update(mask.values)
+    files = names_of(mask.file for mask in masks)
+    if len(pixels) > MANY_COLOURS:
+        return Finding(
+            "error",
+            f"{len(masks)} mask(s) hold {len(pixels)} colours: photos, overlays, or masks that "
+            "were smoothed or saved as JPEG.",
+            "Export masks with one number or one colour per class, as PNG, without smoothing.",
+            files,
+        )
+    return Finding(
+        "error",
+        f"{len(masks)} mask(s) are coded in {len(pixels)} colours.",
+        f"Say what they mean, for example data.palette='{json.dumps(suggested_palette(pixels))}' "
+        "(255: no label).",
+        files,
+    )
+
+
+def suggested_mapping(values: Sequence[int]) -> dict[int, int]:
+    """A label_mapping that numbers the values from 0; 255 stays 'no label' beside two others."""
+    kept = [v for v in values if v != IGNORE] if len(values) > 2 else list(values)
+    return {value: label for label, value in enumerate(kept)}
+
+
+def suggested_palette(pixels: Counter[int]) -> dict[str, int]:
+    """A palette that numbers the colours, the commonest first."""
+    return {f"#{colour:06x}": label for label, (colour, _) in enumerate(pixels.most_common())}
+
+
+def _classes(survey: Survey, names: Sequence[str] | None, labels: LabelTable) -> Iterator[Finding]:
+    shares = class_shares(survey, names, labels)
+    labeled, val = shares["labeled"], shares.get("val", {})
+    empty = [
+        mask.file
+        for masks in survey.masks.values()
+        for mask in masks
+        if mask.error is None and not _labels_of(mask.values, labels, names)
+    ]
+    if empty:
+        yield Finding(
+            "warning",
+            f"{len(empty)} mask(s) hold no label at all.",
+            "Label them, or remove them: their images then count as unlabeled.",
+            names_of(empty),
+        )
+    for name, (share, images) in labeled.items():
+        if images == 0:
+            where = " It is in val, so it will score 0." if val.get(name, (0, 0))[1] else ""
+            yield Finding(
+                "warning",
+                f"Class '{name}' is in no labeled image.{where}",
+                "Label images that show it, or leave the class out of data.names.",
+            )
+        elif images < RARE_IMAGES or share < RARE_SHARE:
+            yield Finding(
+                "warning",
+                f"Class '{name}' is rare: {share:.2%} of the labeled pixels, in {images} image(s).",
+                "Expect it to be learned badly; label more images that show it.",
+            )
+
+
+def class_shares(
+    survey: Survey, names: Sequence[str] | None, labels: LabelTable
+) -> dict[str, dict[str, tuple[float, int]]]:
+    """For each set and class: its share of the labeled pixels, and in how many images it is."""
+    found = {
+        part: [_labels_of(mask.values, labels, names) for mask in masks]
+        for part, masks in survey.masks.items()
+    }
+    top = max((label for masks in found.values() for m in masks for label in m), default=-1)
+    names = names if names is not None else [f"class {label}" for label in range(top + 1)]
+    result = {}
+    for part, masks in found.items():
+        total = sum(sum(mask.values()) for mask in masks)
+        result[part] = {
+            name: (
+                sum(mask.get(label, 0) for mask in masks) / max(1, total),
+                sum(label in mask for mask in masks),
+            )
+            for label, name in enumerate(names)
+        }
+    return result
+
+
+def _labels_of(
+    values: Mapping[int, int], labels: LabelTable, names: Sequence[str] | None
+) -> dict[int, int]:
+    """Pixels by label; values that are no label are left out."""
+    pixels: Counter[int] = Counter()
+    for value, count in values.items():
+        if labels.palette:
+            label = labels.palette.get(value, IGNORE)
+        else:
+            ignored = IGNORE if value in labels.ignore else value
+            label = labels.mapping.get(value, ignored)
+        if label != IGNORE and label < (len(names) if names is not None else IGNORE):
+            pixels[label] += count
+    return pixels
+
+
+def _listed(values: Sequence[object], most: int = 12) -> str:
+    return ", ".join(map(str, values[:most])) + (" ..." if len(values) > most else "")
+
+
+def _colours(colours: Iterable[int]) -> str:
+    return _listed([f"#{c:06x}" for c in sorted(colours)], 6)

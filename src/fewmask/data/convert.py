@@ -1,0 +1,62 @@
+"""Converts many files once: in parallel, skipping what is done, never leaving half a file."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from io import BytesIO
+from pathlib import Path
+from threading import Thread
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+Job = TypeVar("Job")
+
+
+def convert_all(convert: Callable[[Job], None], jobs: Sequence[Job], title: str) -> None:
+    """Runs a conversion for every job, on all cores, with a progress bar.
+
+    Args:
+        convert: does one job, and returns at once if it is done; a function of a module.
+        jobs: plain values.
+        title: what the bar says.
+    """
+    console = Console(stderr=True)
+    chunk = max(1, min(64, len(jobs) // (4 * (os.cpu_count() or 1))))
+    with ProcessPoolExecutor(initializer=_end_with_parent, initargs=(os.getpid(),)) as pool:
+        done = pool.map(convert, jobs, chunksize=chunk)
+        bar = track(
+            done, title, len(jobs), console=console, transient=True, disable=not console.is_terminal
+        )
+        for _ in bar:
+            pass
+
+
+def _end_with_parent(parent: int) -> None:
+    """A worker whose parent was killed must not wait for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+def save_mask(mask: np.ndarray, file: Path) -> None:
+    """Writes labels uint8 [H, W] as a grey PNG, whole or not at all."""
+    content = BytesIO()
+    Image.fromarray(mask).save(content, format="PNG")
+    write_whole(file, content.getvalue())
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Writes a file under another name first, so that a kill leaves no half of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    part.write_bytes(content)
+    part.replace(file)

@@ -1,0 +1,69 @@
+"""A trained network from a run folder or a checkpoint, ready to use."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from fewmask.assembly import build_method
+from fewmask.batch import IGNORE
+from fewmask.config import did_you_mean, validate
+from fewmask.data import Classes
+from fewmask.engine import checkpoint
+from fewmask.engine.launch import choose_accelerator
+from fewmask.engine.settings import MachineConfig
+from fewmask.errors import UserError
+from fewmask.evaluation import EvaluationConfig
+from fewmask.evaluation.predictor import Predictor
+from fewmask.models import ModelConfig, create_model
+from fewmask.recipe import load_recipe
+from fewmask.run_folder import recipe_file, weights_file
+
+
+def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> Predictor:
+    """Loads a trained model for prediction.
+
+    Args:
+        run: a run folder, or a `best.pt` file (which needs nothing else).
+        weights: `best`, or the name of a network in the last checkpoint: `student`, `teacher` ...
+        accelerator: auto, cpu, cuda or mps.
+
+    Raises:
+        UserError: if there is no such run or network.
+
+    Example:
+        prediction = fewmask.load("runs/photos-imas-001").predict(image)
+    """
+    run = Path(run)
+    device = choose_accelerator(validate(MachineConfig, {"accelerator": accelerator}, "machine"))
+    if run.is_file() or weights == "best":
+        file = run if run.is_file() else weights_file(run, "best")
+        state = checkpoint.load(file)
+        if "weights" not in state:
+            raise UserError(
+                f"{file} continues a run; for prediction give its best.pt or run folder."
+            )
+        config = validate(ModelConfig, state["model"], "model")
+        network: nn.Module = create_model(config, len(state["class_names"]))
+        network.load_state_dict(state["weights"])
+        classes = _classes(state)
+        inference = validate(EvaluationConfig, state["evaluation"], "evaluation")
+        return Predictor(network, classes, inference, state["long_side"], device)
+    recipe = load_recipe(recipe_file(run))
+    card = checkpoint.load(weights_file(run, "best"))
+    classes = _classes(card)
+    method = build_method(recipe, len(classes), pretrained=False)
+    method.load_state_dict(checkpoint.load(weights_file(run, "last"))["method"])
+    networks = method.predictors()
+    if weights not in networks:
+        raise UserError(
+            f"There is no network '{weights}' in {run}. "
+            f"{did_you_mean(weights, ['best', *networks])}"
+        )
+    return Predictor(networks[weights], classes, recipe.evaluation, recipe.data.long_side, device)
+
+
+def _classes(card: dict[str, Any]) -> Classes:
+    no_label, colour = card.get("no_label", (IGNORE, (255, 255, 255)))
+    names, colours, values = card["class_names"], card["class_colours"], card.get("class_values")
+    return Classes(names, colours, values, no_label, colour)

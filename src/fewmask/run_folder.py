@@ -1,0 +1,112 @@
+"""The run folder: what is written into it before training, and where its files stand."""
+
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from fewmask import version
+from fewmask.batch import Dataset
+from fewmask.data import Data
+from fewmask.data.files import Files
+from fewmask.data.splits import identify
+from fewmask.engine.launch import choose_precision
+from fewmask.errors import UserError
+from fewmask.recipe import Recipe
+
+
+def write_run_files(folder: Path, recipe: Recipe, data: Data) -> None:
+    """Writes what repeats a run: the recipe, the environment, the lists and their fingerprints."""
+    (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    (folder / "env.json").write_text(json.dumps(environment(), indent=2), encoding="utf-8")
+    (folder / "splits").mkdir(exist_ok=True)
+    for part in ("labeled", "unlabeled", "val"):
+        names: Iterable[str] = getattr(data, part).names
+        (folder / "splits" / f"{part}.txt").write_text(
+            "".join(f"{n}\n" for n in names), encoding="utf-8"
+        )
+    facts = {p: identify(getattr(data, p).names).as_dict() for p in ("labeled", "unlabeled", "val")}
+    (folder / "splits" / "facts.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
+
+
+def environment() -> dict[str, str]:
+    """Versions and devices, for bug reports and for repeating a run."""
+    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    return {
+        "fewmask": version.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "torch": torch.__version__,
+        "timm": metadata.version("timm"),
+        "cuda device": cuda,
+        "cpu threads": str(torch.get_num_threads()),
+        "precision auto": choose_precision("auto", "cuda" if torch.cuda.is_available() else "cpu"),
+    }
+
+
+def require_same_images(folder: Path, data: Data) -> None:
+    """A resumed run must go on with the images it began with.
+
+    Raises:
+        UserError: if a list has changed since.
+    """
+    facts = json.loads((folder / "splits" / "facts.json").read_text(encoding="utf-8"))
+    for part in ("labeled", "unlabeled", "val"):
+        if identify(getattr(data, part).names).sha256 != facts[part]["sha256"]:
+            raise UserError(
+                f"The {part} images of {folder} have changed since it began (its own are in "
+                f"splits/{part}.txt there). Restore them, or start a new run."
+            )
+
+
+def own_val(folder: Path, data: Data) -> Dataset:
+    """The validation images that a run was scored on, wherever today's data has them.
+
+    Masks that were added since may have changed what is held out.
+
+    Raises:
+        UserError: if they are no longer there.
+    """
+    wanted = (folder / "splits" / "val.txt").read_text(encoding="utf-8").splitlines()
+    if list(data.val.names) == wanted:
+        return data.val
+    for files in (data.val, data.labeled):
+        if not isinstance(files, Files):
+            return data.val
+    assert isinstance(data.val, Files) and isinstance(data.labeled, Files)
+    places = {name: (data.val, i) for i, name in enumerate(data.val.names)}
+    places |= {name: (data.labeled, i) for i, name in enumerate(data.labeled.names)}
+    missing = [name for name in wanted if name not in places]
+    if missing:
+        raise UserError(
+            f"{len(missing)} validation image(s) of {folder} are no longer there, or have no mask "
+            f"(first: {missing[0]}). Restore them, or give data.val."
+        )
+    found = [places[name] for name in wanted]
+    return replace(
+        data.val,
+        images=[files.images[i] for files, i in found],
+        masks=[files.masks[i] for files, i in found],
+        names=wanted,
+    )
+
+
+def recipe_file(folder: Path) -> Path:
+    """The recipe of a run.
+
+    Raises:
+        UserError: if the folder is no run folder.
+    """
+    if not (folder / "recipe.yaml").is_file():
+        raise UserError(f"{folder} is not a run folder: it has no recipe.yaml.")
+    return folder / "recipe.yaml"
+
+
+def weights_file(folder: Path, kind: str) -> Path:
+    """The checkpoint `best` or `last` of a run."""
+    recipe_file(folder)
+    return folder / "weights" / f"{kind}.pt"

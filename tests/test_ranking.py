@@ -1,0 +1,64 @@
+"""What to label next: hard images, of many kinds."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fewmask import api, ranking
+from fewmask.errors import UserError
+from fewmask.ranking import choose, disagreement, entropy
+from tests.conftest import TINY_WORDS
+
+
+def looks(*maps):
+    """Looks [V, K, 1, n] from probabilities of class 1, two classes."""
+    p = torch.tensor(maps)[:, None, None]
+    return torch.cat([1 - p, p], dim=1)
+
+
+def test_entropy_and_disagreement_of_known_looks():
+    probs = looks([0.5, 1.0, 1.0], [0.5, 1.0, 0.0])  # unsure; sure; sure of opposites
+    assert entropy(probs)[0].tolist() == pytest.approx([1, 0, 1], abs=1e-6)
+    assert disagreement(probs)[0].tolist() == pytest.approx([0, 0, 1], abs=1e-6)
+
+
+def test_the_choice_is_hard_and_not_the_same_scene_many_times():
+    hardness = np.array([1.0, 0.99, 0.98, 0.5, 0.4, 0.01])
+    scene = np.array([[1, 0], [1, 0], [1, 0], [0, 1], [-1, 0], [0, -1]], float)
+    assert choose(hardness, scene, 1) == [0]
+    assert set(choose(hardness, scene, 3)) == {0, 3, 4}  # not the copies 1 and 2
+    assert sorted(choose(hardness, scene, 99)) == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rank") / "run"
+    words = ("synthetic", "method=imas", *TINY_WORDS, "training.steps=4")
+    return api.train(*words, out=folder).folder
+
+
+@pytest.mark.parametrize("by", ["entropy", "disagreement", "easiness"])
+def test_it_writes_an_order_a_list_and_a_sheet(run, by, tmp_path):
+    chosen = ranking.rank(run, 3, by, tmp_path)
+    with (tmp_path / "rank.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    scores = [float(row["hardness" if by == "easiness" else by]) for row in rows]
+    assert len(rows) == 7 and scores == sorted(scores, reverse=True)
+    assert (tmp_path / "to_label.txt").read_text().split() == chosen and len(chosen) == 3
+    assert rows[0]["chosen"] == "1" and rows[0]["image"] == chosen[0]
+    labeled = (run / "splits" / "labeled.txt").read_text().split()
+    assert (tmp_path / "next_labeled.txt").read_text().split() == [*labeled, *chosen]
+    assert Image.open(tmp_path / "to_label.png").height > 3 * 160
+
+
+def test_unknown_criteria_and_runs_without_easiness(run, tmp_path):
+    with pytest.raises(UserError, match="Did you mean 'entropy'"):
+        ranking.rank(run, 3, "entropie", tmp_path)
+    words = ("synthetic", "method=supervised", *TINY_WORDS, "training.steps=2")
+    supervised = api.train(*words, out=tmp_path / "run").folder
+    with pytest.raises(UserError, match="only iMAS does"):
+        ranking.rank(supervised, 3, "easiness", tmp_path)
+    assert len(ranking.rank(supervised, 3, "entropy", tmp_path)) == 3
