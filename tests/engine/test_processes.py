@@ -5,9 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from lightning_fabric import Fabric
 
 from fewmask.engine import checkpoint
+from fewmask.engine.launch import launch
+from fewmask.engine.settings import MachineConfig
 from tests.conftest import TINY_WORDS
 from tests.engine.test_resume import METHODS, rows
 
@@ -43,6 +47,16 @@ def test_two_processes_equal_one(method, tmp_path):
     if method == "imas":
         hardness = [sorted(rows(tmp_path / n / "hardness.csv")) for n in ("one", "two")]
         assert [r[:2] for r in hardness[0]] == [r[:2] for r in hardness[1]]
+
+
+def large_result(fabric: Fabric) -> np.ndarray:
+    return np.full((300, 300), fabric.global_rank)
+
+
+@pytest.mark.slow
+def test_a_result_larger_than_a_pipe_comes_back():
+    machine = MachineConfig(devices=2, accelerator="cpu")
+    assert (launch(machine, "fp32", large_result) == np.zeros((300, 300))).all()
 
 
 @pytest.mark.slow

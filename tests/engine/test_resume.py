@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,6 +130,15 @@ def test_a_finished_run_can_be_resumed_and_only_says_its_scores(whole):
     scores = fewmask.resume(complete).scores
     last = {row[1]: float(row[2]) for row in before[1:] if row[0] == str(STEPS)}
     assert {k: round(v.miou, 4) for k, v in scores.items()} == last
+    assert rows(complete / "results.csv") == before
+
+
+@pytest.mark.parametrize("whole", ["supervised"], indirect=True)
+def test_a_kill_between_creating_a_file_and_its_header_is_survived(whole, tmp_path):
+    run = shutil.copytree(whole[1], tmp_path / "run")
+    (run / "per_class.csv").write_text("")
+    fewmask.resume(run)
+    assert not (run / "per_class.csv").exists()
 
 
 @pytest.mark.parametrize("whole", ["supervised"], indirect=True)

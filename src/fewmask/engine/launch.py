@@ -3,9 +3,12 @@
 import importlib
 import multiprocessing
 import os
+import pickle
 import signal
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, Literal
 
@@ -48,21 +51,33 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
     if strategy != "ddp_spawn":
         fabric.launch()
         return function(fabric, *args)
-    with _signals_reach_children():  # bound arguments: Fabric would look for modules inside them
-        result = fabric.launch(partial(_in_child, function=function, args=args))
+    with _signals_reach_children(), TemporaryDirectory() as folder:
+        answer = Path(folder) / "result"
+        child = partial(_in_child, function=function, args=args, answer=answer)
+        fabric.launch(child)  # bound arguments: Fabric would look for modules inside them
+        result = pickle.loads(answer.read_bytes())
     if isinstance(result, UserError):
         raise result
     return result
 
 
-def _in_child(fabric: Fabric, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """What each started process does; a user's mistake goes back to the parent as a value."""
+def _in_child(
+    fabric: Fabric, function: Callable[..., Any], args: tuple[Any, ...], answer: Path
+) -> None:
+    """What each started process does; a user's mistake goes back to the parent as a value.
+
+    The first one's result travels as a file: Fabric's pipe is read after the process has ended,
+    so what does not fit into the pipe (64 KiB: the confusion matrix of 90 classes) would block.
+    """
     if fabric.device.type == "cpu":  # divide the cores, or the processes fight for them
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
     try:
-        return function(fabric, *args)
+        result = function(fabric, *args)
     except UserError as error:
-        return error
+        result = error
+    torch.distributed.destroy_process_group()  # its threads must not outlive the interpreter
+    if fabric.global_rank == 0:
+        answer.write_bytes(pickle.dumps(result))
 
 
 def choose_accelerator(machine: MachineConfig) -> str:

@@ -1,6 +1,7 @@
 """What a run says and writes: progress line, results.csv, metrics.jsonl, TensorBoard."""
 
 import csv
+import io
 import json
 import time
 from collections import Counter
@@ -174,10 +175,11 @@ def _drop_later_rows(file: Path, first_step: int) -> None:
     if not file.exists():
         return
     with file.open(newline="", encoding="utf-8") as stream:
-        header, *rows = csv.reader(stream)
-    kept = [row for row in rows if len(row) == len(header) and int(row[0]) <= first_step]
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([header, *kept])
+        rows = list(csv.reader(stream))
+    kept = rows[:1] + [r for r in rows[1:] if len(r) == len(rows[0]) and int(r[0]) <= first_step]
+    text = io.StringIO()
+    csv.writer(text).writerows(kept)
+    _replace(file, text.getvalue())
 
 
 def _drop_later_lines(file: Path, first_step: int) -> None:
@@ -191,4 +193,13 @@ def _drop_later_lines(file: Path, first_step: int) -> None:
                 kept.append(line)
         except json.JSONDecodeError:
             break  # cut off by a kill
-    file.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+    _replace(file, "".join(line + "\n" for line in kept))
+
+
+def _replace(file: Path, text: str) -> None:
+    """A kill at any moment leaves the old file or the new one; an empty file is no file."""
+    part = file.with_name(file.name + ".tmp")
+    part.write_text(text, encoding="utf-8", newline="")
+    part.replace(file)
+    if not text:
+        file.unlink()

@@ -128,7 +128,7 @@ class Trainer:
         finally:
             logger.close()
         if not scores:  # resumed when everything was done
-            scores = self._evaluate(logger)
+            scores = self._score_all()
         return scores
 
     def _take_step(self, rounds: list[Any], logger: Logger) -> None:
@@ -173,10 +173,9 @@ class Trainer:
 
     def _evaluate(self, logger: Logger) -> dict[str, Scores]:
         """Scores every predictor, and saves the first as best when it has never been better."""
-        all_scores = {}
-        for name, network in self.method.predictors().items():
-            all_scores[name] = self._score(network)
-            logger.results(self.step, name, all_scores[name], self.data.classes.names)
+        all_scores = self._score_all()
+        for name, scores in all_scores.items():
+            logger.results(self.step, name, scores, self.data.classes.names)
         main = next(iter(all_scores))
         if all_scores[main].miou > self.best.get(main, -math.inf):
             self._save_best(main, all_scores[main])
@@ -188,11 +187,13 @@ class Trainer:
         logger.say(f"step {self.step}/{self.training.steps}  val mIoU  {shown}")
         return all_scores
 
-    def _score(self, network: nn.Module) -> Scores:
+    def _score_all(self) -> dict[str, Scores]:
+        classes, device = len(self.data.classes), self.fabric.device
         with self.fabric.autocast():
-            return evaluate(
-                network, self.data.val, len(self.data.classes), self.evaluation, self.fabric.device
-            )
+            return {
+                name: evaluate(network, self.data.val, classes, self.evaluation, device)
+                for name, network in self.method.predictors().items()
+            }
 
     def _save_last(self) -> None:
         if processes.rank() == 0:
