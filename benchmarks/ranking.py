@@ -14,24 +14,23 @@ from fewmask.data.synthetic import NAMES, Synthetic
 
 
 def main(
-    labeled: Annotated[int, typer.Option(help="Labeled scenes to begin with.")] = 16,
-    added: Annotated[int, typer.Option(help="Scenes that are labeled next.")] = 8,
+    camvid: Annotated[Path | None, typer.Option(help="CamVid's folder, not the scenes.")] = None,
+    labeled: Annotated[int, typer.Option(help="Labeled images to begin with.")] = 16,
+    added: Annotated[int, typer.Option(help="Images that are labeled next.")] = 8,
     steps: Annotated[int, typer.Option(help="Gradient steps of each run.")] = 800,
     draws: Annotated[int, typer.Option(help="Runs per way of choosing.")] = 3,
     method: Annotated[str, typer.Option(help="Trains all runs.")] = "supervised",
 ) -> None:
-    """Trains on built-in scenes, labels more of them in several ways, and trains again."""
+    """Trains on few images, labels more of them in several ways, and trains again."""
     folder = Path(tempfile.mkdtemp(prefix="ranking-"))
-    names = _export(folder, labeled)
-    words = [
-        "synthetic",
-        f"data={folder}",
-        f"data.names=[{', '.join(NAMES)}]",
-        "data.val=val",
-        f"method={method}",
-        f"training.steps={steps}",
-        f"training.evaluate_every={steps}",
-    ]
+    if camvid is None:
+        names = _export(folder, labeled)
+        words = ["synthetic", f"data={folder}", f"data.names=[{', '.join(NAMES)}]", "data.val=val"]
+    else:
+        pool = sorted(file.stem for file in (camvid / "train" / "images").iterdir())
+        names = np.random.default_rng(1).permutation(pool).tolist()
+        words = ["camvid", f"data.root={camvid}"]
+    words += [f"method={method}", f"training.steps={steps}", f"training.evaluate_every={steps}"]
     base = names[:labeled]
     first = _train(words, folder, base, seed=0, name="base")
     print(f"{labeled} labeled: {_miou(first):.2f}", flush=True)
@@ -70,7 +69,8 @@ def _export(folder: Path, labeled: int) -> list[str]:
 def _train(words: list[str], folder: Path, labeled: list[str], seed: int, name: str) -> Path:
     file = folder / f"{name}.txt"
     file.write_text("".join(f"{n}\n" for n in labeled), encoding="utf-8")
-    options = [f"data.labeled={file.name}", f"seed={seed}"]
+    where = file if words[0] == "camvid" else file.name
+    options = [f"data.labeled={where}", f"seed={seed}"]
     return api.train(*words, *options, out=folder / "runs" / name).folder
 
 

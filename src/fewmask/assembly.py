@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
+from fewmask.batch import Dataset
 from fewmask.config import find, validate
 from fewmask.data import Data, DataSource
 from fewmask.data.check import check_data
+from fewmask.data.files import Files
 from fewmask.data.image_labels import read_image_labels
 from fewmask.data.splits import identify
 from fewmask.engine import checkpoint
@@ -37,7 +39,7 @@ def open_data(recipe: Recipe, needs_unlabeled: bool | None = None, tell: bool = 
     Raises:
         UserError: for the first file or set that is wrong.
     """
-    data = recipe.source().open()
+    data = _with_bands(recipe.source().open(), recipe.model.in_channels)
     if recipe.data.image_labels is not None:
         present = read_image_labels(recipe.data.image_labels, data.unlabeled.names, data.classes)
         data = replace(data, image_labels=present)
@@ -45,6 +47,23 @@ def open_data(recipe: Recipe, needs_unlabeled: bool | None = None, tell: bool = 
         needs_unlabeled = _uses_unlabeled(recipe)
     check_data(data, needs_unlabeled, print if tell else lambda note: None)
     return data
+
+
+def _with_bands(data: Data, channels: int) -> Data:
+    """The data with images of so many bands."""
+
+    def with_bands(part: Dataset) -> Dataset:
+        if isinstance(part, Files):
+            return replace(part, channels=channels)
+        if len(part) > 0 and (found := part.image(0).shape[2]) != channels:
+            raise UserError(
+                f"data.name gives images of {found} band(s), model.in_channels={channels}. Set "
+                f"model.in_channels={found}."
+            )
+        return part
+
+    labeled, unlabeled, val = map(with_bands, (data.labeled, data.unlabeled, data.val))
+    return replace(data, labeled=labeled, unlabeled=unlabeled, val=val)
 
 
 def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:

@@ -15,18 +15,28 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 """Mean and deviation of ImageNet, RGB, for images in [0, 1]: what pretrained encoders expect."""
 
 
+def band_statistics(channels: int) -> tuple[list[float], list[float]]:
+    """Mean and deviation of each band: ImageNet's for RGB, their average for every other band."""
+    colours = 3 if channels >= 3 else 0
+    mean, std = (
+        [*values[:colours]] + [sum(values) / 3] * (channels - colours)
+        for values in (IMAGE_MEAN, IMAGE_STD)
+    )
+    return mean, std
+
+
 class Labeled(NamedTuple):
     """Images with human masks."""
 
-    image: Tensor  # [B, 3, H, W] float, normalised (uint8 [B, H, W, 3] until it is on the device)
+    image: Tensor  # [B, C, H, W] float, normalised (uint8 [B, H, W, C] until it is on the device)
     mask: Tensor  # [B, H, W] int64: 0..K-1, or 255 = ignore (uint8 until it is on the device)
 
 
 class Unlabeled(NamedTuple):
     """Images without masks, in pixel-aligned views."""
 
-    weak: Tensor  # [B, 3, H, W] like Labeled.image: scaled, cropped, flipped
-    strong: tuple[Tensor, ...]  # each [B, 3, H, W]: the weak view in other colours
+    weak: Tensor  # [B, C, H, W] like Labeled.image: scaled, cropped, flipped
+    strong: tuple[Tensor, ...]  # each [B, C, H, W]: the weak view in other colours
     valid: Tensor  # [B, H, W] bool: False where the crop is padding
     number: Tensor  # [B] int64: which image of the unlabeled set this is
     present: Tensor | None = None  # [B, K] bool: the classes in the image, if known
@@ -70,20 +80,22 @@ class Dataset(Protocol):
         """The number of images."""
 
     def image(self, index: int) -> np.ndarray:
-        """The image as uint8 RGB [H, W, 3]."""
+        """The image as uint8 [H, W, C]; RGB, unless `model.in_channels` says otherwise."""
 
     def mask(self, index: int) -> np.ndarray:
         """The mask as uint8 [H, W], 0..K-1 or 255; only asked of labeled images."""
 
 
 def normalise(image: Tensor, device: torch.device | str) -> Tensor:
-    """Moves uint8 images [B, H, W, 3] to a device as normalised floats [B, 3, H, W].
+    """Moves uint8 images [B, H, W, C] to a device as normalised floats [B, C, H, W].
 
     The result is in channels-last memory order, which costs nothing here and is the faster one.
     """
     image = image.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
-    mean = torch.tensor(IMAGE_MEAN, device=device).view(1, 3, 1, 1) * 255
-    std = torch.tensor(IMAGE_STD, device=device).view(1, 3, 1, 1) * 255
+    mean, std = (
+        torch.tensor(values, device=device).view(1, -1, 1, 1) * 255
+        for values in band_statistics(image.shape[1])
+    )
     return image.sub_(mean).div_(std)
 
 

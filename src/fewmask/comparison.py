@@ -16,6 +16,7 @@ from fewmask.assembly import open_data, settle
 from fewmask.batch import Dataset
 from fewmask.config import did_you_mean
 from fewmask.data import Classes, Data
+from fewmask.data.images import as_rgb
 from fewmask.errors import UserError
 from fewmask.evaluation.bootstrap import Interval, paired_difference
 from fewmask.evaluation.evaluator import confusions
@@ -256,7 +257,7 @@ def picture(comparison: Comparison, file: Path) -> None:
     predictors = [load(row.folders[0]) for row in comparison.rows]
     shown = np.unique(np.linspace(0, len(val) - 1, SAMPLES + 1).round().astype(int))[:-1]
     tiles = [
-        [val.image(i), _coloured(val, i, classes)]
+        [as_rgb(val.image(i)), _coloured(val, i, classes)]
         + [classes.colours[predictor.predict(val.image(i)).mask] for predictor in predictors]
         for i in shown.tolist() or [0]
     ]

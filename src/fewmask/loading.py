@@ -48,7 +48,8 @@ def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> P
         network.load_state_dict(state["weights"])
         classes = _classes(state)
         inference = validate(EvaluationConfig, state["evaluation"], "evaluation")
-        return Predictor(network, classes, inference, state["long_side"], device)
+        long_side = state["long_side"]
+        return Predictor(network, classes, inference, long_side, device, config.in_channels)
     recipe = load_recipe(recipe_file(run))
     card = checkpoint.load(weights_file(run, "best"))
     classes = _classes(card)
@@ -60,7 +61,14 @@ def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> P
             f"There is no network '{weights}' in {run}. "
             f"{did_you_mean(weights, ['best', *networks])}"
         )
-    return Predictor(networks[weights], classes, recipe.evaluation, recipe.data.long_side, device)
+    return Predictor(
+        networks[weights],
+        classes,
+        recipe.evaluation,
+        recipe.data.long_side,
+        device,
+        recipe.model.in_channels,
+    )
 
 
 def _classes(card: dict[str, Any]) -> Classes:

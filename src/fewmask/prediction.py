@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from fewmask.assembly import open_data
 from fewmask.batch import IGNORE
 from fewmask.data.files import Files
-from fewmask.data.images import IMAGE_SUFFIXES, read_image
+from fewmask.data.images import IMAGE_SUFFIXES, as_rgb, read_image
 from fewmask.data.lists import list_images, unique_names
 from fewmask.errors import UserError
 from fewmask.evaluation.predictor import Predictor
@@ -157,7 +157,7 @@ def _predict_all(
             kept += 1
             continue
         try:
-            image = read_image(file)
+            image = read_image(file, predictor.channels)
         except UserError as error:
             failures.append(str(error))
             tell(f"Left out: {error}")
@@ -214,7 +214,7 @@ def _write(
     prediction = predictor.predict(image)
     labels = np.where(prediction.confidence < threshold, IGNORE, prediction.mask).astype(np.uint8)
     overlay = prediction.overlay(image)
-    overlay[labels == IGNORE] = image[labels == IGNORE]
+    overlay[labels == IGNORE] = as_rgb(image)[labels == IGNORE]
     confidence = confidence_picture(prediction.confidence)
     try:
         save_whole(Image.fromarray(overlay), out / "overlays" / f"{name}.jpg", quality=90)

@@ -16,7 +16,7 @@ from fewmask.config import did_you_mean
 from fewmask.data import Data
 from fewmask.data.convert import write_whole
 from fewmask.data.files import Files
-from fewmask.data.images import to_long_side
+from fewmask.data.images import as_rgb, to_long_side
 from fewmask.errors import UserError
 from fewmask.evaluation.evaluator import eval_mode
 from fewmask.evaluation.predictor import Predictor
@@ -181,5 +181,5 @@ def _draw(
         look = look_at(predictors, image, criterion)
         hard = np.rint(255 * look.hardness / max(1e-9, look.hardness.max())).astype(np.uint8)
         colours = data.classes.colours[look.prediction]
-        rows.append([image, colours, np.repeat(hard[:, :, None], 3, axis=2)])
+        rows.append([as_rgb(image), colours, np.repeat(hard[:, :, None], 3, axis=2)])
     save_whole(contact_sheet(rows, ["image", "prediction", "unsure where bright"], 160), file)

@@ -12,6 +12,7 @@ import numpy as np
 
 from fewmask.assembly import open_data
 from fewmask.data import Data
+from fewmask.data.images import as_rgb
 from fewmask.evaluation.examination import Examination, examine
 from fewmask.evaluation.predictor import Predictor
 from fewmask.loading import load
@@ -190,7 +191,10 @@ def _gallery(predictor: Predictor, data: Data, found: Examination, count: int) -
         ]
         cases.append(
             page.Case(
-                data.val.names[index], float(found.image_miou[index]), page.photo(image), layers
+                data.val.names[index],
+                float(found.image_miou[index]),
+                page.photo(as_rgb(image)),
+                layers,
             )
         )
     return cases

@@ -84,7 +84,7 @@ def _once(
 
 def _mark(dataset: Files, with_masks: bool) -> Path | None:
     """The empty file that says: these files, at these sizes and times, are sound."""
-    digest = hashlib.sha256(repr((dataset.labels, with_masks)).encode())
+    digest = hashlib.sha256(repr((dataset.labels, dataset.channels, with_masks)).encode())
     files = [*dataset.images, *(dataset.masks if with_masks else ())]
     for file in files:
         assert file is not None
@@ -115,7 +115,7 @@ def _check_pair(dataset: Dataset, index: int) -> None:
     """An image and its mask have one size, and the mask's labels are classes."""
     mask = dataset.mask(index)
     if isinstance(dataset, Files):
-        height, width = read_image(dataset.images[index]).shape[:2]
+        height, width = read_image(dataset.images[index], dataset.channels).shape[:2]
         if mask.shape != (height, width):
             raise UserError(
                 f"Mask {dataset.masks[index]} is {mask.shape[1]}x{mask.shape[0]} pixels, its image "
@@ -133,5 +133,6 @@ def _check_pair(dataset: Dataset, index: int) -> None:
 
 def _check_image(dataset: Dataset, index: int) -> None:
     """An unlabeled image can be read."""
-    if not (isinstance(dataset, Files) and looks_whole(dataset.images[index])):
-        dataset.image(index)
+    if isinstance(dataset, Files) and dataset.channels == 3 and looks_whole(dataset.images[index]):
+        return
+    dataset.image(index)

@@ -10,7 +10,12 @@ import cv2
 import numpy as np
 
 from fewmask.batch import IGNORE
-from fewmask.data.images import read_colours, read_image, read_mask, to_long_side
+from fewmask.data.images import (
+    read_colours,
+    read_image,
+    read_mask,
+    to_long_side,
+)
 from fewmask.errors import UserError
 
 
@@ -138,6 +143,7 @@ class Files:
         labels: how mask values become labels.
         long_side: pixels, or None for the image's own size.
         memory: keeps what was read, if it is a dict.
+        channels: bands of an image; 3 reads any image as RGB.
     """
 
     images: Sequence[Path]
@@ -146,14 +152,17 @@ class Files:
     labels: LabelTable
     long_side: int | None = None
     memory: dict[Path, np.ndarray] | None = None
+    channels: int = 3
 
     def __len__(self) -> int:
         return len(self.images)
 
     def image(self, index: int) -> np.ndarray:
-        """The image as uint8 RGB [H, W, 3], turned as its EXIF tag says, at `long_side`."""
+        """The image as uint8 [H, W, C], turned as its EXIF tag says, at `long_side`."""
         file = self.images[index]
-        return self._remembered(file, lambda: to_long_side(read_image(file), self.long_side))
+        return self._remembered(
+            file, lambda: to_long_side(read_image(file, self.channels), self.long_side)
+        )
 
     def mask(self, index: int) -> np.ndarray:
         """The labels as uint8 [H, W], at the mask's own size."""

@@ -9,36 +9,104 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fewmask.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+TIFF_SUFFIXES = (".tif", ".tiff")
 
 Image.MAX_IMAGE_PIXELS = None  # large scans are data here, not an attack
 
 
-def read_image(file: Path) -> np.ndarray:
+def read_image(file: Path, channels: int = 3) -> np.ndarray:
     """Reads any image as uint8 RGB [H, W, 3], turned upright by its EXIF tag.
+
+    Args:
+        file: of any kind in `IMAGE_SUFFIXES`.
+        channels: other than 3: the bands as they are stored, see `read_bands`.
 
     Raises:
         UserError: if the file is missing, damaged or no image.
     """
+    if channels != 3:
+        return read_bands(file, channels)
     with _opened(file, "image") as picture:
         upright = ImageOps.exif_transpose(picture)
         if upright.mode[0] in "IF":  # grey with more than 8 bits
-            return np.repeat(_to_8_bits(np.asarray(upright))[:, :, None], 3, axis=2)
+            return np.repeat(to_8_bits(np.asarray(upright))[:, :, None], 3, axis=2)
         return np.asarray(upright.convert("RGB"))
 
 
-def _to_8_bits(grey: np.ndarray) -> np.ndarray:
-    """16-bit and 32-bit integers lose their low bits, floats 0..1 are stretched; [H, W] uint8."""
-    if grey.dtype.kind == "f":
-        finite = np.nan_to_num(grey)
-        bits: np.ndarray = finite * (255 if finite.max() <= 1 else 1)
+def read_bands(file: Path, channels: int) -> np.ndarray:
+    """Reads an image of any number of bands as it is stored: uint8 [H, W, channels].
+
+    A TIFF is read by tifffile (`pip install 'fewmask[multiband]'`), everything else by Pillow:
+    grey is one band, RGBA and CMYK are four.
+
+    Raises:
+        UserError: if the file is missing, damaged, or has another number of bands.
+    """
+    if file.suffix.lower() in TIFF_SUFFIXES:
+        image = read_tiff(file)
     else:
-        is_deep = grey.dtype.itemsize == 2 or grey.max() > 255
-        bits = grey // 256 if is_deep else grey
+        with _opened(file, "image") as picture:
+            upright = ImageOps.exif_transpose(picture)
+            stored = upright.convert("RGB") if upright.mode == "P" else upright
+            image = np.atleast_3d(np.asarray(stored))
+    if image.shape[2] != channels:
+        raise UserError(
+            f"Image {file} has {image.shape[2]} band(s); model.in_channels={channels} expects "
+            f"{channels}. Leave the file out, or set model.in_channels."
+        )
+    return to_8_bits(image) if image.dtype != np.uint8 else image
+
+
+def read_tiff(file: Path) -> np.ndarray:
+    """The first picture of a TIFF, [H, W, C] of any type; its bands may be pages of their own.
+
+    Raises:
+        UserError: if tifffile is not installed, or the file is missing or damaged.
+    """
+    try:
+        import tifffile
+    except ImportError:
+        raise UserError(
+            f"Image {file}: TIFFs of several bands are read by tifffile. Install it: pip install "
+            "'fewmask[multiband]'"
+        ) from None
+    try:
+        with tifffile.TiffFile(file) as content:
+            series = content.series[0]
+            values: np.ndarray = series.asarray()
+            planes_first = values.ndim == 3 and not series.axes.endswith("S")
+            return np.atleast_3d(np.moveaxis(values, 0, -1) if planes_first else values)
+    except FileNotFoundError:
+        raise UserError(
+            f"There is no image {file}. Check the list or the folder it came from."
+        ) from None
+    except Exception as error:  # tifffile and its codecs each fail in their own ways
+        raise UserError(
+            f"Cannot read image {file}: {error}. It is damaged or not an image; replace it or "
+            "remove it from the data."
+        ) from None
+
+
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """An image [H, W, C] for people: its first three bands, or its first one in grey."""
+    return image[:, :, :3] if image.shape[2] >= 3 else np.repeat(image[:, :, :1], 3, axis=2)
+
+
+def to_8_bits(values: np.ndarray) -> np.ndarray:
+    """16-bit and 32-bit integers lose their low bits, floats 0..1 are stretched; uint8."""
+    if values.dtype.kind == "f":
+        finite = np.nan_to_num(values)
+        bits: np.ndarray = finite * (255 if finite.max() <= 1 else 1)
+    elif values.dtype == bool:
+        bits = values * 255
+    else:
+        is_deep = values.dtype.itemsize == 2 or values.max() > 255
+        bits = values // 256 if is_deep else values
     return bits.clip(0, 255).astype(np.uint8)
 
 
@@ -87,9 +155,12 @@ class _opened:
                 f"There is no {self.what} {self.file}. Check the list or the folder it came from."
             ) from None
         except (OSError, SyntaxError, ValueError, MemoryError) as error:
+            is_foreign = isinstance(error, UnidentifiedImageError)
+            may_be_bands = is_foreign and self.file.suffix.lower() in TIFF_SUFFIXES
             raise UserError(
                 f"Cannot read {self.what} {self.file}: {error}. It is damaged or not an image; "
                 "replace it or remove it from the data."
+                + (" If it holds bands other than RGB, set model.in_channels." * may_be_bands)
             ) from None
         return self.picture
 
@@ -98,7 +169,7 @@ class _opened:
 
 
 def to_long_side(image: np.ndarray, long_side: int | None) -> np.ndarray:
-    """Resizes uint8 [H, W, 3] to a longer side of `long_side` pixels; None changes nothing."""
+    """Resizes uint8 [H, W, C] to a longer side of `long_side` pixels; None changes nothing."""
     height, width = image.shape[:2]
     if long_side is None or max(height, width) == long_side:
         return image
@@ -108,9 +179,13 @@ def to_long_side(image: np.ndarray, long_side: int | None) -> np.ndarray:
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resizes uint8 [H, W, 3] to (width, height), averaging where it shrinks."""
+    """Resizes uint8 [H, W, C] to (width, height), averaging where it shrinks."""
     shrinks = size[0] < image.shape[1]
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    if image.shape[2] == 3:
+        return cv2.resize(image, size, interpolation=how)
+    groups = [image[:, :, i : i + 4] for i in range(0, image.shape[2], 4)]  # OpenCV takes four
+    return np.dstack([cv2.resize(group, size, interpolation=how) for group in groups])
 
 
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -18,7 +18,7 @@ from fewmask.batch import IGNORE, Batch, Labeled, Unlabeled, Views
 from fewmask.config import BaseConfig
 from fewmask.data.dataset import Data
 from fewmask.data.images import resize_mask
-from fewmask.data.strong_views import STRONG_VIEWS
+from fewmask.data.strong_views import strong_view
 from fewmask.data.views import (
     ScaleDraw,
     draw_placement,
@@ -170,7 +170,7 @@ class BatchStream(TorchDataset[Batch]):
         scale = draw_scale(rng, self.config.scale, self.config.scale_draw)
         place = draw_placement(rng, image.shape[:2], crop, scale)
         weak = weak_image(image, place, crop)
-        strong = tuple(STRONG_VIEWS[name](weak, rng) for name in self.views.strong)
+        strong = tuple(strong_view(name, weak, rng) for name in self.views.strong)
         return weak, strong, valid_pixels(place, crop), index
 
 

@@ -205,7 +205,25 @@ def turn_hue(x: np.ndarray, turn: float) -> np.ndarray:
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
 
 
-STRONG_VIEWS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+# Both are made for colours; images of other bands take part as far as they can.
+
+StrongView = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def strong_view(name: str, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A strong view by name, of an image uint8 [H, W, C].
+
+    The first three bands are taken as red, green and blue (a lone one is all three), further ones
+    stay as they are.
+    """
+    bands = image.shape[2]
+    if bands == 3:
+        return STRONG_VIEWS[name](image, rng)
+    colours = np.ascontiguousarray(image[:, :, np.minimum(range(3), bands - 1)])
+    return np.dstack([STRONG_VIEWS[name](colours, rng), image[:, :, 3:]])[:, :, :bands]
+
+
+STRONG_VIEWS: dict[str, StrongView] = {
     "imas": imas_strong_view,
     "pseudoseg": pseudoseg_strong_view,
 }

@@ -1,18 +1,17 @@
 """Weak views: a random box of an image, scaled, cropped, flipped; uint8."""
 
+from functools import cache
 from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 
-from fewmask.batch import IGNORE, IMAGE_MEAN
+from fewmask.batch import IGNORE, band_statistics
 from fewmask.data.images import resize_image, resize_mask
 
 cv2.setNumThreads(0)  # the loader's workers are the parallelism
 
 ScaleDraw = Literal["uniform", "halves", "quarters"]
-
-PADDING_COLOUR = np.array([round(255 * m) for m in IMAGE_MEAN], dtype=np.uint8)  # 0 when normalised
 
 
 class Placement(NamedTuple):
@@ -72,10 +71,17 @@ def draw_placement(
 
 
 def weak_image(image: np.ndarray, place: Placement, crop: int) -> np.ndarray:
-    """The weak view: uint8 [crop, crop, 3]; padding (bottom, right) has the mean colour."""
+    """The weak view: uint8 [crop, crop, C]; padding (bottom, right) has the mean colour."""
+    channels = image.shape[2]
     box = image[place.top : place.bottom, place.left : place.right]
     drawn = resize_image(box, (place.width, place.height))
-    return _padded(drawn, place, np.broadcast_to(PADDING_COLOUR, (crop, crop, 3)))
+    return _padded(drawn, place, np.broadcast_to(_padding_colour(channels), (crop, crop, channels)))
+
+
+@cache
+def _padding_colour(channels: int) -> np.ndarray:
+    """Becomes 0 when normalised."""
+    return np.array([round(255 * mean) for mean in band_statistics(channels)[0]], np.uint8)
 
 
 def weak_mask(mask: np.ndarray, place: Placement, crop: int) -> np.ndarray:

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from fewmask.data.dataset import Classes
-from fewmask.data.images import to_long_side
+from fewmask.data.images import as_rgb, to_long_side
+from fewmask.errors import UserError
 from fewmask.evaluation.evaluator import eval_mode, probs_at
 from fewmask.evaluation.inference import InferenceConfig
 
@@ -30,9 +31,9 @@ class Prediction:
         self.classes = classes
 
     def overlay(self, image: np.ndarray, opacity: float = 0.5) -> np.ndarray:
-        """The image, uint8 [H, W, 3], with the labels' colours over it."""
+        """The image, uint8 [H, W, C], with the labels' colours over it."""
         colours = self.classes.colours[self.mask]
-        return np.asarray(image * (1 - opacity) + colours * opacity, np.uint8)
+        return np.asarray(as_rgb(image) * (1 - opacity) + colours * opacity, np.uint8)
 
 
 class Predictor:
@@ -44,6 +45,7 @@ class Predictor:
         config: whole or sliding, scales, flip.
         long_side: pixels that images are brought to first, as in training; None for their own size.
         device: cpu, cuda or mps.
+        channels: bands of an image.
     """
 
     def __init__(
@@ -53,16 +55,25 @@ class Predictor:
         config: InferenceConfig,
         long_side: int | None,
         device: str,
+        channels: int = 3,
     ):
         self.network, self.classes, self.config = network.to(device).eval(), classes, config
-        self.long_side, self.device = long_side, device
+        self.long_side, self.device, self.channels = long_side, device, channels
 
     def predict(self, image: np.ndarray) -> Prediction:
         """Labels one image.
 
         Args:
-            image: uint8 RGB [H, W, 3], any size.
+            image: uint8 [H, W, C], RGB unless the model was trained with other bands; any size.
+
+        Raises:
+            UserError: for an array of another kind.
         """
+        if image.ndim != 3 or image.shape[2] != self.channels or image.dtype != np.uint8:
+            raise UserError(
+                f"Got an image of {image.dtype} {list(image.shape)}; this model expects uint8 "
+                f"[height, width, {self.channels}]."
+            )
         small = to_long_side(image, self.long_side)
         config = self.config
         if small.shape[0] * small.shape[1] > WHOLE_PIXELS:

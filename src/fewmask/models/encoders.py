@@ -20,7 +20,7 @@ class Encoder(Protocol):
     strides: list[int]  # input pixels per feature pixel, finest first
 
     def __call__(self, image: Tensor) -> list[Tensor]:
-        """Turns [B, 3, H, W] into one [B, C_i, H/s_i, W/s_i] per stage."""
+        """Turns [B, C, H, W] into one [B, C_i, H/s_i, W/s_i] per stage."""
 
 
 class TimmEncoder(nn.Module):
@@ -34,6 +34,8 @@ class TimmEncoder(nn.Module):
         pretrained: True downloads ImageNet weights; a file is loaded instead; False starts fresh.
         multi_grid: factors on the dilation of the last stage's blocks, (1, 2, 4) in the papers;
             ResNets only.
+        in_channels: bands of an image. Pretrained weights of the first layer, which are made for
+            three, are repeated over the bands and scaled down accordingly.
 
     Raises:
         UserError: for an unknown name, an impossible stride, or weights that cannot be had.
@@ -45,6 +47,7 @@ class TimmEncoder(nn.Module):
         output_stride: int = 32,
         pretrained: bool | Path = False,
         multi_grid: tuple[int, ...] | None = None,
+        in_channels: int = 3,
     ):
         super().__init__()
         timm = import_timm()
@@ -53,16 +56,18 @@ class TimmEncoder(nn.Module):
                 f"model.encoder={name}: timm has no such model. "
                 f"{did_you_mean(name, timm.list_models())} All names: timm.list_models()."
             )
-        stride = {} if output_stride == 32 else {"output_stride": output_stride}
+        shape = {"in_chans": in_channels}
+        if output_stride != 32:
+            shape["output_stride"] = output_stride
         try:
-            self.backbone = timm.create_model(name, features_only=True, **stride)
+            self.backbone = timm.create_model(name, features_only=True, **shape)
         except (NotImplementedError, TypeError, RuntimeError, AssertionError) as error:
             raise UserError(
                 f"model.encoder={name} with model.output_stride={output_stride}: timm cannot build "
                 f"it as a feature pyramid ({error}). Try output_stride=32, or a ResNet."
             ) from None
         if pretrained is True:
-            self._load_from_hub(timm, name, stride)
+            self._load_from_hub(timm, name, shape)
         elif pretrained:
             load_weights(self.backbone, Path(pretrained))
         if multi_grid is not None:
@@ -72,9 +77,9 @@ class TimmEncoder(nn.Module):
         self.channels = [self.backbone.feature_info.channels()[i] for i in kept]
         self.strides = [self.backbone.feature_info.reduction()[i] for i in kept]
 
-    def _load_from_hub(self, timm: Any, name: str, stride: dict[str, int]) -> None:
+    def _load_from_hub(self, timm: Any, name: str, shape: dict[str, int]) -> None:
         try:
-            source = timm.create_model(name, features_only=True, pretrained=True, **stride)
+            source = timm.create_model(name, features_only=True, pretrained=True, **shape)
         except Exception as error:  # timm and its hub raise a dozen kinds when a download fails
             raise UserError(
                 f"model.pretrained=true: the weights of '{name}' could not be downloaded "
@@ -85,7 +90,7 @@ class TimmEncoder(nn.Module):
         self.backbone.load_state_dict(source.state_dict())
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Turns images [B, 3, H, W] into feature maps, finest first."""
+        """Turns images [B, C, H, W] into feature maps, finest first."""
         maps: list[Tensor] = self.backbone(image)
         return [maps[i] for i in self.stages]
 
@@ -111,17 +116,20 @@ def create_encoder(
     output_stride: int,
     pretrained: bool | Path,
     multi_grid: tuple[int, ...] | None = None,
+    in_channels: int = 3,
 ) -> nn.Module:
     """An encoder by timm name, or the user's own class as `package.module:Class`.
 
-    The user's class is called as `Class(output_stride=...)` and keeps the `Encoder` protocol.
+    The user's class is called as `Class(output_stride=...)`, with `in_channels` too where that is
+    not 3, and keeps the `Encoder` protocol.
     """
     if ":" in name:
-        encoder: nn.Module = find(name, {}, "encoder")(output_stride=output_stride)
+        bands = {} if in_channels == 3 else {"in_channels": in_channels}
+        encoder: nn.Module = find(name, {}, "encoder")(output_stride=output_stride, **bands)
         if pretrained:
             load_weights(encoder, Path(str(pretrained)))
         return encoder
-    return TimmEncoder(name, output_stride, pretrained, multi_grid)
+    return TimmEncoder(name, output_stride, pretrained, multi_grid, in_channels)
 
 
 def load_weights(encoder: nn.Module, file: Path) -> None:
@@ -133,7 +141,7 @@ def load_weights(encoder: nn.Module, file: Path) -> None:
         UserError: if the file cannot be read, or lacks tensors the encoder has.
     """
     own = encoder.state_dict()
-    weights = _as_timm_names(read_weights(file), own)
+    weights = _for_bands(_as_timm_names(read_weights(file), own), own)
     missing = [key for key in own if key not in weights]
     wrong = [key for key in own if key in weights and own[key].shape != weights[key].shape]
     if missing or wrong:
@@ -163,6 +171,20 @@ def _as_timm_names(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[s
         }
     counters = {key: t for key, t in own.items() if key.endswith("num_batches_tracked")}
     return {**counters, **weights}
+
+
+def _for_bands(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Fits the first layer's weights, made for RGB, to the bands of this encoder, as timm does."""
+    import timm.models
+
+    adapted = dict(weights)
+    for key, tensor in weights.items():
+        mine = own.get(key)
+        if mine is None or mine.ndim != 4 or tensor.ndim != 4 or tensor.shape[1] != 3:
+            continue
+        if mine.shape[1] != 3 and mine.shape[::2] == tensor.shape[::2]:
+            adapted[key] = timm.models.adapt_input_conv(mine.shape[1], tensor)
+    return adapted
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from fewmask.config import BaseConfig
@@ -26,6 +27,9 @@ class ModelConfig(BaseConfig):
     pretrained: bool | Path = False
     """true downloads ImageNet weights, a file is loaded from disk, false starts from random
     weights."""
+    in_channels: int = Field(default=3, ge=1)
+    """Bands of an image: 3 for RGB, whatever the files hold; otherwise files are read with the
+    bands they have (4: RGBA, CMYK, RGB + near infrared; any number from TIFF)."""
     output_stride: int = 16
     """Input pixels per pixel of the encoder's last stage: 32, 16 or 8."""
     multi_grid: tuple[int, ...] | None = None
@@ -80,7 +84,7 @@ class Segmenter(nn.Module):
         """Labels images.
 
         Args:
-            image: [B, 3, H, W], normalised; any H and W.
+            image: [B, C, H, W], normalised; any H and W.
         """
         return self.decode(self.encoder(image), image.shape[-2:])
 
@@ -101,6 +105,10 @@ def create_model(config: ModelConfig, num_classes: int) -> Segmenter:
         UserError: for an unknown encoder, an impossible stride, or weights that cannot be had.
     """
     encoder = create_encoder(
-        config.encoder, config.output_stride, config.pretrained, config.multi_grid
+        config.encoder,
+        config.output_stride,
+        config.pretrained,
+        config.multi_grid,
+        config.in_channels,
     )
     return Segmenter(encoder, num_classes, config)

@@ -165,9 +165,23 @@ def _oddities(survey: Survey) -> Iterator[Finding]:
             "Set data.long_side to bring them to one scale." if large else "",
         )
     modes = Counter(image.mode for image in images if image.mode not in ("RGB", "L"))
+    many = [mode for mode in modes if mode.endswith("bands")]
+    for mode in many:
+        yield Finding(
+            "warning",
+            f"{modes.pop(mode)} images have {mode}, which are no colours.",
+            f"Train with model.in_channels={mode.split()[0]}.",
+        )
     if modes:
         listed = ", ".join(f"{count} {mode}" for mode, count in modes.items())
-        yield Finding("note", f"Images that are read as plain RGB: {listed}.", "")
+        four = [mode for mode in modes if mode in ("RGBA", "CMYK")]
+        yield Finding(
+            "note",
+            f"Images that are read as plain RGB: {listed}.",
+            "If the fourth band is one of its own, such as infrared: model.in_channels=4."
+            if four
+            else "",
+        )
 
 
 def _size(size: tuple[int, int]) -> str:

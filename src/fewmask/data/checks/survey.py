@@ -11,9 +11,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import track
+
+from fewmask.data.images import TIFF_SUFFIXES, as_rgb, read_tiff, to_8_bits
 
 MANY_COLOURS = 64
 """A mask with more colours than this was smoothed or is a photo."""
@@ -101,20 +103,29 @@ def look_at_image(file: Path) -> ImageFacts:
     """Decodes an image and describes it."""
     try:
         content = file.read_bytes()
-        with Image.open(file) as picture:
-            picture.load()
-            turned = picture.getexif().get(0x0112, 1) not in (0, 1)
-            upright = ImageOps.exif_transpose(picture)
-            small = np.asarray(upright.convert("RGB").resize((9, 8), Image.Resampling.BOX))
-            mode = picture.mode
-            size = upright.size
+        picture, mode, turned = _decoded(file)
+        small = np.asarray(picture.convert("RGB").resize((9, 8), Image.Resampling.BOX))
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
         return ImageFacts(file, _reason(error))
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.int16)
     bits = (grey[:, 1:] > grey[:, :-1]).ravel()
     look = int.from_bytes(np.packbits(bits).tobytes(), "big")
     digest = hashlib.blake2b(content, digest_size=16).digest()
-    return ImageFacts(file, None, size, mode, turned, digest, look)
+    return ImageFacts(file, None, picture.size, mode, turned, digest, look)
+
+
+def _decoded(file: Path) -> tuple[Image.Image, str, bool]:
+    """The upright picture, its mode (or its bands), and whether its EXIF tag turned it."""
+    try:
+        with Image.open(file) as picture:
+            picture.load()
+            turned = picture.getexif().get(0x0112, 1) not in (0, 1)
+            return ImageOps.exif_transpose(picture), picture.mode, turned
+    except UnidentifiedImageError:
+        if file.suffix.lower() not in TIFF_SUFFIXES:
+            raise
+        bands = read_tiff(file)
+        return Image.fromarray(as_rgb(to_8_bits(bands))), f"{bands.shape[2]} bands", False
 
 
 def look_at_mask(file: Path, as_colours: bool = False) -> MaskFacts:
