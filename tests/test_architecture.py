@@ -16,7 +16,7 @@ FLOORS = {  # an import goes to a lower floor, or stays inside one's own folder
     "methods": 5,
     "engine": 6, "report": 6,
     "recipe": 7,
-    "assembly": 8, "labeled_lists": 8, "run_folder": 8, "checking": 8, "loading": 9,
+    "assembly": 8, "labeled_lists": 8, "run_folder": 8, "checking": 9, "loading": 9,
     "api": 10, "prediction": 10, "reporting": 10, "ranking": 10,
     "comparison": 11,
     "cli": 12, "__main__": 13,

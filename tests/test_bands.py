@@ -106,5 +106,8 @@ def test_check_names_the_bands(tmp_path):
         Image.fromarray(np.full((9, 9), i % 2, np.uint8)).save(tmp_path / f"masks/{i}.png")
     said = checking.check([f"data={tmp_path}"]).in_words()
     assert "3 images have 5 bands" in said and "model.in_channels=5" in said
+    assert checking.check([f"data={tmp_path}"]).exit_code == 2  # train would stop
+    told = checking.check([f"data={tmp_path}", "model.in_channels=5"])
+    assert "Training would stop" not in told.in_words()
     with pytest.raises(UserError, match=r"bands other than RGB, set model.in_channels"):
         read_image(tmp_path / "images/0.tif")

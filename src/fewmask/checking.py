@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from fewmask.data.check import check_data
+from fewmask.assembly import open_data
 from fewmask.data.checks.files import file_findings
 from fewmask.data.checks.finding import Finding, Level
 from fewmask.data.checks.labels import (
@@ -22,7 +22,7 @@ from fewmask.data.checks.survey import MANY_COLOURS, Survey, take_survey
 from fewmask.data.files import Files
 from fewmask.data.folder import Folder
 from fewmask.errors import UserError
-from fewmask.recipe import load_recipe
+from fewmask.recipe import Recipe, load_recipe
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,10 @@ class Checked:
         return {"label_mapping": mapping, "names": _numbered(len(mapping))}
 
 
-def _what_training_refuses(source: Folder) -> list[Finding]:
+def _what_training_refuses(recipe: Recipe) -> list[Finding]:
     """Lists and sets that do not fit together; a check must not pass what `train` stops at."""
     try:
-        check_data(source.open(), needs_unlabeled=False, tell=lambda note: None)
+        open_data(recipe, needs_unlabeled=False, tell=False)
     except UserError as error:
         return [Finding("error", f"Training would stop here: {error}", "")]
     return []
@@ -132,7 +132,7 @@ def check(words: Sequence[str]) -> Checked:
     """Reads every file of a data set.
 
     Args:
-        words: `data=photos` and other `data.*` options.
+        words: `data=photos` and other options, as for training.
 
     Raises:
         UserError: if there is nothing to check: no such folder or list.
@@ -160,7 +160,7 @@ def check(words: Sequence[str]) -> Checked:
     survey.lone.extend(lone)
     findings = [*file_findings(survey), *label_findings(survey, names, labels)]
     if isinstance(source, Folder) and not any(f.level == "error" for f in findings):
-        findings += _what_training_refuses(source)
+        findings += _what_training_refuses(recipe)
     order: list[Level] = ["error", "warning", "note"]
     findings.sort(key=lambda finding: order.index(finding.level))
     return Checked(survey, findings, class_shares(survey, names, labels), config)

@@ -168,7 +168,7 @@ def _oddities(survey: Survey) -> Iterator[Finding]:
     many = [mode for mode in modes if mode.endswith("bands")]
     for mode in many:
         yield Finding(
-            "warning",
+            "note",
             f"{modes.pop(mode)} images have {mode}, which are no colours.",
             f"Train with model.in_channels={mode.split()[0]}.",
         )
