@@ -13,6 +13,7 @@ from fewmask.batch import Dataset
 from fewmask.config import find, validate
 from fewmask.data import Data, DataSource
 from fewmask.data.check import check_data
+from fewmask.data.dataset import label_shares
 from fewmask.data.files import Files
 from fewmask.data.image_labels import read_image_labels
 from fewmask.data.splits import identify
@@ -159,10 +160,7 @@ def _absolute(config: DataSource.Config) -> DataSource.Config:
 
 def balanced_weights(data: Data) -> tuple[float, ...]:
     """Class weights 1 / sqrt(share of the labeled pixels), 1 for the average pixel, 10 at most."""
-    pixels = np.zeros(256)
-    for index in range(len(data.labeled)):
-        pixels += np.bincount(data.labeled.mask(index).ravel(), minlength=256)
-    shares = pixels[: len(data.classes)] / max(1, pixels[: len(data.classes)].sum())
+    shares = label_shares(data.labeled, len(data.classes))
     weights = 1 / np.sqrt(np.maximum(shares, 1e-6))
     weights = np.minimum(weights / (shares * weights).sum(), MOST_WEIGHT)
     return tuple(weights.round(4).tolist())

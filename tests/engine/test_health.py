@@ -7,6 +7,7 @@ import pytest
 
 from fewmask import api
 from fewmask.engine.health import Health
+from fewmask.engine.pseudo_quality import PseudoQuality
 from fewmask.evaluation import Scores
 from tests.conftest import TINY_WORDS
 
@@ -44,6 +45,28 @@ def test_each_trouble_is_named_once_with_what_to_try(values, networks, says):
     assert advice.startswith("Advice: ")
     assert re.search(says, advice)
     assert health.look(70, values, networks) == []
+
+
+GOOD = PseudoQuality(0.6, 0.95, 0.96, 0.02, np.array([0.7, 0.2, 0.1]))
+
+
+@pytest.mark.parametrize(
+    ("quality", "says"),
+    [
+        (GOOD._replace(accuracy=0.7), "96% sure and 70% right.*method.threshold"),
+        (
+            GOOD._replace(shares=np.array([0.99, 0.01, 0.0])),
+            r"house is 20.0% of the labeled pixels but 1.0%.*\(also: well\).*class_balanced",
+        ),
+    ],
+)
+def test_bad_pseudo_labels_are_named_once(quality, says):
+    health = Health(NAMES, 100, prior=np.array([0.7, 0.2, 0.1]))
+    assert health.look(10, VALUES, FINE, quality) == []  # early steps are given time
+    assert health.look(50, VALUES, FINE, GOOD) == []
+    (advice,) = health.look(60, VALUES, FINE, quality)
+    assert re.search(says, advice)
+    assert health.look(70, VALUES, FINE, quality) == []
 
 
 def test_early_steps_are_given_time():

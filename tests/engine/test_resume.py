@@ -72,9 +72,11 @@ def assert_same_run(one: Path, other: Path) -> None:
     assert_equal_state(*last)
     assert rows(one / "results.csv") == rows(other / "results.csv")
     assert rows(one / "per_class.csv") == rows(other / "per_class.csv")
+    for name in ("hardness.csv", "pseudo_labels.csv", "pseudo_shares.csv"):
+        assert (one / name).exists() == (other / name).exists()
+        if (one / name).exists():
+            assert rows(one / name) == rows(other / name)
     assert losses(one) == losses(other)
-    if (one / "hardness.csv").exists():
-        assert rows(one / "hardness.csv") == rows(other / "hardness.csv")
 
 
 @pytest.fixture(scope="module", params=METHODS)
@@ -122,6 +124,15 @@ def test_killed_at_any_moment(whole, tmp_path):
     assert checkpoint.load(out / "weights" / "last.pt")["step"] >= 1
     fewmask.resume(out)
     assert_same_run(complete, out)
+
+
+def test_evaluating_changes_nothing_of_what_is_learned(whole, tmp_path):
+    name, complete = whole
+    words = [*TINY_WORDS, *WORDS, *METHODS[name], "training.evaluate_every=12"]
+    out = fewmask.train("synthetic", *words, out=tmp_path / "run").folder
+    runs = [checkpoint.load(run / "weights" / "last.pt") for run in (complete, out)]
+    assert_equal_state(*(run["method"] for run in runs))
+    assert len(rows(complete / "results.csv")) > len(rows(out / "results.csv"))
 
 
 def test_a_finished_run_can_be_resumed_and_only_says_its_scores(whole):

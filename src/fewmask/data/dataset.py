@@ -91,6 +91,15 @@ class DataSource(abc.ABC):
         """Lists the data sets. What it draws, such as a hold-out, follows from its config alone."""
 
 
+def label_shares(dataset: Dataset, num_classes: int) -> np.ndarray:
+    """The share of each class in the labeled pixels of all masks, [K]."""
+    pixels = np.zeros(256)
+    for index in range(len(dataset)):
+        pixels += np.bincount(dataset.mask(index).ravel(), minlength=256)
+    counted: np.ndarray = pixels[:num_classes] / max(1, pixels[:num_classes].sum())
+    return counted
+
+
 def default_colours(count: int) -> list[tuple[int, int, int]]:
     """Well separated colours: dark grey first (often background), then golden steps of the hue."""
     hues = (np.arange(count) * 0.618034 * 180).astype(int) % 180

@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from fewmask.engine.pseudo_quality import PseudoQuality
 from fewmask.evaluation import Scores
 
 FEW_PIXELS = 0.01
 BEHIND = 5.0  # points of mIoU
 KNOWN, FORGOTTEN = 10.0, 1.0  # IoU in percent
 RISE = 2.0
+OVERSURE = 0.15  # confidence minus accuracy
+COMMON, SHORT = 0.01, 5  # share of the labeled pixels; how many times less among pseudo-labels
 
 
 class Health:
@@ -18,17 +21,25 @@ class Health:
     Args:
         class_names: of the data.
         total_steps: of the run.
+        prior: share of each class in the labeled pixels, [K]; only needed with pseudo-labels.
     """
 
-    def __init__(self, class_names: Sequence[str], total_steps: int):
+    def __init__(
+        self, class_names: Sequence[str], total_steps: int, prior: np.ndarray | None = None
+    ):
         self.class_names, self.total_steps = class_names, total_steps
+        self.prior = np.zeros(len(class_names)) if prior is None else prior
         self.said: set[str] = set()
         self.best_iou = np.zeros(len(class_names))
         self.seen = np.zeros(len(class_names), bool)
         self.lowest_loss = float("inf")
 
     def look(
-        self, step: int, values: Mapping[str, float], scores: Mapping[str, Scores]
+        self,
+        step: int,
+        values: Mapping[str, float],
+        scores: Mapping[str, Scores],
+        quality: PseudoQuality | None = None,
     ) -> list[str]:
         """Advice for what is seen now and was not said before.
 
@@ -36,6 +47,7 @@ class Health:
             step: steps done.
             values: what was logged last, by name.
             scores: of each network, the main one first.
+            quality: of the pseudo-labels, if there are any.
         """
         found = {
             "pixels": self._few_pixels(step, values),
@@ -43,9 +55,30 @@ class Health:
             "teacher": self._lagging_teacher(step, scores),
             "classes": self._forgotten_classes(step, scores),
         }
+        if quality is not None and step >= self.total_steps / 4:
+            found |= {
+                "wrong": _wrong_pseudo_labels(quality),
+                "shares": self._uneven_pseudo_labels(quality),
+            }
         new = {key: advice for key, advice in found.items() if advice and key not in self.said}
         self.said |= new.keys()
         return [f"Advice: {advice}" for advice in new.values()]
+
+    def _uneven_pseudo_labels(self, quality: PseudoQuality) -> str | None:
+        if quality.used < FEW_PIXELS:
+            return None
+        rows = zip(self.class_names, quality.shares, self.prior, strict=True)
+        missing = [(n, s, p) for n, s, p in rows if p >= COMMON and s < p / SHORT]
+        if not missing:
+            return None
+        name, share, prior = max(missing, key=lambda row: row[2])
+        others = f" (also: {', '.join(n for n, *_ in missing if n != name)})"
+        return (
+            f"{name} is {prior:.1%} of the labeled pixels but {share:.1%} of the pseudo-labels"
+            + others * (len(missing) > 1)
+            + ": larger classes push it out. Try method.supervised_loss.class_weights=balanced, "
+            "loader.class_balanced=true, or another method.threshold."
+        )
 
     def _few_pixels(self, step: int, values: Mapping[str, float]) -> str | None:
         used = values.get("used_pixels")
@@ -100,3 +133,13 @@ class Health:
         if never and step == self.total_steps:
             return f"never learned: {', '.join(never)}. Train longer, or label more of it."
         return None
+
+
+def _wrong_pseudo_labels(quality: PseudoQuality) -> str | None:
+    if quality.used < FEW_PIXELS or quality.confidence - quality.accuracy < OVERSURE:
+        return None
+    return (
+        f"on val the pseudo-labels are {quality.confidence:.0%} sure and {quality.accuracy:.0%} "
+        "right: mistakes are being taught. Raise method.threshold, lower method.unlabeled_weight, "
+        "or label more images like those in val."
+    )

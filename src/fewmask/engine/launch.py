@@ -20,6 +20,7 @@ from fewmask.engine.settings import MachineConfig
 from fewmask.engine.sync_batchnorm import SyncBatchNorm
 from fewmask.errors import UserError
 from fewmask.models.encoders import import_timm
+from fewmask.parts import processes
 
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "fp32": "32-true",
@@ -75,7 +76,7 @@ def _in_child(
         result = function(fabric, *args)
     except UserError as error:
         result = error
-    torch.distributed.destroy_process_group()  # its threads must not outlive the interpreter
+    processes.leave()
     if fabric.global_rank == 0:
         answer.write_bytes(pickle.dumps(result))
 

@@ -10,14 +10,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from fewmask.batch import Scalars
+from fewmask.engine.pseudo_quality import PseudoQuality
 from fewmask.evaluation import Scores
 from fewmask.parts import processes
+
+TABLES = (
+    "results.csv",
+    "per_class.csv",
+    "hardness.csv",
+    "pseudo_labels.csv",
+    "pseudo_shares.csv",
+    "times.csv",
+)
 
 
 class Logger:
@@ -42,8 +53,8 @@ class Logger:
         self.bar = self._bar(first_step) if self.active and self.console.is_terminal else None
         self.tensorboard = self._tensorboard() if self.active else None
         if self.active:
-            for file in (folder / "results.csv", folder / "per_class.csv", folder / "hardness.csv"):
-                _drop_later_rows(file, first_step)
+            for name in TABLES:
+                _drop_later_rows(folder / name, first_step)
             _drop_later_lines(folder / "metrics.jsonl", first_step)
 
     def say(self, text: str) -> None:
@@ -91,6 +102,44 @@ class Logger:
             ],
         )
         self._tensorboard_scalars({f"miou/{network}": scores.miou}, step)
+
+    def pseudo_labels(
+        self, step: int, quality: PseudoQuality, class_names: Sequence[str], prior: np.ndarray
+    ) -> None:
+        """Writes and says what the pseudo-labels are worth.
+
+        Args:
+            step: steps done.
+            quality: as measured on val.
+            class_names: K of them.
+            prior: share of each class in the labeled pixels, [K].
+        """
+        numbers = {
+            "used": quality.used,
+            "accuracy": quality.accuracy,
+            "confidence": quality.confidence,
+            "calibration_error": quality.calibration_error,
+        }
+        self._append_csv(
+            "pseudo_labels.csv", [{"step": step, **{k: f"{v:.4f}" for k, v in numbers.items()}}]
+        )
+        self._append_csv(
+            "pseudo_shares.csv",
+            [
+                {"step": step, "class": name, "pseudo": f"{share:.4f}", "labeled": f"{known:.4f}"}
+                for name, share, known in zip(class_names, quality.shares, prior, strict=True)
+            ],
+        )
+        self._tensorboard_scalars({f"pseudo/{name}": v for name, v in numbers.items()}, step)
+        self.say(
+            f"step {step}/{self.total_steps}  pseudo-labels on val  used {quality.used:.0%}  "
+            f"right {quality.accuracy:.1%}  sure {quality.confidence:.1%}"
+        )
+
+    def times(self, step: int, seconds: Mapping[str, float], memory: float) -> None:
+        """Writes where the time went since the last such row, and the peak memory in GiB."""
+        rounded = {part: f"{value:.3f}" for part, value in seconds.items()}
+        self._append_csv("times.csv", [{"step": step, **rounded, "memory_gib": f"{memory:.3f}"}])
 
     @contextmanager
     def paused(self) -> Iterator[None]:

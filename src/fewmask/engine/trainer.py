@@ -1,11 +1,11 @@
 """The loop: batch -> step -> log -> evaluate -> checkpoint."""
 
 import math
-import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,15 +15,18 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from fewmask.batch import IMAGE_MEAN, IMAGE_STD, Labeled, Progress, to_device
+from fewmask.batch import IMAGE_MEAN, IMAGE_STD, Labeled, Progress, Views, to_device
 from fewmask.data import BatchStream, Data, LoaderConfig
+from fewmask.data.dataset import label_shares
 from fewmask.data.loader import load_batches
 from fewmask.engine import checkpoint
 from fewmask.engine.health import Health
 from fewmask.engine.launch import share_batchnorm
 from fewmask.engine.logger import Logger
 from fewmask.engine.minimizer import Minimizer
+from fewmask.engine.pseudo_quality import PseudoQuality, pseudo_quality
 from fewmask.engine.settings import MachineConfig, TrainingConfig
+from fewmask.engine.stopwatch import Stopwatch, peak_memory
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, Scores, evaluate
 from fewmask.methods import Method
@@ -93,7 +96,10 @@ class Trainer:
                 _compute_in_run_precision(getattr(method, name), fabric)
         self.step = 0  # steps done
         self.best: dict[str, float] = {}  # best mIoU so far, by network
-        self.health = Health(data.classes.names, training.steps)
+        prior = None if method.views is None else label_shares(data.labeled, len(data.classes))
+        self.health = Health(data.classes.names, training.steps, prior)
+        self.pseudo_stream = None if method.views is None else _val_stream(data, loader, own_share)
+        self.clock = Stopwatch()
         self.stop_signal: int | None = None
         if state is not None:
             self.minimizer.load_state_dict(state["minimizer"])
@@ -115,8 +121,9 @@ class Trainer:
         batches = load_batches(self.streams, self.step, last_step, self.machine.workers, pin)
         try:
             with self._stop_on_signals():
-                for rounds in batches:
-                    self._take_step(rounds, logger)
+                for rounds in self.clock.waiting(batches):
+                    with self.clock.measure("steps"):
+                        self._take_step(rounds, logger)
                     scores = self._after_step(logger, scores)
                     if self._is_stopped():
                         self._save_last()
@@ -160,16 +167,33 @@ class Trainer:
         evaluates = ends or self.step % self.training.evaluation_interval() == 0
         saves = ends or self.step % self.training.checkpoint_interval() == 0
         if self.step % self.training.log_every == 0 or evaluates or saves:
-            values = logger.metrics(self.step, self.minimizer.lr)
+            with self.clock.measure("steps"):
+                values = logger.metrics(self.step, self.minimizer.lr)
             _refuse_nan(values, self.step)
         with logger.paused():
             if evaluates:
-                scores = self._evaluate(logger)
-                for advice in self.health.look(self.step, values, scores):
+                with self.clock.measure("evaluation"):
+                    scores = self._evaluate(logger)
+                    quality = self._look_at_pseudo_labels(logger)
+                for advice in self.health.look(self.step, values, scores, quality):
                     logger.say(advice)
             if saves:
-                self._save_last()
+                with self.clock.measure("saving"):
+                    self._save_last()
+            if evaluates or saves:
+                logger.times(self.step, self.clock.take(), peak_memory(self.fabric.device))
         return scores
+
+    def _look_at_pseudo_labels(self, logger: Logger) -> PseudoQuality | None:
+        """Compares them with val's masks, and says what they are worth."""
+        if self.pseudo_stream is None:
+            return None
+        classes, device = self.data.classes, self.fabric.device
+        with self.fabric.autocast():
+            quality = pseudo_quality(self.method, self.pseudo_stream, len(classes), device)
+        if quality is not None:
+            logger.pseudo_labels(self.step, quality, classes.names, self.health.prior)
+        return quality
 
     def _evaluate(self, logger: Logger) -> dict[str, Scores]:
         """Scores every predictor, and saves the first as best when it has never been better."""
@@ -255,9 +279,7 @@ class Trainer:
             for batch in rounds:
                 self.method.step(to_device(batch, self.fabric.device), self.minimizer, progress)
             seconds = time.perf_counter() - start
-        if self.fabric.device.type == "cuda":
-            return seconds, torch.cuda.max_memory_allocated() / 2**30
-        return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        return seconds, peak_memory(self.fabric.device)
 
 
 def make_streams(
@@ -285,6 +307,12 @@ def make_streams(
         )
     shares = [(i * fabric.world_size + fabric.global_rank, parts) for i in range(accumulate)]
     return [BatchStream(data, loader, method.views, seed, share) for share in shares]
+
+
+def _val_stream(data: Data, loader: LoaderConfig, share: tuple[int, int]) -> BatchStream:
+    """Val images in the place of labeled ones, beside unlabeled ones; for looking only."""
+    plain = loader.model_copy(update={"class_balanced": False})
+    return BatchStream(replace(data, labeled=data.val), plain, Views(), seed=0, share=share)
 
 
 def _compute_in_run_precision(network: nn.Module, fabric: Fabric) -> None:

@@ -38,7 +38,7 @@ from fewmask.models import Segmenter
 from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss
 from fewmask.parts.mixing import cutmix_with_next, require_partners
-from fewmask.parts.pseudo_labels import pseudo_label
+from fewmask.parts.pseudo_labels import PseudoLabel, pseudo_label
 from fewmask.parts.teacher import Teacher, follow, ramped_decay, tensors
 
 
@@ -124,6 +124,13 @@ class GTA(Method):
             "used_pixels": (target != IGNORE).float().mean(),
             "confidence_cut": cut,
         }
+
+    @torch.no_grad()
+    def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
+        """The teacher's labels that the assistant would learn from."""
+        pseudo = pseudo_label(self.teacher(weak).logits, valid)
+        kept, *_ = gentle_weights(pseudo.label, pseudo.confidence, self.config.keep_percent)
+        return pseudo._replace(label=kept)
 
     def predictors(self) -> dict[str, nn.Module]:
         """The teacher is what the released code reports; student and assistant beside it."""

@@ -31,7 +31,7 @@ from fewmask.models import Segmenter
 from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss, confident_cross_entropy
 from fewmask.parts.mixing import cutmix, easy_hard_partners, random_boxes, require_partners
-from fewmask.parts.pseudo_labels import pseudo_label
+from fewmask.parts.pseudo_labels import PseudoLabel, only_confident, pseudo_label
 from fewmask.parts.teacher import Teacher, ramped_decay
 
 
@@ -132,6 +132,12 @@ class IMAS(Method):
         logits_s = self.student(weak).logits
         self.student.train()
         return logits_s, self.teacher(weak).logits
+
+    @torch.no_grad()
+    def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
+        """The teacher's labels where it is confident."""
+        pseudo = pseudo_label(self.teacher(weak).logits, valid)
+        return only_confident(pseudo, self.config.threshold)
 
     def predictors(self) -> dict[str, torch.nn.Module]:
         """The teacher is the model the paper reports; the student is evaluated beside it."""

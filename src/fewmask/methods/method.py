@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from fewmask.batch import Batch, Labeled, Progress, Scalars, Views
 from fewmask.config import BaseConfig
+from fewmask.parts.pseudo_labels import PseudoLabel
 
 
 class Minimize(Protocol):
@@ -82,6 +83,21 @@ class Method(nn.Module, abc.ABC):
         Returns:
             What to log, see `Scalars`.
         """
+
+    def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel | None:
+        """What `step` would teach of such unlabeled images now; None, if nothing.
+
+        Only looked at while training is watched, never trained on; the state of the method is put
+        back afterwards.
+
+        Args:
+            weak: [B, 3, H, W], normalised.
+            valid: [B, H, W] bool, False on padding.
+
+        Returns:
+            Labels [B, H, W], 255 where a pixel would not be used, and their confidence.
+        """
+        return None
 
     def predictors(self) -> dict[str, nn.Module]:
         """The networks to evaluate, by name; the first is the one to use, saved as best."""

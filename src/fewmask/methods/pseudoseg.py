@@ -42,7 +42,7 @@ from fewmask.parts import processes
 from fewmask.parts.cam import AttentionPropagation, class_activation_maps, classes_in
 from fewmask.parts.losses import SupervisedLoss, cross_entropy, soft_cross_entropy
 from fewmask.parts.mixing import at_grid, random_cut
-from fewmask.parts.pseudo_labels import sharpen
+from fewmask.parts.pseudo_labels import PseudoLabel, only_confident, pseudo_label, sharpen
 
 
 class PseudoSeg(Method):
@@ -114,6 +114,15 @@ class PseudoSeg(Method):
             "fusion_entropy": (entropy * valid).sum() / pixels,
             "fusion_agreement": (agree & valid).sum() / pixels,
         }
+
+    @torch.no_grad()
+    def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
+        """The fused labels where they are confident; classes present are judged, not known."""
+        c, unused = self.config, weak.new_zeros(len(weak), self.num_classes - self.first_class)
+        views: Passes = self.student(weak, unused, weak, weak, valid, None)
+        target = sharpen(fuse(views.decoder, views.attention, c.decoder_share), c.temperature)
+        logits = resize(target, weak.shape[-2:]).clamp(min=1e-8).log()
+        return only_confident(pseudo_label(logits, valid), c.threshold)
 
     def predictors(self) -> dict[str, nn.Module]:
         """The decoder alone; classifier and attention serve training."""

@@ -21,6 +21,12 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def leave() -> None:
+    """Ends what joins the processes: its threads must not outlive the interpreter."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def total(x: Tensor) -> Tensor:
     """The sum of `x` over processes; gradients flow back to every process."""
     if world_size() == 1:

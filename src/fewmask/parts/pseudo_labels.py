@@ -27,6 +27,11 @@ def pseudo_label(logits: Tensor, valid: Tensor | None = None) -> PseudoLabel:
     return PseudoLabel(label, confidence)
 
 
+def only_confident(pseudo: PseudoLabel, threshold: float) -> PseudoLabel:
+    """The same pseudo-labels with 255 where the confidence is below the threshold."""
+    return pseudo._replace(label=pseudo.label.masked_fill(pseudo.confidence < threshold, IGNORE))
+
+
 def sharpen(probs: Tensor, temperature: float) -> Tensor:
     """Raises probabilities [B, K, ...] to the power 1/T and renormalises them."""
     powered = probs ** (1 / temperature)

@@ -1,0 +1,52 @@
+"""Where the time of a run goes, and how much memory it takes."""
+
+import resource
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+PARTS = ("data", "steps", "evaluation", "saving")
+
+
+class Stopwatch:
+    """Sums seconds by part, until they are taken.
+
+    On a GPU the seconds of a step count where the program waits for them: at the next log line,
+    which is part of `steps`.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(PARTS, 0.0)
+
+    @contextmanager
+    def measure(self, part: str) -> Iterator[None]:
+        """Counts what happens inside; `part` is one of `PARTS`."""
+        start = time.perf_counter()
+        yield
+        self.seconds[part] += time.perf_counter() - start
+
+    def waiting(self, batches: Iterable[T]) -> Iterator[T]:
+        """Hands the batches on, and counts the time until each one is there."""
+        batches = iter(batches)
+        while True:
+            with self.measure("data"):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+    def take(self) -> dict[str, float]:
+        """Seconds by part since the last call."""
+        seconds, self.seconds = self.seconds, dict.fromkeys(PARTS, 0.0)
+        return seconds
+
+
+def peak_memory(device: torch.device) -> float:
+    """GiB: of the GPU what torch has held at most, of a CPU what this process has."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
