@@ -60,7 +60,7 @@ def row(method, hits):
     hits = np.asarray(hits)
     full = np.full_like(hits, 100)
     counts = np.stack([hits, full, full])[None]
-    return Row(method, [], [NetworkScore(0, 0, 1)], counts, 1.0)
+    return Row(method, [], [NetworkScore(0, 0, 1)], counts, 1.0, 1.0)
 
 
 def test_the_verdict_names_help_harm_and_the_classes_that_lose():

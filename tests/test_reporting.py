@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -45,11 +46,22 @@ def test_one_page_holds_everything_and_needs_no_network(runs):
     assert file == runs[1] / "report.html" and len(text) < 5_000_000
     assert not re.search(r"(src|href)=\"(?!data:)", text) and "@import" not in text
     for heading in (
-        "Scores", "While it trained", "Class by class", "What is taken for what",
-        "Can its confidence be believed?", "From easy to hard", "Images, the worst first",
+        "Scores", "While it trained", "Are the pseudo-labels right?", "Class by class",
+        "What is taken for what", "Can its confidence be believed?", "From easy to hard",
+        "Where the time went", "Images, the worst first",
     ):  # fmt: skip
         assert heading in text
     assert "teacher" in text and "selected on these same validation images" in text
+
+
+def test_plots_are_pictures_of_their_own(runs):
+    reporting.report(runs[1:])
+    plots = {file.name: ElementTree.parse(file) for file in (runs[1] / "plots").iterdir()}
+    assert {"miou-on-val.svg", "losses.svg", "pseudo-labels-on-val.svg"} <= plots.keys()
+    texts = [
+        e.text for e in plots["pseudo-labels-on-val.svg"].iter("{http://www.w3.org/2000/svg}text")
+    ]
+    assert texts[0] == "pseudo-labels on val" and texts[-3:] == ["used", "right", "sure"]
 
 
 def test_several_runs_stand_beside_the_labeled_only_baseline(runs, tmp_path):

@@ -1,7 +1,6 @@
 """Methods x seeds under one protocol: runs what is missing, then asks whether it helped."""
 
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +45,9 @@ class Row:
     counts: np.ndarray
     """[seeds, 3, images, K]: intersection, union, truth of the last networks, in pixels."""
     minutes: float
-    """Per run, as far as it was run now or before."""
+    """Per run."""
+    memory_gib: float
+    """At most."""
 
     @property
     def iou(self) -> np.ndarray:
@@ -106,7 +107,7 @@ def compare(
     }
     rows = []
     for method in methods:
-        started, folders = time.perf_counter(), []
+        folders = []
         for seed in seeds:
             folder = out / f"{method}-seed{seed}"
             print(f"\n{method}, seed {seed}")
@@ -114,8 +115,7 @@ def compare(
             if not _run([*([base] if base else []), *options], recipes[method, seed], folder):
                 return None
             folders.append(folder)
-        minutes = (time.perf_counter() - started) / 60 / len(seeds)
-        rows.append(_read_row(method, folders, minutes))
+        rows.append(_read_row(method, folders))
     return Comparison(rows, open_data(recipes[methods[0], seeds[0]], needs_unlabeled=False))
 
 
@@ -142,11 +142,13 @@ def _is_finished(folder: Path, steps: int) -> bool:
     return (folder / "results.csv").is_file() and read_result(folder).steps == steps
 
 
-def _read_row(method: str, folders: list[Path], minutes: float) -> Row:
+def _read_row(method: str, folders: list[Path]) -> Row:
     results = [read_result(folder) for folder in folders]
     main = next(iter(results[0].networks))
     counts = np.stack([image_counts(folder, main) for folder in folders])
-    return Row(method, folders, [r.networks[main] for r in results], counts, minutes)
+    minutes = mean(sum(result.seconds.values()) / 60 for result in results)
+    memory = max(result.memory_gib for result in results)
+    return Row(method, folders, [r.networks[main] for r in results], counts, minutes, memory)
 
 
 def _settled(words: Sequence[str | Path]) -> Recipe:
@@ -178,14 +180,14 @@ def image_counts(folder: Path, network: str) -> np.ndarray:
 
 
 def table(comparison: Comparison) -> Table:
-    """One row per method: mIoU last and best, the difference to the baseline, the time."""
+    """One row per method: mIoU last and best, the difference to the baseline, time and memory."""
     data = comparison.data
     title = (
         f"IoU on val in %, {len(data.labeled)} labeled and {len(data.unlabeled)} unlabeled images"
     )
     result = Table(title=title, box=SIMPLE_HEAD)
     result.add_column("method", no_wrap=True)
-    for heading in ("mIoU", "best", "gain, 95 % interval", "min per run"):
+    for heading in ("mIoU", "best", "gain, 95 % interval", "min per run", "GiB"):
         result.add_column(heading, justify="right", no_wrap=True)
     for row in comparison.rows:
         gain = comparison.difference(row)
@@ -195,6 +197,7 @@ def table(comparison: Comparison) -> Table:
             _mean_std([score.best for score in row.scores]),
             "" if gain is None else f"{gain.value:+.1f}  ({gain.low:+.1f} to {gain.high:+.1f})",
             f"{row.minutes:.1f}",
+            f"{row.memory_gib:.1f}",
         )
     return result
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fewmask.assembly import open_data
+from fewmask.batch import IGNORE
 from fewmask.data import Data
 from fewmask.data.images import as_rgb
 from fewmask.evaluation.examination import Examination, examine
@@ -30,7 +32,7 @@ HARDEST = 10
 
 
 def report(runs: Sequence[Path], out: Path | None = None, verdict: Sequence[str] = ()) -> Path:
-    """Writes the report of one run, or of several side by side.
+    """Writes the report of one run, or of several side by side; plots into each run folder.
 
     Args:
         runs: run folders; the first supervised one is what the others' classes are compared with.
@@ -55,7 +57,20 @@ def report(runs: Sequence[Path], out: Path | None = None, verdict: Sequence[str]
     out = out or runs[0] / "report.html"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
+    for run in pages:
+        _save_plots(run)
     return out
+
+
+def _save_plots(run: page.RunPage) -> None:
+    """The charts as pictures, in `plots/` of the run folder."""
+    folder = run.result.folder / "plots"
+    folder.mkdir(exist_ok=True)
+    charts = [*run.charts, run.reliability, run.pseudo, run.hardness]
+    for chart in charts:
+        if chart is not None:
+            name = re.sub("[^a-z0-9]+", "-", chart.title.lower()).strip("-")
+            (folder / f"{name}.svg").write_text(page.svg(chart), encoding="utf-8")
 
 
 def _run_page(
@@ -76,6 +91,8 @@ def _run_page(
     ]
     share = found.scores.confusion / np.maximum(1, found.scores.confusion.sum(1, keepdims=True))
     hardness, hardest = _hardness(result.folder)
+    pseudo, pseudo_shares = _pseudo_labels(result.folder)
+    threshold = getattr(recipe.method, "threshold", None)
     return page.RunPage(
         index,
         result.folder.name,
@@ -90,9 +107,12 @@ def _run_page(
         found.calibration_error,
         found.boundary_iou,
         found.scores.miou,
+        pseudo,
+        pseudo_shares,
+        _time(result),
         hardness,
         hardest,
-        _gallery(predictor, data, found, gallery),
+        _gallery(predictor, data, found, gallery, threshold),
     )
 
 
@@ -141,6 +161,32 @@ def _curves(folder: Path) -> list[Chart]:
     return charts
 
 
+def _pseudo_labels(folder: Path) -> tuple[Chart | None, list[tuple[str, float, float]]]:
+    """What they are worth on val over the steps, and their classes at the end, in percent."""
+    rows = _rows(folder / "pseudo_labels.csv")
+    if not rows:
+        return None, []
+    names = {"used": "used", "right": "accuracy", "sure": "confidence"}
+    series = {
+        name: [(float(row["step"]), float(row[column])) for row in rows]
+        for name, column in names.items()
+    }
+    classes = _rows(folder / "pseudo_shares.csv")
+    last = [row for row in classes if row["step"] == classes[-1]["step"]]
+    shares = [(r["class"], 100 * float(r["labeled"]), 100 * float(r["pseudo"])) for r in last]
+    return line_chart("pseudo-labels on val", series, (0, 1)), shares
+
+
+def _time(result: Result) -> list[tuple[str, float, float]]:
+    """Part, minutes, percent."""
+    whole = sum(result.seconds.values())
+    words = {"data": "waiting for data"}
+    return [
+        (words.get(part, part), seconds / 60, 100 * seconds / max(whole, 1e-9))
+        for part, seconds in result.seconds.items()
+    ]
+
+
 def _hardness(folder: Path) -> tuple[Chart | None, list[str]]:
     """The way of each unlabeled image through ten parts of the run; the hardest at the end."""
     rows = _rows(folder / "hardness.csv")
@@ -176,8 +222,10 @@ def _confused(share: np.ndarray, names: Sequence[str], most: int = 6) -> str:
     return ", ".join(f"{names[i]} as {names[j]} {100 * off[i, j]:.0f}" for i, j in pairs)
 
 
-def _gallery(predictor: Predictor, data: Data, found: Examination, count: int) -> list[page.Case]:
-    """The worst images, each with truth, prediction and confidence."""
+def _gallery(
+    predictor: Predictor, data: Data, found: Examination, count: int, threshold: float | None
+) -> list[page.Case]:
+    """The worst images, each with truth, prediction, confidence and, by threshold, pseudo-label."""
     worst = np.argsort(np.nan_to_num(found.image_miou, nan=np.inf))[: max(1, count)]
     cases = []
     for index in worst.tolist():
@@ -189,6 +237,10 @@ def _gallery(predictor: Predictor, data: Data, found: Examination, count: int) -
             page.Layer("truth", page.map_of_labels(truth, colours)),
             page.Layer("confidence", page.map_of_confidence(prediction.confidence)),
         ]
+        if threshold is not None:
+            sure = np.where(prediction.confidence < threshold, IGNORE, prediction.mask)
+            picture = page.map_of_labels(sure.astype(np.uint8), colours)
+            layers.append(page.Layer("pseudo-label", picture))
         cases.append(
             page.Case(
                 data.val.names[index],

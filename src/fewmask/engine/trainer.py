@@ -26,7 +26,7 @@ from fewmask.engine.logger import Logger
 from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.pseudo_quality import PseudoQuality, pseudo_quality
 from fewmask.engine.settings import MachineConfig, TrainingConfig
-from fewmask.engine.stopwatch import Stopwatch, peak_memory
+from fewmask.engine.stopwatch import Stopwatch, forget_peak_memory, peak_memory
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, Scores, evaluate
 from fewmask.methods import Method
@@ -114,6 +114,7 @@ class Trainer:
         Raises:
             UserError: if the loss is no longer a number.
         """
+        forget_peak_memory(self.fabric.device)
         last_step = last_step or self.training.steps
         logger = Logger(self.folder, self.step, self.training.steps, self.data.unlabeled.names)
         scores: dict[str, Scores] = {}

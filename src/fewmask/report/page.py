@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from io import BytesIO
 from typing import Any
 
@@ -16,6 +15,9 @@ from fewmask import version
 from fewmask.report.charts import Chart
 from fewmask.report.results import Result
 
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("fewmask", "report"), autoescape=True, trim_blocks=True
+)
 TILE = 360
 """Longest side of a picture on the page, in pixels."""
 
@@ -68,6 +70,12 @@ class RunPage:
     calibration_error: float
     boundary_iou: float
     miou: float
+    pseudo: Chart | None
+    """What the pseudo-labels are worth on val, over the steps."""
+    pseudo_shares: list[tuple[str, float, float]]
+    """Class, its percent of the labeled pixels, and of the pseudo-labels at the end."""
+    time: list[tuple[str, float, float]]
+    """Part of the run, minutes, percent."""
     hardness: Chart | None
     hardest: list[str]
     gallery: list[Case]
@@ -81,9 +89,7 @@ def render(
     differences: Mapping[str, Sequence[Any]],
 ) -> str:
     """The page as text."""
-    source = (resources.files("fewmask.report") / "page.html.j2").read_text(encoding="utf-8")
-    template = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(source)
-    return template.render(
+    return TEMPLATES.get_template("page.html.j2").render(
         title=title,
         runs=runs,
         verdict=verdict,
@@ -91,6 +97,11 @@ def render(
         differences=differences,
         version=version.__version__,
     )
+
+
+def svg(chart: Chart) -> str:
+    """A chart as a picture of its own."""
+    return TEMPLATES.get_template("chart.svg.j2").render(chart=chart).strip() + "\n"
 
 
 def photo(image: np.ndarray) -> str:

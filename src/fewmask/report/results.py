@@ -42,6 +42,10 @@ class Result:
     long_side: int | None
     """Pixels that images were brought to."""
     networks: Mapping[str, NetworkScore]
+    seconds: Mapping[str, float]
+    """Where the time went: data (waiting for it), steps, evaluation, saving."""
+    memory_gib: float
+    """At most."""
 
 
 def read_result(folder: Path) -> Result:
@@ -90,7 +94,18 @@ def _result(
         tuple(dict.fromkeys(classes)),
         recipe["data"].get("long_side"),
         networks,
+        *_costs(folder / "times.csv"),
     )
+
+
+def _costs(file: Path) -> tuple[dict[str, float], float]:
+    """Seconds by part, and peak memory in GiB; nothing, if the run wrote none."""
+    if not file.is_file():
+        return {}, 0.0
+    rows = list(csv.DictReader(file.read_text("utf-8").splitlines()))
+    parts = [part for part in rows[0] if part not in ("step", "memory_gib")] if rows else []
+    seconds = {part: sum(float(row[part]) for row in rows) for part in parts}
+    return seconds, max((float(row["memory_gib"]) for row in rows), default=0.0)
 
 
 def _split(facts: dict[str, Any]) -> Split:
