@@ -2,9 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -16,7 +19,7 @@ from fewmask.data.files import Files
 from fewmask.data.images import IMAGE_SUFFIXES, as_rgb, read_image
 from fewmask.data.lists import list_images, unique_names
 from fewmask.errors import UserError
-from fewmask.evaluation.predictor import Predictor
+from fewmask.evaluation.predictor import Prediction, Predictor
 from fewmask.loading import load
 from fewmask.recipe import load_recipe
 from fewmask.report.pictures import confidence_picture, mask_picture, save_whole
@@ -24,6 +27,20 @@ from fewmask.run_folder import recipe_file
 
 MADE_BY = "made_by.json"
 """Says in an output folder which weights made it."""
+
+
+AT_ONCE = 8
+"""Images of one size that the network may look at together, and that are read ahead."""
+THREADS = 2
+"""That read, and as many that write."""
+
+
+class Job(NamedTuple):
+    """An image to be labeled."""
+
+    file: Path
+    name: str
+    image: np.ndarray  # uint8 [H, W, C]
 
 
 class Predicted(NamedTuple):
@@ -81,7 +98,7 @@ def predict(
     files = files[part::parts]
     predictor = load(run, weights, accelerator)
     _claim(Path(out), predictor, 0.0, overwrite)
-    return _predict_all(predictor, files, Path(out), 0.0, overwrite, tell)
+    return _Work(predictor, Path(out), 0.0, overwrite, tell).run(files)
 
 
 def pseudo_labels(
@@ -121,7 +138,7 @@ def pseudo_labels(
             "again."
         )
     _claim(Path(out), predictor, threshold, overwrite)
-    return _predict_all(predictor, files, Path(out), threshold, overwrite, tell)
+    return _Work(predictor, Path(out), threshold, overwrite, tell).run(files)
 
 
 def _claim(out: Path, predictor: Predictor, threshold: float, overwrite: bool) -> None:
@@ -142,30 +159,97 @@ def _claim(out: Path, predictor: Predictor, threshold: float, overwrite: bool) -
     file.write_text(json.dumps(mine))
 
 
-def _predict_all(
-    predictor: Predictor,
-    files: Iterable[tuple[Path, str]],
-    out: Path,
-    threshold: float,
-    overwrite: bool,
-    tell: Callable[[str], None],
-) -> Predicted:
-    names, failures, kept = [], [], 0
-    for number, (file, name) in enumerate(files, 1):
-        names.append(name)
-        if not overwrite and _is_done(out / "masks" / f"{name}.png", file):
-            kept += 1
-            continue
+class _Work:
+    """Predicts images: reads ahead and writes behind in threads, while the network looks.
+
+    Args:
+        predictor: looks at the images.
+        out: the folder to write to.
+        threshold: pixels below this confidence get no label.
+        overwrite: predicts again what is there.
+        tell: says how far it is.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        out: Path,
+        threshold: float,
+        overwrite: bool,
+        tell: Callable[[str], None],
+    ):
+        self.predictor, self.out, self.threshold = predictor, out, threshold
+        self.overwrite, self.tell = overwrite, tell
+        self.names: list[str] = []
+        self.failures: list[str] = []
+        self.kept = 0
+
+    def run(self, files: Iterable[tuple[Path, str]]) -> Predicted:
+        """Predicts images, each with the name to write under."""
+        writing: deque[Future[None]] = deque()
+        with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as writers:
+            for jobs in _of_one_size(self._readable(files, readers)):
+                predictions = self.predictor.predict_many([job.image for job in jobs])
+                for job, prediction in zip(jobs, predictions, strict=True):
+                    writing.append(
+                        writers.submit(_write, job, prediction, self.out, self.threshold)
+                    )
+                while len(writing) > 2 * AT_ONCE:
+                    writing.popleft().result()
+            for future in writing:
+                future.result()
+        return Predicted(self.names, self.failures, self.kept)
+
+    def _readable(
+        self, files: Iterable[tuple[Path, str]], readers: ThreadPoolExecutor
+    ) -> Iterator[Job]:
+        """The images that are still to do and can be read; keeps a record of all."""
+        for (file, name), image in _ahead(self._read, files, readers):
+            self.names.append(name)
+            if len(self.names) % 100 == 0:
+                self.tell(f"{len(self.names)} images")
+            if image is None:
+                self.kept += 1
+            elif isinstance(image, UserError):
+                self.failures.append(str(image))
+                self.tell(f"Left out: {image}")
+            else:
+                yield Job(file, name, image)
+
+    def _read(self, item: tuple[Path, str]) -> np.ndarray | UserError | None:
+        """The image, or why it cannot be read; None if it is done."""
+        file, name = item
+        if not self.overwrite and _is_done(self.out / "masks" / f"{name}.png", file):
+            return None
         try:
-            image = read_image(file, predictor.channels)
+            return read_image(file, self.predictor.channels)
         except UserError as error:
-            failures.append(str(error))
-            tell(f"Left out: {error}")
-            continue
-        _write(predictor, image, file, out, name, threshold)
-        if number % 100 == 0:
-            tell(f"{number} images")
-    return Predicted(names, failures, kept)
+            return error
+
+
+def _of_one_size(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    """Neighbours of the same size, at most `AT_ONCE` together."""
+    for _, neighbours in groupby(jobs, key=lambda job: job.image.shape):
+        while together := list(islice(neighbours, AT_ONCE)):
+            yield together
+
+
+Item = TypeVar("Item")
+Read = TypeVar("Read")
+
+
+def _ahead(
+    read: Callable[[Item], Read], items: Iterable[Item], readers: ThreadPoolExecutor
+) -> Iterator[tuple[Item, Read]]:
+    """Each item with what was read of it, in order; a few are always being read."""
+    started: deque[tuple[Item, Future[Read]]] = deque()
+    for item in items:
+        started.append((item, readers.submit(read, item)))
+        if len(started) > AT_ONCE:
+            done, future = started.popleft()
+            yield done, future.result()
+    for done, future in started:
+        yield done, future.result()
 
 
 def find_images(place: Path | str) -> list[tuple[Path, str]]:
@@ -208,10 +292,8 @@ def _is_done(mask: Path, photo: Path) -> bool:
         return bool(picture.info.get("photo") == _origin(photo))
 
 
-def _write(
-    predictor: Predictor, image: np.ndarray, photo: Path, out: Path, name: str, threshold: float
-) -> None:
-    prediction = predictor.predict(image)
+def _write(job: Job, prediction: Prediction, out: Path, threshold: float) -> None:
+    photo, name, image = job
     labels = np.where(prediction.confidence < threshold, IGNORE, prediction.mask).astype(np.uint8)
     overlay = prediction.overlay(image)
     overlay[labels == IGNORE] = as_rgb(image)[labels == IGNORE]
@@ -221,7 +303,7 @@ def _write(
         save_whole(confidence, out / "confidence" / f"{name}.png")
         origin = PngInfo()
         origin.add_text("photo", _origin(photo))
-        mask = mask_picture(labels, predictor.classes)
+        mask = mask_picture(labels, prediction.classes)
         save_whole(mask, out / "masks" / f"{name}.png", pnginfo=origin)
     except OSError as error:
         raise UserError(f"Cannot write to {out}: {error}") from None

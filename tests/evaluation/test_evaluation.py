@@ -5,11 +5,13 @@ import pytest
 import torch
 from torch import nn
 
+from fewmask.data import Classes
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, evaluate
 from fewmask.evaluation.evaluator import center_crop, eval_mode
 from fewmask.evaluation.inference import InferenceConfig, predict_probs, window_starts
 from fewmask.evaluation.metrics import confusion_matrix, scores
+from fewmask.evaluation.predictor import Predictor
 from fewmask.models import Output
 
 
@@ -102,12 +104,12 @@ def test_windows_average_probabilities_or_logits():
     config = InferenceConfig(mode="sliding", window=4, stride=2)
     rows = torch.arange(4.0)
     probs = torch.stack([rows, torch.full((4,), 2.0)], 1).softmax(1)[:, 0]  # of one window, by row
-    found = predict_probs(Position(), image, config)[0, :, 0]
+    found = predict_probs(Position(), image, config)[0, 0, :, 0]
     # Windows start at 0 and 2; row 2 is row 2 of the first and row 0 of the second.
     assert found[2] == pytest.approx(float(probs[2] + probs[0]) / 2)
     assert found[1] == pytest.approx(float(probs[1]))
     logits = config.model_copy(update={"average": "logits"})
-    found = predict_probs(Position(), image, logits)[0, :, 0]
+    found = predict_probs(Position(), image, logits)[0, 0, :, 0]
     assert found[2] == pytest.approx(float(torch.tensor([1.0, 2.0]).softmax(0)[0]))
 
 
@@ -119,7 +121,7 @@ def test_a_padded_image_comes_back_at_its_size():
 
     network, image = Size(), torch.randn(1, 3, 5, 7)
     padded = predict_probs(network, image, InferenceConfig(pad_to=9))
-    assert network.seen == (9, 9) and padded.shape == (2, 5, 7)
+    assert network.seen == (9, 9) and padded.shape == (1, 2, 5, 7)
     assert torch.allclose(padded, predict_probs(network, image, InferenceConfig()))
 
 
@@ -158,8 +160,31 @@ def test_scales_are_averaged_and_sum_to_one():
     probs = predict_probs(
         ByColour(), torch.randn(1, 3, 20, 13), InferenceConfig(scales=(0.5, 1.0, 1.5))
     )
-    assert probs.shape == (3, 20, 13)
-    torch.testing.assert_close(probs.sum(0), torch.ones(20, 13))
+    assert probs.shape == (1, 3, 20, 13)
+    torch.testing.assert_close(probs.sum(1), torch.ones(1, 20, 13))
+
+
+class ShortOfMemory(ByColour):
+    """Takes two images, not more."""
+
+    def forward(self, image):
+        self.seen = [*getattr(self, "seen", []), len(image)]
+        if len(image) > 2:
+            raise torch.OutOfMemoryError("too many")
+        return super().forward(image)
+
+
+def test_as_many_images_at_once_as_fit_and_the_same_result():
+    images = [np.random.default_rng(i).integers(0, 256, (20, 13, 3), np.uint8) for i in range(5)]
+    network = ShortOfMemory()
+    predictor = Predictor(network, Classes("abc"), InferenceConfig(), None, "cpu")
+    alone = [predictor.predict(image) for image in images]
+    assert network.seen == [1] * 5
+    predictor.pixels_at_once = 4 * 20 * 13
+    together = predictor.predict_many(images)
+    assert network.seen[5:] == [4, 2, 2, 1]
+    for a, b in zip(alone, together, strict=True):
+        assert (a.mask == b.mask).all() and np.allclose(a.confidence, b.confidence)
 
 
 def test_evaluation_leaves_every_part_in_its_mode():

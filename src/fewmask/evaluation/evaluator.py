@@ -134,7 +134,7 @@ def predictions(
             image, truth = dataset.image(index), dataset.mask(index)
             if config.mode == "center_crop":
                 image, truth = center_crop(image, truth, config.window)
-            yield truth, probs_at(network, image, config, device, truth.shape)
+            yield truth, probs_at(network, image[None], config, device, truth.shape)[0]
 
 
 def center_crop(image: np.ndarray, truth: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -150,15 +150,14 @@ def center_crop(image: np.ndarray, truth: np.ndarray, side: int) -> tuple[np.nda
 
 def probs_at(
     network: nn.Module,
-    image: np.ndarray,
+    images: np.ndarray,
     config: InferenceConfig,
     device: torch.device | str,
     size: tuple[int, ...],
 ) -> Tensor:
-    """Probabilities [K, H, W] of a uint8 image [h, w, 3], resized to (H, W)."""
-    pixels = normalise(torch.tensor(image)[None], device)
-    probs = predict_probs(network, pixels, config)
-    return resize(probs[None], (size[0], size[1]))[0]
+    """Probabilities [B, K, H, W] of uint8 images [B, h, w, C], resized to (H, W)."""
+    probs = predict_probs(network, normalise(torch.tensor(images), device), config)
+    return resize(probs, (size[0], size[1]))
 
 
 @contextmanager

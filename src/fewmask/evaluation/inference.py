@@ -42,15 +42,15 @@ class InferenceConfig(BaseConfig):
 
 @torch.no_grad()
 def predict_probs(network: nn.Module, image: Tensor, config: InferenceConfig) -> Tensor:
-    """Class probabilities of one image.
+    """Class probabilities of images of one size.
 
     Args:
         network: gives an `Output`; should be in eval mode.
-        image: [1, 3, H, W], normalised, any size.
+        image: [B, C, H, W], normalised, any size.
         config: whole or sliding, scales, flip; an image whose middle is wanted comes cropped.
 
     Returns:
-        [K, H, W] float32, sums to 1 over K.
+        [B, K, H, W] float32, sums to 1 over K.
     """
     size = image.shape[-2:]
     single = _sliding if config.mode == "sliding" else _whole
@@ -62,7 +62,7 @@ def predict_probs(network: nn.Module, image: Tensor, config: InferenceConfig) ->
             probs = resize(probs.flip(-1) if mirrored else probs, size)
             total = probs if total is None else total + probs
     assert total is not None
-    return total[0] / total[0].sum(dim=0)
+    return total / total.sum(dim=1, keepdim=True)
 
 
 def _whole(network: nn.Module, image: Tensor, config: InferenceConfig) -> Tensor:
