@@ -5,14 +5,13 @@ from typing import Any
 
 from fewmask.version import __version__
 
-__all__ = ["__version__", "evaluate", "load", "predict", "resume", "train"]
+__all__ = ["UserError", "__version__", "evaluate", "load", "predict", "resume", "train"]
+
+_HOMES = {"UserError": "fewmask.errors", "predict": "fewmask.prediction"}
 
 
 def __getattr__(name: str) -> Any:
     """Imports the verbs when first used: torch takes a second, `fewmask --help` should not."""
     if name in __all__:
-        module = importlib.import_module(
-            "fewmask.prediction" if name == "predict" else "fewmask.api"
-        )
-        return getattr(module, name)
+        return getattr(importlib.import_module(_HOMES.get(name, "fewmask.api")), name)
     raise AttributeError(f"module 'fewmask' has no attribute '{name}'")

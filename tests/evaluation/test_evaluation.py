@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+import fewmask.evaluation.predictor
 from fewmask.data import Classes
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, evaluate
@@ -185,6 +186,18 @@ def test_as_many_images_at_once_as_fit_and_the_same_result():
     assert network.seen[5:] == [4, 2, 2, 1]
     for a, b in zip(alone, together, strict=True):
         assert (a.mask == b.mask).all() and np.allclose(a.confidence, b.confidence)
+
+
+def test_tiles_of_a_huge_image_fit_together(monkeypatch):
+    monkeypatch.setattr(fewmask.evaluation.predictor, "TILE", 16)
+    monkeypatch.setattr(fewmask.evaluation.predictor, "MARGIN", 4)
+    image = np.random.default_rng(0).integers(0, 256, (53, 41, 3), np.uint8)
+    network = ShortOfMemory()
+    whole = Predictor(network, Classes("abc"), InferenceConfig(), 53, "cpu").predict(image)
+    assert network.seen == [1]
+    tiled = Predictor(network, Classes("abc"), InferenceConfig(), None, "cpu").predict(image)
+    assert len(network.seen) == 1 + 4 * 3
+    assert (tiled.mask == whole.mask).all() and np.allclose(tiled.confidence, whole.confidence)
 
 
 def test_evaluation_leaves_every_part_in_its_mode():

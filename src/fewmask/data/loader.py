@@ -194,6 +194,9 @@ def load_batches(
         last_step: the step to stop before.
         workers: loader processes; 0 loads in this one.
         pin: whether to use page-locked memory, for a GPU.
+
+    Raises:
+        UserError: if a file has become unreadable, or a loader process has died.
     """
     rounds = _Rounds(streams)
     loader = DataLoader(
@@ -204,14 +207,29 @@ def load_batches(
         pin_memory=pin,
         persistent_workers=False,
     )
-    yield from loader
+    try:
+        for found in loader:
+            if isinstance(found, UserError):
+                raise found
+            yield found
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise UserError(
+            "A process that loads images has died, most often for want of memory or of shared "
+            "memory (in a container: give it more, such as docker run --shm-size=8g). Go on with "
+            "fewer: machine.workers=1, or none: machine.workers=0."
+        ) from error
 
 
-class _Rounds(TorchDataset[list[Batch]]):
+class _Rounds(TorchDataset[list[Batch] | UserError]):
     """The accumulation rounds of each step together, so that one worker call loads one step."""
 
     def __init__(self, streams: list[BatchStream]):
         self.streams = streams
 
-    def __getitem__(self, step: int) -> list[Batch]:
-        return [stream[step] for stream in self.streams]
+    def __getitem__(self, step: int) -> list[Batch] | UserError:  # raised, it would lose its words
+        try:
+            return [stream[step] for stream in self.streams]
+        except UserError as error:
+            return error

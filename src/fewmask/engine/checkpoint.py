@@ -14,13 +14,25 @@ FORMAT = 1  # of checkpoint files; goes up when their content changes
 
 
 def save(content: dict[str, Any], file: Path) -> None:
-    """Writes a checkpoint; a kill at any moment leaves the old file or the new one, whole."""
+    """Writes a checkpoint; a kill at any moment leaves the old file or the new one, whole.
+
+    Raises:
+        UserError: if there is no room for it.
+    """
     temporary = file.with_name(file.name + ".tmp")
-    with temporary.open("wb") as stream:
-        torch.save({"format": FORMAT, **content}, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, file)
+    try:
+        with temporary.open("wb") as stream:
+            torch.save({"format": FORMAT, **content}, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, file)
+    except (OSError, RuntimeError) as error:  # torch hides the first behind the second
+        temporary.unlink(missing_ok=True)
+        reason = error.__context__ if isinstance(error.__context__, OSError) else error
+        raise UserError(
+            f"Cannot write the checkpoint {file}: {reason}. The one before it is whole: make room, "
+            f"then go on with fewmask train --resume {file.parent.parent}"
+        ) from error
 
 
 def load(file: Path) -> dict[str, Any]:

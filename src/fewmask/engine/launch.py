@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 from lightning_fabric import Fabric
 from torch import nn
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
 from fewmask.engine.settings import MachineConfig
 from fewmask.engine.sync_batchnorm import SyncBatchNorm
@@ -53,32 +54,36 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
         fabric.launch()
         return function(fabric, *args)
     with _signals_reach_children(), TemporaryDirectory() as folder:
-        answer = Path(folder) / "result"
-        child = partial(_in_child, function=function, args=args, answer=answer)
-        fabric.launch(child)  # bound arguments: Fabric would look for modules inside them
-        result = pickle.loads(answer.read_bytes())
-    if isinstance(result, UserError):
-        raise result
-    return result
+        answers = Path(folder)
+        child = partial(_in_child, function=function, args=args, answers=answers)
+        try:
+            fabric.launch(child)  # bound arguments: Fabric would look for modules inside them
+        except (ProcessRaisedException, ProcessExitedException):
+            if not any(answers.glob("error*")):  # else the others fell with the one that failed
+                raise
+        for error in sorted(answers.glob("error*")):
+            raise pickle.loads(error.read_bytes())
+        return pickle.loads((answers / "result").read_bytes())
 
 
 def _in_child(
-    fabric: Fabric, function: Callable[..., Any], args: tuple[Any, ...], answer: Path
+    fabric: Fabric, function: Callable[..., Any], args: tuple[Any, ...], answers: Path
 ) -> None:
-    """What each started process does; a user's mistake goes back to the parent as a value.
+    """What each started process does.
 
     The first one's result travels as a file: Fabric's pipe is read after the process has ended,
     so what does not fit into the pipe (64 KiB: the confusion matrix of 90 classes) would block.
+    A user's mistake, or a full disk, of any of them goes back likewise.
     """
     if fabric.device.type == "cpu":  # divide the cores, or the processes fight for them
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
     try:
         result = function(fabric, *args)
-    except UserError as error:
-        result = error
+        if fabric.global_rank == 0:
+            (answers / "result").write_bytes(pickle.dumps(result))
+    except (UserError, OSError) as error:
+        (answers / f"error{fabric.global_rank}").write_bytes(pickle.dumps(error))
     processes.leave()
-    if fabric.global_rank == 0:
-        answer.write_bytes(pickle.dumps(result))
 
 
 def choose_accelerator(machine: MachineConfig) -> str:

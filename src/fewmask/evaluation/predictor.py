@@ -1,7 +1,9 @@
 """A trained network with everything needed to use it on new images."""
 
 from collections.abc import Sequence
+from typing import Self
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,27 +17,32 @@ from fewmask.evaluation.inference import InferenceConfig
 WHOLE_PIXELS = 2048 * 2048
 """Larger images are run by sliding windows: whole, they would not fit into memory."""
 
+TILE, MARGIN = 3072, 512
+"""Images larger than a tile with its margins are predicted tile by tile."""
+
 
 class Prediction:
     """What a model says of one image.
 
-    Args:
-        probs: [K, H, W], sums to 1 over K.
+    Attributes:
+        mask: uint8 [H, W], labels 0..K-1.
+        confidence: float32 [H, W] in 0..1, probability of the label.
         classes: their names and colours.
     """
 
-    def __init__(self, probs: Tensor, classes: Classes):
+    def __init__(self, mask: np.ndarray, confidence: np.ndarray, classes: Classes):
+        self.mask, self.confidence, self.classes = mask, confidence, classes
+
+    @classmethod
+    def from_probs(cls, probs: Tensor, classes: Classes) -> Self:
+        """The most probable class of each pixel; probs: [K, H, W], sums to 1 over K."""
         confidence, label = probs.max(dim=0)
-        self.mask: np.ndarray = label.to(torch.uint8).cpu().numpy()
-        """uint8 [H, W], labels 0..K-1."""
-        self.confidence: np.ndarray = confidence.float().cpu().numpy()
-        """float32 [H, W] in 0..1, probability of the label."""
-        self.classes = classes
+        return cls(label.to(torch.uint8).cpu().numpy(), confidence.float().cpu().numpy(), classes)
 
     def overlay(self, image: np.ndarray, opacity: float = 0.5) -> np.ndarray:
         """The image, uint8 [H, W, C], with the labels' colours over it."""
-        colours = self.classes.colours[self.mask]
-        return np.asarray(as_rgb(image) * (1 - opacity) + colours * opacity, np.uint8)
+        colours, photo = self.classes.colours[self.mask], np.ascontiguousarray(as_rgb(image))
+        return cv2.addWeighted(photo, 1 - opacity, colours, opacity, 0)
 
 
 class Predictor:
@@ -85,6 +92,8 @@ class Predictor:
         for image in images:
             self._refuse_other_kinds(image)
         height, width = images[0].shape[:2]
+        if self.long_side is None and height * width > (TILE + 2 * MARGIN) ** 2:
+            return [self._by_tiles(image) for image in images]
         small = [to_long_side(image, self.long_side) for image in images]
         config, pixels = self.config, small[0].shape[0] * small[0].shape[1]
         if pixels > WHOLE_PIXELS:
@@ -104,9 +113,31 @@ class Predictor:
                     ) from None
                 self.pixels_at_once = pixels * len(chunk) // 2
                 continue
-            found += [Prediction(one, self.classes) for one in probs]
+            found += [Prediction.from_probs(one, self.classes) for one in probs]
             done += len(chunk)
         return found
+
+    def _by_tiles(self, image: np.ndarray) -> Prediction:
+        """Tile by tile, each with a margin around it that is looked at and thrown away.
+
+        The probabilities of all classes of a whole satellite scene would not fit into memory.
+        """
+        height, width = image.shape[:2]
+        mask, confidence = (
+            np.empty((height, width), np.uint8),
+            np.empty((height, width), np.float32),
+        )
+        for top in range(0, height, TILE):
+            for left in range(0, width, TILE):
+                first = max(0, top - MARGIN), max(0, left - MARGIN)
+                seen = image[first[0] : top + TILE + MARGIN, first[1] : left + TILE + MARGIN]
+                (part,) = self.predict_many([seen])
+                core = slice(top - first[0], None), slice(left - first[1], None)
+                tile = slice(top, top + TILE), slice(left, left + TILE)
+                rows, columns = mask[tile].shape
+                mask[tile] = part.mask[core][:rows, :columns]
+                confidence[tile] = part.confidence[core][:rows, :columns]
+        return Prediction(mask, confidence, self.classes)
 
     def _refuse_other_kinds(self, image: np.ndarray) -> None:
         if image.ndim != 3 or image.shape[2] != self.channels or image.dtype != np.uint8:
