@@ -82,6 +82,16 @@ def test_masks_of_another_size_and_masks_that_lie_on_their_side(clean):
     assert "1 mask(s) lie on their side" in text and "1 photo(s) are turned upright" in text
 
 
+def test_photos_turned_without_a_change_of_size_are_to_be_looked_at(clean):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    photo = Image.open(clean / "images" / "p02.png")
+    (clean / "images" / "p02.png").unlink()
+    photo.save(clean / "images" / "p02.jpg", exif=exif)
+    assert "1 labeled photo(s) are turned by their EXIF tag, but keep their size" in said(clean)
+    assert check(clean).exit_code == 1
+
+
 def test_binary_masks_get_a_mapping(clean):
     for file in clean.rglob("masks/*.png"):
         Image.fromarray(np.asarray(Image.open(file)) * 255).save(file)

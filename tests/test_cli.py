@@ -407,3 +407,34 @@ def test_prototypes_predict_too(run, tmp_path):
     images = photos / "images" / "p0.jpg"
     words = [tmp_path / "pcr", images, "--out", tmp_path / "out", "--weights", "prototype"]
     assert "1 image(s) predicted" in fewmask("predict", *words, cwd=tmp_path)
+
+
+def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
+    """Neither its files are removed, nor, when training cannot begin, the folder."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "results.csv").write_text("years of work")
+    text = fewmask("train", "synthetic", *TINY_WORDS, "--out", tmp_path / "mine", code=2)
+    assert "holds other files, and no run" in text
+    assert (tmp_path / "mine" / "results.csv").read_text() == "years of work"
+    (tmp_path / "empty").mkdir()
+    wrong = ("method=pcr", "method.cells=64", "--out", tmp_path / "empty")
+    fewmask("train", "synthetic", *TINY_WORDS, *wrong, code=2)
+    assert (tmp_path / "empty").is_dir()
+
+
+def test_overwriting_a_run_leaves_nothing_of_it(tmp_path):
+    words = ("train", "synthetic", *TINY_WORDS, "training.steps=1", "--out", tmp_path / "run")
+    fewmask(*words, "method=imas")
+    fewmask("report", tmp_path / "run")
+    fewmask("rank", tmp_path / "run")
+    fewmask(*words, "method=supervised", "--overwrite")
+    left = {file.name for file in (tmp_path / "run").iterdir()}
+    assert not left & {"plots", "rank", "report.html", "hardness.csv", "pseudo_labels.csv"}
+    assert {"results.csv", "recipe.yaml", "weights", "splits"} <= left
+
+
+def test_predictions_inside_the_photos_folder_are_no_photos(run, tmp_path):
+    shutil.copytree(run.parent.parent / "photos" / "images", tmp_path / "new")
+    words = ("predict", run, tmp_path / "new", "--out", tmp_path / "new" / "predictions")
+    assert "9 image(s) predicted" in fewmask(*words)
+    assert "9 image(s) predicted (9 of them before)" in fewmask(*words)

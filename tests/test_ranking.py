@@ -54,6 +54,21 @@ def test_it_writes_an_order_a_list_and_a_sheet(run, by, tmp_path):
     assert Image.open(tmp_path / "to_label.png").height > 3 * 160
 
 
+def test_the_next_run_can_be_scored_on_the_same_images(run, tmp_path):
+    assert ranking.held_out(run) is None  # scenes have a val set of their own
+    for kind, count in (("images", 6), ("masks", 5)):
+        (tmp_path / "photos" / kind).mkdir(parents=True)
+        for i in range(count):
+            picture = np.full((40, 40, 3) if kind == "images" else (40, 40), i % 2, np.uint8)
+            Image.fromarray(picture).save(tmp_path / "photos" / kind / f"{i}.png")
+    words = [f"data={tmp_path}/photos", "model.encoder=test_resnet", "loader.crop=32"]
+    words += ["loader.labeled_batch=2", "loader.unlabeled_batch=2", "training.steps=1"]
+    first = api.train(*words, out=tmp_path / "first").folder
+    again = api.train(*words, f"data.val={ranking.held_out(first)}", out=tmp_path / "second").folder
+    assert ranking.held_out(again) is None
+    assert (first / "splits/val.txt").read_text() == (again / "splits/val.txt").read_text()
+
+
 def test_unknown_criteria_and_runs_without_easiness(run, tmp_path):
     with pytest.raises(UserError, match="Did you mean 'entropy'"):
         ranking.rank(run, 3, "entropie", tmp_path)

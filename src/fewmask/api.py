@@ -72,12 +72,15 @@ def train(
     """
     resolved, data = _open(words)
     name = f"{_word(resolved.data.name)}-{_word(resolved.method.name)}"
+    is_new = out is None or not Path(out).exists()
     folder = checkpoint.new_run_folder(name, overwrite, None if out is None else Path(out))
     write_run_files(folder, resolved, data)
     try:
         scores = _launch(resolved, folder, data, None if weights is None else Path(weights), False)
     except UserError:
-        if not (folder / "metrics.jsonl").exists():  # it never began: leave no empty run behind
+        if (
+            is_new and not (folder / "metrics.jsonl").exists()
+        ):  # it never began: leave no empty run behind
             shutil.rmtree(folder)
         raise
     return Run(folder, scores)

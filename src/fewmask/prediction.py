@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -87,7 +88,13 @@ def predict(
         fewmask.predict("runs/photos-imas-001", "new_photos/", "predictions/")
     """
     places = [images] if isinstance(images, (str, Path)) else list(images)
-    files = [(file, name) for place in places for file, name in find_images(place)]
+    mine = os.path.join(os.path.abspath(out), "")  # what was written before is no photo
+    files = [
+        (file, name)
+        for place in places
+        for file, name in find_images(place)
+        if not os.path.abspath(file).startswith(mine)
+    ]
     names = [name for _, name in files]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

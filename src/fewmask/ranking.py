@@ -16,6 +16,7 @@ from fewmask.config import did_you_mean
 from fewmask.data import Data
 from fewmask.data.convert import write_whole
 from fewmask.data.files import Files
+from fewmask.data.folder import Folder
 from fewmask.data.images import as_rgb, to_long_side
 from fewmask.errors import UserError
 from fewmask.evaluation.evaluator import eval_mode
@@ -29,6 +30,8 @@ from fewmask.run_folder import recipe_file
 POOL = 4
 """The choice is made among this many times as many of the hardest images."""
 SHOWN = 12
+LARGEST = 2048
+"""Larger images are looked at in this size: their order matters, not their outlines."""
 
 
 class Look(NamedTuple):
@@ -77,6 +80,13 @@ def rank(run: Path, count: int, by: str, out: Path) -> list[str]:
     return [data.unlabeled.names[i] for i in chosen]
 
 
+def held_out(run: Path) -> Path | None:
+    """The list of val images of a run that held them out by itself; more labels would draw anew."""
+    config = load_recipe(recipe_file(run)).data
+    draws = isinstance(config, Folder.Config) and config.val is None
+    return (run / "splits" / "val.txt").resolve() if draws else None
+
+
 Criterion = Callable[[Tensor], Tensor]
 
 
@@ -106,9 +116,8 @@ CRITERIA: dict[str, Criterion] = {"entropy": entropy, "disagreement": disagreeme
 def look_at(predictors: list[Predictor], image: np.ndarray, criterion: Criterion) -> Look:
     """Student and teacher (if there are two) look at an image and at its mirror image."""
     first = predictors[0]
-    pixels = normalise(
-        torch.tensor(to_long_side(image, first.long_side))[None], first.device
-    )  # [1, 3, h, w]
+    most = first.long_side or (LARGEST if max(image.shape) > LARGEST else None)
+    pixels = normalise(torch.tensor(to_long_side(image, most))[None], first.device)  # [1, C, h, w]
     looks, feature = [], None
     for predictor in predictors:
         with eval_mode(predictor.network):
@@ -177,7 +186,7 @@ def _draw(
     """The first chosen images: photo, prediction, and where it is hard (bright)."""
     rows = []
     for index in chosen[:SHOWN]:
-        image = to_long_side(data.unlabeled.image(index), predictors[0].long_side)
+        image = data.unlabeled.image(index)
         look = look_at(predictors, image, criterion)
         hard = np.rint(255 * look.hardness / max(1e-9, look.hardness.max())).astype(np.uint8)
         colours = data.classes.colours[look.prediction]

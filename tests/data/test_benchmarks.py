@@ -14,6 +14,7 @@ from fewmask.data.check import check_data
 from fewmask.data.prepare import prepare
 from fewmask.data.sources import SOURCES
 from fewmask.errors import UserError
+from fewmask.report.pictures import mask_picture
 from tests.data import trees
 
 SIZES = {  # labeled list, labeled, unlabeled, val, classes
@@ -111,6 +112,8 @@ def test_cityscapes_reads_raw_ids_and_train_ids_alike(train_ids, tmp_path):
     data = opened("cityscapes", trees.cityscapes(tmp_path, train_ids))
     assert np.array_equal(data.labeled.mask(0), trees.blocks(255, 0, 2, 13, 18, 255))
     assert data.labeled.names[0] == "bad-homburg/bad-homburg_000000_000019"
+    written = np.asarray(mask_picture(data.labeled.mask(0), data.classes))
+    assert set(np.unique(written)) == ({0, 2, 13, 18, 255} if train_ids else {7, 11, 26, 33, 0})
 
 
 def test_cityscapes_says_so_when_ids_are_of_the_other_kind(tmp_path):

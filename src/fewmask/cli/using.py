@@ -154,6 +154,8 @@ def rank(
     chosen = ranking.rank(run, count, by, out)
     print(f"Label next, the first first: {', '.join(chosen[:10])}" + " ..." * (len(chosen) > 10))
     print(f"Order of all: {out}/rank.csv; to look at: {out}/to_label.png; list: {out}/to_label.txt")
+    if held_out := ranking.held_out(run):
+        print(f"To score the next run on the same val images: data.val={held_out}")
 
 
 def _share(shard: str) -> tuple[int, int]:

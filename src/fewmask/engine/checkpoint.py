@@ -2,14 +2,27 @@
 
 import os
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import torch
 
+from fewmask.engine.logger import TABLES
 from fewmask.errors import UserError
 
+TRACES = (
+    *TABLES,
+    "metrics.jsonl",
+    "train.log",
+    "weights/*.pt",
+    "report.html",
+    "plots",
+    "rank",
+    "tb",
+)
+"""What a run leaves in its folder beside what is written anew at the start."""
 FORMAT = 1  # of checkpoint files; goes up when their content changes
 
 
@@ -63,23 +76,21 @@ def new_run_folder(name: str, overwrite: bool = False, out: Path | None = None) 
     """Makes the folder of a new run: `out`, or the first free of runs/NAME-001, runs/NAME-002, ...
 
     Raises:
-        UserError: if `out` already holds a run and `overwrite` is not set.
+        UserError: if `out` already holds a run and `overwrite` is not set, or holds anything else.
     """
     if out is not None:
-        if (out / "recipe.yaml").exists() and not overwrite:
+        holds_run = (out / "recipe.yaml").exists()
+        if holds_run and not overwrite:
             raise UserError(
                 f"{out} already holds a run. Choose another folder, continue it with --resume "
                 f"{out}, or replace it with --overwrite."
             )
+        if not holds_run and out.is_dir() and any(out.iterdir()):
+            raise UserError(f"{out} holds other files, and no run. Choose a folder of its own.")
         _make(out)
-        for old in [
-            *out.glob("*.csv"),
-            *out.glob("*.jsonl"),
-            *out.glob("weights/*.pt"),
-            *out.glob("train.log"),
-            *out.glob("report.html"),
-        ]:
-            old.unlink()
+        for name in TRACES if holds_run else ():
+            for old in out.glob(name):
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
         return out
     number = 1
     while (folder := Path("runs") / f"{name}-{number:03d}").exists():

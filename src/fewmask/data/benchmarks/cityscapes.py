@@ -9,10 +9,11 @@ Layout, as the archives unpack:
 Source: Cordts et al., The Cityscapes Dataset, CVPR 2016.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from fewmask.data.benchmarks.benchmark import Benchmark, names_in
-from fewmask.data.dataset import Classes
+from fewmask.data.dataset import Classes, Data
 from fewmask.data.files import Files, LabelTable, Paths
 from fewmask.errors import UserError
 
@@ -53,12 +54,21 @@ RAW_TABLE = LabelTable(
     advice=f"Raw ids are 0..33. If the file holds train ids (0..18, 255), name it *{TRAIN_MASK}.",
 )
 
+TRAIN_CLASSES = Classes([*CLASSES], [colour for _, colour in CLASSES.values()])
+RAW_CLASSES = Classes(
+    TRAIN_CLASSES.names,
+    [colour for _, colour in CLASSES.values()],
+    values=[raw for raw, _ in CLASSES.values()],
+    no_label=0,
+    no_label_colour=(0, 0, 0),
+)
+
 
 class Cityscapes(Benchmark):
     """Cityscapes, fine annotations."""
 
     KEY = "cityscapes"
-    CLASSES = Classes([*CLASSES], [colour for _, colour in CLASSES.values()])
+    CLASSES = TRAIN_CLASSES
     POOL, VAL = 2975, 500
     HOME = (
         "Cityscapes (leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip, "
@@ -72,6 +82,12 @@ class Cityscapes(Benchmark):
     def val(self) -> Files:
         """The validation images."""
         return self._part("val")
+
+    def open(self) -> Data:
+        """Lists the three sets; predictions will hold the ids that the masks hold."""
+        data = super().open()
+        is_raw = isinstance(data.val, Files) and data.val.labels is RAW_TABLE
+        return replace(data, classes=RAW_CLASSES) if is_raw else data
 
     def missing(self, file: Path, what: str) -> str:
         """Says which file is missing; train ids are in no archive."""

@@ -88,11 +88,20 @@ def _sizes(survey: Survey) -> Iterator[Finding]:
         images = survey.images[part]
         wrong: list[tuple[ImageFacts, MaskFacts]] = []
         turned: list[tuple[ImageFacts, MaskFacts]] = []
+        unclear = [image.file for image in images if masks and image.keeps_size]
         for image, mask in zip(images, masks, strict=True):
             if image.error or mask.error or image.size == mask.size:
                 continue
             is_turned = image.is_turned and image.size == mask.size[::-1]
             (turned if is_turned else wrong).append((image, mask))
+        if unclear:
+            yield Finding(
+                "warning",
+                f"{len(unclear)} {part} photo(s) are turned by their EXIF tag, but keep their "
+                "size: no program can see whether their masks were drawn on the turned photo.",
+                "Look at them. If a mask lies wrong, turn it, or remove the EXIF orientation.",
+                names_of(unclear),
+            )
         if turned:
             yield Finding(
                 "error",

@@ -30,6 +30,7 @@ class ImageFacts:
     size: tuple[int, int] = (0, 0)  # width, height, upright
     mode: str = ""
     is_turned: bool = False  # by its EXIF tag
+    keeps_size: bool = False  # though it is turned: upside down, mirrored, or square
     content: bytes = b""  # hash of the file
     look: int = 0  # 64-bit difference hash: near-duplicates differ in few bits
 
@@ -103,7 +104,7 @@ def look_at_image(file: Path) -> ImageFacts:
     """Decodes an image and describes it."""
     try:
         content = file.read_bytes()
-        picture, mode, turned = _decoded(file)
+        picture, mode, orientation = _decoded(file)
         small = np.asarray(picture.convert("RGB").resize((9, 8), Image.Resampling.BOX))
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
         return ImageFacts(file, _reason(error))
@@ -111,21 +112,23 @@ def look_at_image(file: Path) -> ImageFacts:
     bits = (grey[:, 1:] > grey[:, :-1]).ravel()
     look = int.from_bytes(np.packbits(bits).tobytes(), "big")
     digest = hashlib.blake2b(content, digest_size=16).digest()
-    return ImageFacts(file, None, picture.size, mode, turned, digest, look)
+    turned, (width, height) = orientation not in (0, 1), picture.size
+    keeps_size = turned and (orientation <= 4 or width == height)
+    return ImageFacts(file, None, picture.size, mode, turned, keeps_size, digest, look)
 
 
-def _decoded(file: Path) -> tuple[Image.Image, str, bool]:
-    """The upright picture, its mode (or its bands), and whether its EXIF tag turned it."""
+def _decoded(file: Path) -> tuple[Image.Image, str, int]:
+    """The upright picture, its mode (or its bands), and the orientation in its EXIF tag, 0..8."""
     try:
         with Image.open(file) as picture:
             picture.load()
-            turned = picture.getexif().get(0x0112, 1) not in (0, 1)
-            return ImageOps.exif_transpose(picture), picture.mode, turned
+            orientation = int(picture.getexif().get(0x0112, 1))
+            return ImageOps.exif_transpose(picture), picture.mode, orientation
     except UnidentifiedImageError:
         if file.suffix.lower() not in TIFF_SUFFIXES:
             raise
         bands = read_tiff(file)
-        return Image.fromarray(as_rgb(to_8_bits(bands))), f"{bands.shape[2]} bands", False
+        return Image.fromarray(as_rgb(to_8_bits(bands))), f"{bands.shape[2]} bands", 1
 
 
 def look_at_mask(file: Path, as_colours: bool = False) -> MaskFacts:
