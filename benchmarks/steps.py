@@ -49,7 +49,7 @@ def main(
 ) -> None:
     """Time steps of all methods in turn: medians, and ratios within each round."""
     model = ModelConfig(encoder=encoder, decoder=DecoderConfig())
-    given = _random_batch(batch, crop, num_classes)
+    given = random_batch(batch, crop, num_classes)
     steps = {name: _Step(name, model, num_classes, given) for name in ("mean teacher", *METHODS)}
     for step in steps.values():
         step()  # warms caches up
@@ -99,7 +99,8 @@ class _Step:
         return True
 
 
-def _random_batch(batch: int, crop: int, num_classes: int) -> Batch:
+def random_batch(batch: int, crop: int, num_classes: int) -> Batch:
+    """Noise in the shapes of a batch."""
     torch.manual_seed(0)
     images = torch.randn(3, batch, 3, crop, crop)
     images = [x.contiguous(memory_format=torch.channels_last) for x in images]

@@ -1,6 +1,7 @@
 """The nouns everyone shares: what a batch holds, how far training is, what a step reports."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -92,11 +93,18 @@ def normalise(image: Tensor, device: torch.device | str) -> Tensor:
     The result is in channels-last memory order, which costs nothing here and is the faster one.
     """
     image = image.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
+    mean, std = _statistics_on(str(device), image.shape[1])
+    return image.sub_(mean).div_(std)
+
+
+@cache
+def _statistics_on(device: str, channels: int) -> tuple[Tensor, Tensor]:
+    """Mean and deviation in 0..255, [1, C, 1, 1], copied to a device once: a copy makes it wait."""
     mean, std = (
         torch.tensor(values, device=device).view(1, -1, 1, 1) * 255
-        for values in band_statistics(image.shape[1])
+        for values in band_statistics(channels)
     )
-    return image.sub_(mean).div_(std)
+    return mean, std
 
 
 def to_device(batch: Batch, device: torch.device | str) -> Batch:

@@ -164,3 +164,50 @@ def test_timm_can_be_imported_in_this_environment():
         python("from fewmask.models.encoders import import_timm; print(import_timm().__name__)")
         == "timm\n"
     )
+
+
+def stepped(model, images):
+    """Gradients and state after a forward and a backward pass in training mode."""
+    torch.manual_seed(1)
+    model.train()
+    model(images).logits.square().mean().backward()
+    return [p.grad for p in model.parameters()], model.state_dict()
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "test_resnet", "mobilenetv3_small_100"])
+def test_checkpointing_changes_nothing_but_memory(encoder):
+    models = []
+    for checkpointing in (False, True):
+        torch.manual_seed(0)
+        models.append(create_model(ModelConfig(encoder=encoder, checkpointing=checkpointing), 3))
+    images = torch.randn(2, 3, 65, 65)
+    (plain, state), (again, state_again) = (stepped(model, images) for model in models)
+    assert all(torch.equal(a, b) for a, b in zip(plain, again, strict=True))
+    assert state.keys() == state_again.keys()  # a checkpoint of one fits the other
+    assert all(torch.equal(state[key], state_again[key]) for key in state)
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "convnext_atto", "mobilenetv3_small_100"])
+def test_frozen_stages_stay_as_they_are(encoder):
+    stride = 32 if encoder == "convnext_atto" else 16
+    config = ModelConfig(encoder=encoder, output_stride=stride, frozen_stages=2)
+    model = create_model(config, 3)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)
+    for _ in range(2):
+        model.train()
+        model(torch.randn(2, 3, 65, 65)).logits.square().mean().backward()
+        optimizer.step()
+    moved = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
+    names = model.encoder.backbone.feature_info.module_name()
+    stages = [names[i].replace(".", "_") for i in model.encoder.stages]
+
+    def lies_in(stage):
+        return {k for k in before if k.replace(".", "_").startswith(f"encoder_backbone_{stage}_")}
+
+    assert lies_in(stages[0]) and not lies_in(stages[0]) & moved
+    assert lies_in(stages[1]) and not lies_in(stages[1]) & moved
+    assert lies_in(stages[2]) & moved and {k for k in moved if k.startswith("decoder")}
+    assert not any("stem" in k or k.startswith("encoder.backbone.conv1") for k in moved)
+    with pytest.raises(UserError, match="has 4 stages|has 5 stages|stages"):
+        create_model(ModelConfig(encoder="resnet18", frozen_stages=9), 3)

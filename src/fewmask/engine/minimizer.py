@@ -29,9 +29,11 @@ class Minimizer:
         self.networks: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.last_round = True
+        can_fuse = fabric.device.type in ("cpu", "cuda")
+        fused = can_fuse and fabric.strategy.precision.precision != "16-mixed"  # it has a scaler
         for name in method.trains:
             network = share_batchnorm(getattr(method, name), fabric)
-            wrapped, optimizer = fabric.setup(network, make_optimizer(network, config))
+            wrapped, optimizer = fabric.setup(network, make_optimizer(network, config, fused))
             setattr(method, name, wrapped)
             self.networks[name], self.optimizers[name] = wrapped, optimizer
 
@@ -77,8 +79,16 @@ class Minimizer:
         self.fabric.strategy.precision.load_state_dict(state["precision"])
 
 
-def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """The optimizer of one network: the encoder's parameters, and the faster ones of the rest."""
+def make_optimizer(
+    network: nn.Module, config: TrainingConfig, fused: bool = False
+) -> torch.optim.Optimizer:
+    """The optimizer of one network: the encoder's parameters, and the faster ones of the rest.
+
+    Args:
+        network: with its parameters on their device.
+        config: kind and rates.
+        fused: whether one kernel takes the step of all tensors.
+    """
     encoder = getattr(network, "encoder", None)
     slow = {id(p) for p in encoder.parameters()} if isinstance(encoder, nn.Module) else set()
     trained = [p for p in network.parameters() if p.requires_grad]
@@ -93,8 +103,9 @@ def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Op
         if parameters
     ]
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(groups, weight_decay=config.weight_decay)
-    return torch.optim.SGD(groups, momentum=config.momentum, weight_decay=config.weight_decay)
+        return torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=fused)
+    decay, momentum = config.weight_decay, config.momentum
+    return torch.optim.SGD(groups, momentum=momentum, weight_decay=decay, fused=fused)
 
 
 def lr_factor(step: int, config: TrainingConfig) -> float:

@@ -101,21 +101,20 @@ class GTA(Method):
         images = torch.cat([x_l, mixed])  # BatchNorm sees both; each network learns from one half
 
         # The assistant learns from pseudo-labels, and hands its features on.
-        output = self.assistant(images)
+        _, output = self.assistant(images).split(len(x_l), len(mixed))
         target, weight, cut = gentle_weights(pseudo.label, pseudo.confidence, c.keep_percent)
-        loss_u = gentle_loss(output.logits[len(x_l) :], target, weight)
+        loss_u = gentle_loss(output.logits, target, weight)
         loss = loss_u
         if output.aux_logits is not None:
-            aux_loss = gentle_loss(output.aux_logits[len(x_l) :], target, weight)
+            aux_loss = gentle_loss(output.aux_logits, target, weight)
             loss = loss + c.supervised_loss.aux_weight * aux_loss
         decay = ramped_decay(updates, c.feature_decay)
         if minimize(c.unlabeled_weight * loss, over=self.assistant):
             follow(self._features(self.student), self._features(self.assistant), decay)
 
         # The student learns from labels, and the teacher follows it.
-        output = self.student(images)
-        aux = None if output.aux_logits is None else output.aux_logits[: len(x_l)]
-        loss_s = c.supervised_loss(output.logits[: len(x_l)], aux, y_l)
+        output, _ = self.student(images).split(len(x_l), len(mixed))
+        loss_s = c.supervised_loss(output.logits, output.aux_logits, y_l)
         if minimize(loss_s, over=self.student):
             self.teacher.update(self.student, ramped_decay(updates, c.ema_decay))
         return {

@@ -103,13 +103,11 @@ class IMAS(Method):
         # One forward in train mode for everything, so that BatchNorm sees one mixture.
         unused = [weak] if c.weak_in_forward else []
         output = self.student(torch.cat([x_l, *unused, *views]))
-        labeled = slice(0, len(x_l))
-        aux = None if output.aux_logits is None else output.aux_logits[labeled]
-        loss_l = c.supervised_loss(output.logits[labeled], aux, y_l)
-        logits_u = output.logits[-len(views) * len(weak) :].chunk(len(views))
+        labeled, *others = output.split(len(x_l), *[len(weak)] * len([*unused, *views]))
+        loss_l = c.supervised_loss(labeled.logits, labeled.aux_logits, y_l)
         per_image = [
-            confident_cross_entropy(logits, *target, c.threshold)
-            for logits, target in zip(logits_u, targets, strict=True)
+            confident_cross_entropy(view.logits, *target, c.threshold)
+            for view, target in zip(others[len(unused) :], targets, strict=True)
         ]
         # h of the base image, also where CutMix pasted
         loss_u = (h * torch.stack(per_image)).mean()

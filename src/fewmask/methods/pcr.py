@@ -120,10 +120,9 @@ class PCR(Method):
 
         # One forward; the linear head is supervised at every pixel.
         output = self.student(torch.cat([x_l, mixed]))
-        labeled = slice(0, len(x_l))
-        aux = None if output.aux_logits is None else output.aux_logits[labeled]
-        loss_l = c.supervised_loss(output.logits[labeled], aux, y_l)
-        loss_u = cross_entropy(output.logits[len(x_l) :], pseudo.label, confident)
+        labeled, unlabeled = output.split(len(x_l), len(mixed))
+        loss_l = c.supervised_loss(labeled.logits, labeled.aux_logits, y_l)
+        loss_u = cross_entropy(unlabeled.logits, pseudo.label, confident)
 
         # The prototype predictor is supervised at the same few pixels of all images.
         points = stratified_points(weak.shape[-2:], c.cells)

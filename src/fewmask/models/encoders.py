@@ -1,11 +1,16 @@
 """Feature pyramids: any timm backbone by name, with an output stride, or the user's own class."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, cast
 
 import torch
 from torch import Tensor, library, nn
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from fewmask.config import did_you_mean, find
 from fewmask.errors import UserError
@@ -50,6 +55,7 @@ class TimmEncoder(nn.Module):
         in_channels: int = 3,
     ):
         super().__init__()
+        self.frozen: list[nn.Module] = []
         timm = import_timm()
         if not timm.is_model(name.split(".")[0]):
             raise UserError(
@@ -77,6 +83,41 @@ class TimmEncoder(nn.Module):
         self.channels = [self.backbone.feature_info.channels()[i] for i in kept]
         self.strides = [self.backbone.feature_info.reduction()[i] for i in kept]
 
+    def freeze(self, stages: int) -> None:
+        """Keeps the stem and so many stages as they are: no gradients, BatchNorm in eval mode.
+
+        Raises:
+            UserError: if there are not so many.
+        """
+        if stages > len(self.stages):
+            raise UserError(
+                f"model.frozen_stages={stages}: this encoder has {len(self.stages)} stages."
+            )
+        if stages:
+            last = self.backbone.feature_info.module_name()[self.stages[stages - 1]]
+            self.frozen = _modules_up_to(self.backbone, last)
+        for part in self.frozen:
+            part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Puts all but the frozen parts into training mode."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
+
+    def checkpoint_blocks(self) -> None:
+        """Keeps the input of each block only, and computes the block again in the backward pass.
+
+        The second pass leaves BatchNorm's running statistics alone, so the result is the same.
+        """
+        for stage in self.backbone.children():
+            for name, block in list(stage.named_children()):
+                if len(list(block.children())) > 2:
+                    stage.add_module(
+                        name, checkpoint_wrapper(block, context_fn=partial(_two_passes, block))
+                    )
+
     def _load_from_hub(self, timm: Any, name: str, shape: dict[str, int]) -> None:
         try:
             source = timm.create_model(name, features_only=True, pretrained=True, **shape)
@@ -93,6 +134,41 @@ class TimmEncoder(nn.Module):
         """Turns images [B, C, H, W] into feature maps, finest first."""
         maps: list[Tensor] = self.backbone(image)
         return [maps[i] for i in self.stages]
+
+
+def _modules_up_to(backbone: nn.Module, last: str) -> list[nn.Module]:
+    """All modules up to and with the one called `last`, in the order of their definition."""
+    place = f"{last}.".replace("_", ".")  # timm's lists write layers.0 as layers_0
+    leaves = [(n, m) for n, m in backbone.named_modules() if not [*m.children()]]
+    end = max(i for i, (n, _) in enumerate(leaves) if f"{n}.".replace("_", ".").startswith(place))
+    before = {id(module) for _, module in leaves[: end + 1]}
+
+    def lies_before(module: nn.Module) -> bool:
+        return all(id(m) in before for m in module.modules() if not [*m.children()])
+
+    return [module for module in backbone.modules() if lies_before(module)]
+
+
+def _two_passes(block: nn.Module) -> tuple[Any, Any]:
+    """What surrounds the forward pass of a block, and its repetition."""
+    return nullcontext(), _statistics_paused(block)
+
+
+@contextmanager
+def _statistics_paused(block: nn.Module) -> Iterator[None]:
+    """Moves them by nothing: without them the repetition would not save what the first pass did."""
+    layers = [m for m in block.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    before = [
+        (layer, layer.momentum, cast(Tensor, layer.num_batches_tracked).clone()) for layer in layers
+    ]
+    for layer in layers:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum, count in before:
+            layer.momentum = momentum
+            cast(Tensor, layer.num_batches_tracked).copy_(count)
 
 
 def _dilate_blocks(backbone: nn.Module, factors: tuple[int, ...]) -> None:

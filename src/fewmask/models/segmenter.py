@@ -16,7 +16,7 @@ from fewmask.models.decoders import (
     make_head,
     resize,
 )
-from fewmask.models.encoders import create_encoder
+from fewmask.models.encoders import TimmEncoder, create_encoder
 
 
 class ModelConfig(BaseConfig):
@@ -35,6 +35,12 @@ class ModelConfig(BaseConfig):
     multi_grid: tuple[int, ...] | None = None
     """Factors on the dilation of the last stage's blocks: [1, 2, 4] in iMAS and the U2PL family;
     bottleneck ResNets only."""
+    frozen_stages: int = Field(default=0, ge=0)
+    """Stages of the encoder, from the finest (stride 4), whose weights and BatchNorm statistics
+    stay as they are, with the stem; for pretrained weights and few labels."""
+    checkpointing: bool = False
+    """Keeps no activations inside the encoder's blocks and computes them again in the backward
+    pass: half the memory or less, a quarter more time, the same result."""
     decoder: DecoderConfig = DecoderConfig()
     """Settings of the DeepLabV3+ decoder."""
     aux_head: bool = False
@@ -49,6 +55,25 @@ class Output(NamedTuple):
     aux_logits: (
         Tensor | None
     )  # [B, K, H, W] float32, if there is an auxiliary head and it is training
+
+    def split(self, *sizes: int) -> list["Output"]:
+        """The outputs of parts of the batch, of so many images each.
+
+        Made by one split. Slices would cost much in the backward pass: each fills logits of the
+        whole batch with zeros.
+        """
+        aux = (
+            [None] * len(sizes)
+            if self.aux_logits is None
+            else self.aux_logits.split_with_sizes(sizes)
+        )
+        parts = zip(
+            self.logits.split_with_sizes(sizes),
+            self.features.split_with_sizes(sizes),
+            aux,
+            strict=True,
+        )
+        return [Output(*part) for part in parts]
 
 
 class Segmenter(nn.Module):
@@ -91,11 +116,16 @@ class Segmenter(nn.Module):
     def decode(self, stages: list[Tensor], size: tuple[int, int] | torch.Size) -> Output:
         """The second half of `forward`, from the encoder's stages to logits of a given size."""
         features = self.decoder(stages)  # [B, C, H/4, W/4]
-        logits = resize(self.head(features).float(), size)  # float first: bf16 loses close calls
+        logits = resize(_plain(self.head(features)), size)
         aux_logits = None
         if self.aux_head is not None and self.training:
-            aux_logits = resize(self.aux_head(stages[-2]).float(), size)
+            aux_logits = resize(_plain(self.aux_head(stages[-2])), size)
         return Output(logits, features, aux_logits)
+
+
+def _plain(logits: Tensor) -> Tensor:
+    """In float, as bf16 loses close calls; and class by class, as softmax over classes likes it."""
+    return logits.float().contiguous()
 
 
 def create_model(config: ModelConfig, num_classes: int) -> Segmenter:
@@ -111,4 +141,13 @@ def create_model(config: ModelConfig, num_classes: int) -> Segmenter:
         config.multi_grid,
         config.in_channels,
     )
+    if config.frozen_stages or config.checkpointing:
+        if not isinstance(encoder, TimmEncoder):
+            raise UserError(
+                "model.frozen_stages and model.checkpointing are for timm encoders; a class of "
+                "your own does this by itself."
+            )
+        encoder.freeze(config.frozen_stages)
+        if config.checkpointing:
+            encoder.checkpoint_blocks()
     return Segmenter(encoder, num_classes, config)

@@ -79,7 +79,9 @@ def cross_entropy(
     taken = mask if counts is None else mask.masked_fill(~counts, IGNORE)
     loss = F.cross_entropy(logits, taken, weight, ignore_index=IGNORE, reduction="sum")
     labeled = mask != IGNORE
-    own = labeled.sum() if weight is None else weight[mask[labeled]].sum()
+    own = labeled.sum()
+    if weight is not None:
+        own = (weight[mask.masked_fill(~labeled, 0)] * labeled).sum()
     count = processes.mean(own.to(loss.dtype))
     return loss / (count.clamp(min=1) if weight is None else count.clamp(min=1e-6))
 

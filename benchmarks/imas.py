@@ -1,0 +1,188 @@
+"""One step of iMAS, one evaluated image, one EMA update: ours beside research code's."""
+
+import copy
+import multiprocessing
+import random
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from statistics import median
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from torch import Tensor, nn
+
+from benchmarks import reference
+from benchmarks.steps import random_batch
+from fewmask.batch import Batch, Progress
+from fewmask.engine.stopwatch import forget_peak_memory, peak_memory
+from fewmask.evaluation.metrics import confusion_matrix
+from fewmask.methods.imas import IMAS
+from fewmask.models import ModelConfig, Output, create_model
+from fewmask.models.decoders import resize
+from fewmask.parts.teacher import Teacher
+from fewmask.run_folder import environment
+
+CPU = torch.device("cpu")
+
+
+def main(
+    encoder: Annotated[str, typer.Option(help="A timm model.")] = "resnet50",
+    crop: Annotated[int, typer.Option(help="Side of the views, in pixels.")] = 321,
+    batch: Annotated[int, typer.Option(help="Labeled, and as many unlabeled images.")] = 2,
+    num_classes: int = 21,
+    rounds: Annotated[int, typer.Option(help="Of each in turn.")] = 5,
+    precision: Annotated[str, typer.Option(help="Of ours: fp32 or bf16.")] = "fp32",
+) -> None:
+    """Time ours and the reference in turn; medians, and medians of the ratios within rounds."""
+    env = environment()
+    print(f"{encoder}, crop {crop}, {batch} + {batch} images, {num_classes} classes, {precision}")
+    print(f"torch {env['torch']}, {env['cpu threads']} threads, {env['platform']}")
+    model = create_model(ModelConfig(encoder=encoder), num_classes)
+    given = random_batch(batch, crop, num_classes)
+
+    _compare("EMA update", *_ema(model), rounds=max(rounds, 9))
+    _compare("evaluation without network, 512", *_evaluation(num_classes), rounds=max(rounds, 9))
+    fixed = FixedLogits(copy.deepcopy(model), num_classes, batch, crop)
+    pair = Ours(fixed, given), Reference(fixed, given)
+    _compare("iMAS step without network", *pair, rounds=max(rounds, 9))
+    _compare("iMAS whole step", Ours(model, given, precision), Reference(model, given), rounds)
+    words = (encoder, crop, batch, num_classes, precision)
+    ours, theirs = (_peak(kind, *words) for kind in ("ours", "reference"))
+    print(
+        f"peak memory of a step: ours {ours:.2f} GiB, reference {theirs:.2f}: {ours / theirs:.2f} x"
+    )
+
+
+def _compare(
+    what: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int
+) -> None:
+    seconds = []
+    for _ in range(rounds + 1):
+        pair = []
+        for run in (ours, theirs):
+            start = time.perf_counter()
+            run()
+            pair.append(1000 * (time.perf_counter() - start))
+        seconds.append(pair)
+    a, b = (median(column) for column in zip(*seconds[1:], strict=True))  # the first warms up
+    ratio = median(reference / own for own, reference in seconds[1:])
+    print(f"{what}: ours {a:.1f} ms, reference {b:.1f} ms; {ratio:.1f} times faster", flush=True)
+
+
+class Ours:
+    """A step of `IMAS`, CutMix always."""
+
+    def __init__(self, student: nn.Module, batch: Batch, precision: str = "fp32"):
+        torch.manual_seed(0)
+        config = IMAS.Config(name="imas", threshold=reference.THRESHOLD, copy_epochs=0)
+        self.method = IMAS(student, config).to(memory_format=torch.channels_last)
+        trained = [p for p in student.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.SGD(trained, lr=1e-4)
+        self.batch, self.is_bf16 = batch, precision == "bf16"
+
+    def __call__(self) -> None:
+        """One step."""
+        torch.manual_seed(1)
+        with torch.autocast("cpu", torch.bfloat16) if self.is_bf16 else nullcontext():
+            self.method.step(self.batch, self._minimize, Progress(9999, 10000, 1))
+
+    def _minimize(self, loss: Tensor, over: nn.Module) -> bool:
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return True
+
+
+class Reference:
+    """The same of the reference, on images in NCHW."""
+
+    def __init__(self, student: nn.Module, batch: Batch):
+        random.seed(0)
+        self.method = reference.ReferenceIMAS(student)
+        self.method.student.to(memory_format=torch.contiguous_format)
+        labeled = batch.labeled._replace(image=batch.labeled.image.contiguous())
+        unlabeled = batch.unlabeled
+        assert unlabeled is not None
+        views = tuple(view.contiguous() for view in unlabeled.strong)
+        self.batch = Batch(
+            labeled, unlabeled._replace(weak=unlabeled.weak.contiguous(), strong=views)
+        )
+
+    def __call__(self) -> None:
+        """One step."""
+        self.method.step(self.batch)
+
+
+class FixedLogits(nn.Module):
+    """Stands in for a network: the same parameters for the EMA, but logits that cost nothing.
+
+    Its stride-4 logits are a parameter, so that a backward pass goes as far as the head's output.
+    """
+
+    def __init__(self, model: nn.Module, num_classes: int, batch: int, crop: int):
+        super().__init__()
+        side = crop // 4 + 1
+        self.small = nn.Parameter(3 * torch.randn(4 * batch, num_classes, side, side))
+        self.rest = model
+        self.rest.requires_grad_(False)
+
+    def forward(self, image: Tensor) -> Output:
+        """Logits of as many images, upsampled as a segmenter does."""
+        small = self.small[: len(image)]
+        return Output(resize(small, image.shape[-2:]), small, None)
+
+
+def _ema(model: nn.Module) -> tuple[Callable[[], object], Callable[[], object]]:
+    teacher, state, own = Teacher(model), Teacher(model).network.state_dict(), model.state_dict()
+
+    def theirs() -> None:
+        for key, value in state.items():
+            if value.is_floating_point():
+                value.copy_(0.99 * value + (1 - 0.99) * own[key])
+
+    return lambda: teacher.update(model, 0.99), theirs
+
+
+def _evaluation(num_classes: int) -> tuple[Callable[[], object], Callable[[], object]]:
+    """From the head's logits to the counts of 4 images of 512 x 512."""
+    rng = np.random.default_rng(0)
+    images = []
+    for _ in range(4):
+        truth = rng.integers(0, num_classes, (512, 512), np.uint8)
+        truth[:20] = 255
+        images.append((torch.randn(1, num_classes, 128, 128), truth))
+
+    def ours() -> Any:
+        total = 0
+        for small, truth in images:
+            labels = resize(small, truth.shape).argmax(dim=1).to(torch.uint8)[0].numpy()
+            total += confusion_matrix(truth, labels, num_classes)
+        return total
+
+    def theirs() -> Any:
+        return reference.score(images, num_classes)
+
+    assert (ours() == theirs()).all()
+    return ours, theirs
+
+
+def _peak(kind: str, *words: Any) -> float:
+    """GiB that a step adds to what the networks take, in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_measure_peak, (kind, *words))
+
+
+def _measure_peak(
+    kind: str, encoder: str, crop: int, batch: int, num_classes: int, precision: str
+) -> float:
+    model = create_model(ModelConfig(encoder=encoder), num_classes)
+    given = random_batch(batch, crop, num_classes)
+    step = Ours(model, given, precision) if kind == "ours" else Reference(model, given)
+    forget_peak_memory(CPU)
+    before = peak_memory(CPU)
+    for _ in range(2):
+        step()
+    return peak_memory(CPU) - before

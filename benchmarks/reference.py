@@ -1,0 +1,141 @@
+"""The yardstick: the mathematics of iMAS, done the way research code of this field does it.
+
+Separate forward passes in NCHW, losses on logits at full resolution with softmax, max and
+cross-entropy one after the other, easiness by a loop over images and classes, an EMA loop that
+allocates, `.item()` for every logged value, a metric that masks before it counts.
+"""
+
+import copy
+import random
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fewmask.batch import IGNORE, Batch
+
+THRESHOLD, WEIGHT, DECAY = 0.7, 3.0, 0.99
+
+
+class ReferenceIMAS:
+    """Student, teacher, and the step; the student gives an `Output`."""
+
+    def __init__(self, student: nn.Module):
+        self.student = student
+        self.teacher = copy.deepcopy(student)
+        trained = [p for p in student.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.SGD(trained, lr=1e-4)
+        self.log: dict[str, float] = {}
+
+    def step(self, batch: Batch) -> None:
+        """One step on labeled and unlabeled images."""
+        x_l, y_l = batch.labeled
+        weak, (strong,), valid, *_ = batch.unlabeled
+        self.student.eval()
+        self.teacher.eval()
+        with torch.no_grad():
+            logits_s, logits_t = self.student(weak).logits, self.teacher(weak).logits
+            probs_s, probs_t = F.softmax(logits_s, dim=1), F.softmax(logits_t, dim=1)
+            conf_s, label_s = torch.max(probs_s, dim=1)
+            conf_t, label_t = torch.max(probs_t, dim=1)
+            easy = easiness(label_s, conf_s, label_t, conf_t, logits_s.shape[1])
+        self.student.train()
+        label_t[~valid] = IGNORE
+        share = easy.view(-1, 1, 1, 1)
+        strong = strong * share + weak * (1 - share)
+        mixed, mixed_label, mixed_conf = mix(weak, label_t.clone(), conf_t.clone(), easy)
+
+        loss_l = F.cross_entropy(self.student(x_l).logits, y_l, ignore_index=IGNORE)
+        self.student(weak)  # its logits are thrown away, as in the released code
+        loss_u = loss_strong = confident_loss(self.student(strong).logits, label_t, conf_t, easy)
+        loss_cut = confident_loss(self.student(mixed).logits, mixed_label, mixed_conf, easy)
+        loss_u = (loss_strong + loss_cut) / 2
+        loss = loss_l + WEIGHT * loss_u
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+        with torch.no_grad():
+            teacher_state, student_state = self.teacher.state_dict(), self.student.state_dict()
+            for key in teacher_state:
+                if teacher_state[key].is_floating_point():
+                    new = DECAY * teacher_state[key] + (1 - DECAY) * student_state[key]
+                    teacher_state[key].copy_(new)
+                else:
+                    teacher_state[key].copy_(student_state[key])
+        self.log = {
+            "loss_labeled": loss_l.item(),
+            "loss_strong": loss_strong.item(),
+            "loss_cut": loss_cut.item(),
+            "easiness": easy.mean().item(),
+            "used": (conf_t >= THRESHOLD).float().mean().item(),
+        }
+
+
+def easiness(
+    label_s: Tensor, conf_s: Tensor, label_t: Tensor, conf_t: Tensor, num_classes: int
+) -> Tensor:
+    """Equations 4 to 6, image by image and class by class."""
+    values = []
+    for i in range(len(label_s)):
+        a, b = label_s[i].cpu().numpy(), label_t[i].cpu().numpy()
+        weighted = {"s": 0.0, "t": 0.0}
+        area = {"s": 0, "t": 0}
+        for k in range(1, num_classes):
+            in_s, in_t = a == k, b == k
+            union = np.logical_or(in_s, in_t).sum()
+            if union == 0:
+                continue
+            iou = np.logical_and(in_s, in_t).sum() / union
+            for who, mask in (("s", in_s), ("t", in_t)):
+                weighted[who] += mask.sum() * iou
+                area[who] += mask.sum()
+        rho_s = (conf_s[i] >= THRESHOLD).float().mean().item()
+        rho_t = (conf_t[i] >= THRESHOLD).float().mean().item()
+        values.append(
+            (rho_t * weighted["t"] / max(area["t"], 1) + rho_s * weighted["s"] / max(area["s"], 1))
+            / 2
+        )
+    return torch.tensor(values, dtype=torch.float32, device=label_s.device)
+
+
+def mix(
+    images: Tensor, label: Tensor, confidence: Tensor, easy: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """CutMix of easy with hard images, image by image."""
+    order = torch.argsort(easy, descending=True).tolist()
+    partner = dict(zip(order, reversed(order), strict=True))
+    mixed, height, width = images.clone(), *images.shape[-2:]
+    for i in range(len(images)):
+        h, w = (int(random.uniform(0.1, 0.9) * side) for side in (height, width))
+        top, left = random.randint(0, height - h), random.randint(0, width - w)
+        box, j = (..., slice(top, top + h), slice(left, left + w)), partner[i]
+        mixed[i][box] = images[j][box]
+        label[i][box], confidence[i][box] = label[j][box].clone(), confidence[j][box].clone()
+    return mixed, label, confidence
+
+
+def confident_loss(logits: Tensor, label: Tensor, confidence: Tensor, easy: Tensor) -> Tensor:
+    """Cross-entropy per pixel, masked afterwards."""
+    loss = F.cross_entropy(logits, label, ignore_index=IGNORE, reduction="none")
+    loss = loss * (confidence >= THRESHOLD).float()
+    return (easy * loss.mean(dim=(1, 2))).mean()
+
+
+def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
+    """Masks the ignored pixels out, then counts."""
+    kept = (truth >= 0) & (truth < num_classes)
+    pairs = num_classes * truth[kept].astype(int) + prediction[kept].astype(int)
+    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def score(all_logits: Iterable[tuple[Tensor, np.ndarray]], num_classes: int) -> np.ndarray:
+    """Per image: upsample, softmax, argmax on the host, count."""
+    total = np.zeros((num_classes, num_classes), np.int64)
+    for logits, truth in all_logits:
+        full = F.interpolate(logits, truth.shape, mode="bilinear", align_corners=True)
+        probs = F.softmax(full, dim=1).cpu().numpy()
+        total += confusion_matrix(truth, np.argmax(probs[0], axis=0), num_classes)
+    return total
