@@ -71,6 +71,8 @@ def train(
         run.scores["teacher"].miou
     """
     resolved, data = _open(words)
+    if weights is not None:
+        _require_apart(Path(weights), out)
     name = f"{_word(resolved.data.name)}-{_word(resolved.method.name)}"
     is_new = out is None or not Path(out).exists()
     folder = checkpoint.new_run_folder(name, overwrite, None if out is None else Path(out))
@@ -84,6 +86,15 @@ def train(
             shutil.rmtree(folder)
         raise
     return Run(folder, scores)
+
+
+def _require_apart(weights: Path, out: Path | str | None) -> None:
+    """The weights to start from can be read, and do not lie in the folder that is emptied."""
+    checkpoint.load(weights)
+    if out is not None and Path(out).resolve() in weights.resolve().parents:
+        raise UserError(
+            f"{weights} lies in {out}, which the new run would empty. Give another --out."
+        )
 
 
 def resume(folder: Path | str, *overrides: str) -> Run:

@@ -190,16 +190,11 @@ def without_download(config: ModelConfig) -> ModelConfig:
 def start_from(method: Method, file: Path) -> None:
     """Loads weights of another run: a method's from `last.pt`, every network's from `best.pt`."""
     state = checkpoint.load(file)
-    try:
-        if "method" in state:
-            method.load_state_dict(state["method"])
-        else:
-            for network in method.predictors().values():
-                network.load_state_dict(state["weights"])
-    except RuntimeError as error:
-        raise UserError(
-            f"The weights in {file} do not fit this recipe: {str(error)[:300]}"
-        ) from None
+    if "method" in state:
+        checkpoint.fill(method, state["method"], file)
+        return
+    for network in method.predictors().values():
+        checkpoint.fill(network, checkpoint.load(file, "weights")["weights"], file)
 
 
 def make_trainer(

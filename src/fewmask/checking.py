@@ -158,6 +158,7 @@ def check(words: Sequence[str]) -> Checked:
         as_colours=bool(labels.palette),
     )
     survey.lone.extend(lone)
+    survey.unread.extend(source.unread() if isinstance(source, Folder) else [])
     findings = [*file_findings(survey), *label_findings(survey, names, labels)]
     if isinstance(source, Folder) and not any(f.level == "error" for f in findings):
         findings += _what_training_refuses(recipe)

@@ -1,6 +1,5 @@
 """Methods x seeds under one protocol: runs what is missing, then asks whether it helped."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,18 +127,20 @@ def _run(words: Sequence[str | Path], recipe: object, folder: Path) -> bool:
             raise UserError(
                 f"{folder} holds a run with other settings. Give another --out, or remove it."
             )
-        require_same_images(folder, open_data(wanted, tell=False))
-        if _is_finished(folder, wanted.training.steps):
-            print(f"done before: {folder}")
-            return True
         if (folder / "weights" / "last.pt").is_file():
+            require_same_images(folder, open_data(wanted, tell=False))
+            if _is_finished(folder, wanted.training.steps):
+                print(f"done before: {folder}")
+                return True
             return bool(api.resume(folder).scores)
-        shutil.rmtree(folder)  # it never came to its first checkpoint
-    return bool(api.train(*words, out=folder).scores)
+    return bool(api.train(*words, out=folder, overwrite=True).scores)  # if it had begun at all
 
 
 def _is_finished(folder: Path, steps: int) -> bool:
-    return (folder / "results.csv").is_file() and read_result(folder).steps == steps
+    try:
+        return read_result(folder).steps == steps
+    except UserError:  # stopped before its first evaluation
+        return False
 
 
 def _read_row(method: str, folders: list[Path]) -> Row:

@@ -54,6 +54,10 @@ def _explain(item: Any, config_class: type[BaseConfig], prefix: str) -> str:
         return f"{path}: is needed and was not given. Add {path}=..."
     if item["type"] == "value_error":
         return f"{path}: {item['msg'].removeprefix('Value error, ')}."
+    if item["type"] in ("tuple_type", "list_type"):
+        return f"{path}={item['input']!r}: expected several values: [a, b]."
+    if item["type"] == "string_type" and isinstance(item["input"], (bool, int, float)):
+        return f"{path}={item['input']!r}: expected a word. Put it in quotes: '{item['input']}'."
     return f"{path}={item['input']!r}: {item['msg']}."
 
 
@@ -94,12 +98,15 @@ def parse_overrides(overrides: Iterable[str], sections: Iterable[str]) -> dict[s
                 "training.steps=2000."
             )
         *parents, leaf = key.strip().split(".")
-        if not parents and leaf in sections:
+        is_name = not parents and leaf in sections
+        if is_name:
             parents, leaf = [leaf], "name"
         inner = nested
         for parent in parents:
             inner = inner.setdefault(parent, {})
-        inner[leaf] = _parse_value(text, override)
+            if not isinstance(inner, dict):
+                raise UserError(f"'{override}': {parent} is a value and has no options in it.")
+        inner[leaf] = text if is_name else _parse_value(text, override)  # a folder may be 2024-05
     return nested
 
 

@@ -19,6 +19,9 @@ from fewmask.models import ModelConfig, create_model
 from fewmask.recipe import load_recipe
 from fewmask.run_folder import recipe_file, weights_file
 
+CARD = ("weights", "model", "class_names", "class_colours", "evaluation", "long_side")
+"""What must be in a best.pt."""
+
 
 def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> Predictor:
     """Loads a trained model for prediction.
@@ -38,23 +41,25 @@ def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> P
     device = choose_accelerator(validate(MachineConfig, {"accelerator": accelerator}, "machine"))
     if run.is_file() or weights == "best":
         file = run if run.is_file() else weights_file(run, "best")
-        state = checkpoint.load(file)
-        if "weights" not in state:
+        if weights != "best":
             raise UserError(
-                f"{file} continues a run; for prediction give its best.pt or run folder."
+                f"{file} holds one network. For '{weights}' give the run folder, without it leave "
+                "--weights out."
             )
+        state = checkpoint.load(file, *CARD)
         config = validate(ModelConfig, state["model"], "model")
         network: nn.Module = create_model(config, len(state["class_names"]))
-        network.load_state_dict(state["weights"])
+        checkpoint.fill(network, state["weights"], file)
         classes = _classes(state)
         inference = validate(EvaluationConfig, state["evaluation"], "evaluation")
         long_side = state["long_side"]
         return Predictor(network, classes, inference, long_side, device, config.in_channels)
     recipe = load_recipe(recipe_file(run))
-    card = checkpoint.load(weights_file(run, "best"))
+    card = checkpoint.load(weights_file(run, "best"), *CARD)
     classes = _classes(card)
     method = build_method(recipe, len(classes), pretrained=False)
-    method.load_state_dict(checkpoint.load(weights_file(run, "last"))["method"])
+    last = weights_file(run, "last")
+    checkpoint.fill(method, checkpoint.load(last, "method")["method"], last)
     networks = method.predictors()
     if weights not in networks:
         raise UserError(

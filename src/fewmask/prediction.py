@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby, islice
@@ -18,7 +18,8 @@ from fewmask.assembly import open_data
 from fewmask.batch import IGNORE
 from fewmask.data.files import Files
 from fewmask.data.images import IMAGE_SUFFIXES, as_rgb, read_image
-from fewmask.data.lists import list_images, unique_names
+from fewmask.data.lists import list_images, unique_names, unread_pictures
+from fewmask.data.splits import read_lines
 from fewmask.errors import UserError
 from fewmask.evaluation.predictor import Prediction, Predictor
 from fewmask.loading import load
@@ -95,12 +96,17 @@ def predict(
         for file, name in find_images(place)
         if not os.path.abspath(file).startswith(mine)
     ]
-    names = [name for _, name in files]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(
-            f"Two images would be written as '{twice}'. Predict the folders one at a time."
-        )
+    for folder in (Path(place) for place in places if Path(place).is_dir()):
+        for file in unread_pictures(folder):
+            tell(f"Left out: {file} (of a kind that is not read)")
+    files = list({os.path.abspath(file): (file, name) for file, name in files}.values())
+    first: dict[str, Path] = {}
+    for file, name in files:
+        if first.setdefault(name, file) is not file:
+            raise UserError(
+                f"{first[name]} and {file} would both be written as '{name}'. Predict them one "
+                "after the other, with an --out for each."
+            )
     part, parts = share
     files = files[part::parts]
     predictor = load(run, weights, accelerator)
@@ -157,13 +163,21 @@ def _claim(out: Path, predictor: Predictor, threshold: float, overwrite: bool) -
     file = out / MADE_BY
     if not file.is_file() and (out / "masks").exists():
         raise UserError(f"{out}/masks is there and not of our making. Give another --out.")
-    if file.is_file() and not overwrite and json.loads(file.read_text()) != mine:
+    if file.is_file() and not overwrite and _read_claim(file) != mine:
         raise UserError(
             f"{out} holds the work of other weights or another threshold. Give another --out, or "
             "--overwrite."
         )
     out.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(mine))
+
+
+def _read_claim(file: Path) -> Any:
+    """What is written there; None, if it is damaged."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
 
 
 class _Work:
@@ -226,8 +240,13 @@ class _Work:
     def _read(self, item: tuple[Path, str]) -> np.ndarray | UserError | None:
         """The image, or why it cannot be read; None if it is done."""
         file, name = item
-        if not self.overwrite and _is_done(self.out / "masks" / f"{name}.png", file):
-            return None
+        mask = self.out / "masks" / f"{name}.png"
+        if not self.overwrite and mask.is_file():
+            origin = _origin_of(mask)
+            if origin == "":
+                self.tell(f"Kept: {mask} was changed by somebody else (--overwrite replaces it).")
+            if origin == "" or (file.is_file() and origin == _origin(file)):
+                return None
         try:
             return read_image(file, self.predictor.channels)
         except UserError as error:
@@ -269,20 +288,27 @@ def find_images(place: Path | str) -> list[tuple[Path, str]]:
     if path.is_dir():
         files = list_images(path)
         return list(zip(files, unique_names(files, path), strict=True))
-    if path.suffix == ".txt":
-        files = list_images(path)
+    if path.suffix.lower() == ".txt":
+        files = [path.parent / line for line in read_lines(path)]  # a missing one is left out later
     elif path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
         files = [path]
     else:
         base = Path(path.anchor) if path.is_absolute() else Path()
         pattern = str(path.relative_to(base)) if path.is_absolute() else str(path)
-        files = sorted(f for f in base.glob(pattern) if f.suffix.lower() in IMAGE_SUFFIXES)
+        try:
+            files = sorted(f for f in base.glob(pattern) if f.suffix.lower() in IMAGE_SUFFIXES)
+        except ValueError as error:
+            raise UserError(f"'{place}': {error}.") from None
     if not files:
         raise UserError(
-            f"'{place}' is no folder, list or image, and as a pattern it matches no image."
+            f"'{place}' is no folder, list or image, and as a pattern it matches no image. Read "
+            f"are {', '.join(IMAGE_SUFFIXES)}."
         )
-    stems = [file.stem for file in files]
-    return [(file, file.stem if stems.count(file.stem) == 1 else file.name) for file in files]
+    stems = Counter(file.stem for file in files)
+    if len(stems) == len(files):
+        return [(file, file.stem) for file in files]
+    base = Path(os.path.commonpath([file.parent for file in files]))
+    return list(zip(files, unique_names(files, base), strict=True))
 
 
 def _origin(photo: Path) -> str:
@@ -291,12 +317,14 @@ def _origin(photo: Path) -> str:
     return f"{photo.resolve()} {status.st_size} {status.st_mtime_ns}"
 
 
-def _is_done(mask: Path, photo: Path) -> bool:
-    """Whether the mask, which is written last, was made from just this photo."""
-    if not mask.is_file() or not photo.is_file():
-        return False
-    with Image.open(mask) as picture:
-        return bool(picture.info.get("photo") == _origin(photo))
+def _origin_of(mask: Path) -> str | None:
+    """The photo that a mask was made from; "" if it is not of our making, None if damaged."""
+    try:
+        with Image.open(mask) as picture:
+            picture.load()
+            return str(picture.info.get("photo", ""))
+    except (OSError, SyntaxError, ValueError):
+        return None
 
 
 def _write(job: Job, prediction: Prediction, out: Path, threshold: float) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import SerializeAsAny
+from pydantic import Field, SerializeAsAny
 
 from fewmask.config import (
     BaseConfig,
@@ -29,7 +29,7 @@ from fewmask.models import ModelConfig
 class Recipe(BaseConfig):
     """All settings of a run; the file `recipe.yaml` in a run folder is one, and valid input."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     """Draws weights, batches and views; data sources have their own seeds."""
     data: SerializeAsAny[DataSource.Config]
     """Which images: a source by name, and its options."""
@@ -88,6 +88,11 @@ def load_recipe(base: str | Path | None = None, overrides: Sequence[str] = ()) -
     given = parse_overrides(overrides, sections=("data", "method"))
     values = merge(_read_base(base), _expand(given))
     values.pop("published", None)
+    for section, options in values.items():
+        if section != "seed" and not isinstance(options, dict):
+            raise UserError(
+                f"{section}={options!r}: expected options, such as {section}.KEY=VALUE."
+            )
     _choose_length(values.get("training", {}), given.get("training", {}))
     options_by_method = values.pop("methods", {})
     for name in options_by_method:

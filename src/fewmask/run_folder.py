@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from fewmask import version
 from fewmask.batch import Dataset
 from fewmask.data import Data
+from fewmask.data.convert import write_whole
 from fewmask.data.files import Files
 from fewmask.data.splits import identify
 from fewmask.engine.launch import choose_precision
@@ -20,8 +22,11 @@ from fewmask.recipe import Recipe
 
 
 def write_run_files(folder: Path, recipe: Recipe, data: Data) -> None:
-    """Writes what repeats a run: the recipe, the environment, the lists and their fingerprints."""
-    (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    """Writes what repeats a run: the recipe, the environment, the lists and their fingerprints.
+
+    The recipe, which makes a folder a run, is first, and whole whenever it is there.
+    """
+    write_whole(folder / "recipe.yaml", recipe.to_yaml().encode())
     (folder / "env.json").write_text(json.dumps(environment(), indent=2), encoding="utf-8")
     (folder / "splits").mkdir(exist_ok=True)
     for part in ("labeled", "unlabeled", "val"):
@@ -54,13 +59,30 @@ def require_same_images(folder: Path, data: Data) -> None:
     Raises:
         UserError: if a list has changed since.
     """
-    facts = json.loads((folder / "splits" / "facts.json").read_text(encoding="utf-8"))
+    facts = read_facts(folder)
     for part in ("labeled", "unlabeled", "val"):
         if identify(getattr(data, part).names).sha256 != facts[part]["sha256"]:
             raise UserError(
                 f"The {part} images of {folder} have changed since it began (its own are in "
                 f"splits/{part}.txt there). Restore them, or start a new run."
             )
+
+
+def read_facts(folder: Path) -> dict[str, dict[str, Any]]:
+    """The fingerprints of a run's lists, by part.
+
+    Raises:
+        UserError: if they are missing or damaged.
+    """
+    file = folder / "splits" / "facts.json"
+    try:
+        facts: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+        return {part: facts[part] for part in ("labeled", "unlabeled", "val")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"Cannot read {file} ({type(error).__name__} {error}): the run folder is damaged, or "
+            "its run never began. Restore the file, or start a new run."
+        ) from None
 
 
 def own_val(folder: Path, data: Data) -> Dataset:
@@ -71,7 +93,10 @@ def own_val(folder: Path, data: Data) -> Dataset:
     Raises:
         UserError: if they are no longer there.
     """
-    wanted = (folder / "splits" / "val.txt").read_text(encoding="utf-8").splitlines()
+    file = folder / "splits" / "val.txt"
+    if not file.is_file():
+        raise UserError(f"{file} is missing: it lists what the run was scored on. Restore it.")
+    wanted = file.read_text(encoding="utf-8").splitlines()
     if list(data.val.names) == wanted:
         return data.val
     for files in (data.val, data.labeled):

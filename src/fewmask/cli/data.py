@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from fewmask.cli.app import Debug, Overrides, app
 from fewmask.errors import UserError
@@ -34,7 +35,8 @@ def check(
     print(json.dumps(found.as_dict(), indent=2) if as_json else found.in_words())
     if write is not None:
         found.draft(write)
-        print(f"Drafted {write}; look it over, then: fewmask train data={write}")
+        said = f"Drafted {write}; look it over, then: fewmask train data={write}"
+        typer.echo(said, err=as_json)
     raise typer.Exit(found.exit_code)
 
 
@@ -47,6 +49,7 @@ def import_(
     names: Annotated[
         str, typer.Option(help="Classes in order, with commas; default: as found, sorted.")
     ] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace masks.")] = False,
     debug: Debug = False,
 ) -> None:
     """Draw masks from what a labeling tool exports.
@@ -56,12 +59,16 @@ def import_(
     from fewmask.data.annotations import import_masks
 
     given = [name.strip() for name in names.split(",") if name.strip()]
-    classes, drawn = import_masks(source, out, given)
+    classes, drawn, left_out = import_masks(source, out, given, overwrite)
     print(f"{len(drawn)} mask(s) with {sum(drawn.values())} object(s) in {out}")
     empty = [stem for stem, count in drawn.items() if count == 0]
     if empty:
         print(f"{len(empty)} image(s) have no object (first: {empty[0]}): all background.")
-    print(f"For the data's YAML file: names: [{', '.join(classes)}]")
+    if left_out:
+        listed = ", ".join(f"{count} {kind}" for kind, count in left_out.items())
+        print(f"Left out, because they cover no pixels: {listed}.")
+    line = yaml.safe_dump(classes, default_flow_style=True, width=1e9, allow_unicode=True)
+    print(f"For the data's YAML file: names: {line.strip()}")
 
 
 @app.command()

@@ -160,7 +160,7 @@ def rank(
 
 def _share(shard: str) -> tuple[int, int]:
     part, slash, parts = shard.partition("/")
-    if not (slash and part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
+    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
         raise UserError(f"--shard={shard}: expected i/n with 1 <= i <= n, such as 1/4.")
     return int(part) - 1, int(parts)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from pydantic import Field
 
 from fewmask.batch import IGNORE, Dataset
 from fewmask.config import BaseConfig
@@ -73,7 +74,7 @@ class DataSource(abc.ABC):
 
         name: str
         """The source: a word we know (folder, camvid, synthetic) or package.module:Class."""
-        long_side: int | None = None
+        long_side: int | None = Field(default=None, ge=1)
         """Pixels: images are brought to this longer side first, in training and in evaluation;
         null keeps their own size. Scores are always taken at the mask's own size."""
         in_memory: bool = False

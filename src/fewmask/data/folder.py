@@ -16,7 +16,14 @@ from fewmask.config import read_yaml
 from fewmask.data.dataset import Classes, Data, DataSource, default_colours
 from fewmask.data.files import Files, LabelTable
 from fewmask.data.images import read_mask
-from fewmask.data.lists import list_images, masks_by_stem, pick_names, stem, unique_names
+from fewmask.data.lists import (
+    list_images,
+    masks_by_stem,
+    pick_names,
+    stem,
+    unique_names,
+    unread_pictures,
+)
 from fewmask.data.splits import read_lines
 from fewmask.errors import UserError
 
@@ -98,6 +105,11 @@ class Folder(DataSource):
         }
         return sets, lone
 
+    def unread(self) -> list[Path]:
+        """Pictures among the images and masks that are of kinds nothing here reads."""
+        places = [self.config.root / place for place in (self.config.images, self.config.masks)]
+        return [file for place in places if place.is_dir() for file in unread_pictures(place)]
+
     def open(self) -> Data:
         """Pairs images with masks by stem and divides them into labeled, unlabeled and val."""
         config, notes = self.config, []
@@ -110,8 +122,8 @@ class Folder(DataSource):
                 f"data.names is not set: the masks hold labels up to {len(names) - 1}, so there "
                 f"are {len(names)} classes."
             )
-        if len(names) < 2:
-            raise UserError(f"data.names={list(names)}: a model needs two classes or more.")
+        if len(names) < 2 or len({*names}) < len(names):
+            raise UserError(f"data.names={list(names)}: expected two classes or more, each once.")
         labels = config.label_table(len(names))
         memory: dict[Path, np.ndarray] | None = {} if config.in_memory else None
         files = replace(files, labels=labels, long_side=config.long_side, memory=memory)
@@ -179,10 +191,13 @@ def folder_values(path: Path) -> dict[str, Any]:
     """
     if path.is_dir():
         return {"name": "folder", "root": str(path)}
-    values = read_yaml(path)
-    if "image_labels" in values:
-        values["image_labels"] = str(path.parent / values["image_labels"])
-    return {"name": "folder", **values, "root": str(path.parent / values.get("root", "."))}
+    values = {"root": ".", **read_yaml(path)}
+    for key in ("root", "image_labels"):
+        if key in values and not isinstance(values[key], str):
+            raise UserError(f"{path}: {key}: {values[key]!r} is no path; write it in quotes.")
+        if key in values:
+            values[key] = str(path.parent / values[key])
+    return {"name": "folder", **values}
 
 
 def pair(images: Path, masks: Path) -> tuple[Files, list[Path]]:
@@ -246,8 +261,12 @@ def _invent_names(files: Files, config: Folder.Config) -> tuple[str, ...]:
     if len(labels) < 2:
         raise UserError(
             f"The masks hold the value(s) {values}, of which {sorted(config.ignore)} mean 'no "
-            "label': that leaves fewer than two classes. If 255 is your object, set "
-            f"data.label_mapping='{{255: 1}}'."
+            "label': that leaves fewer than two classes. "
+            + (
+                "If 255 is your object, set data.label_mapping='{255: 1}'."
+                if IGNORE in values
+                else "Label a second one."
+            )
         )
     if max(labels) >= 2 * len(labels) + 8:
         raise UserError(

@@ -98,10 +98,14 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def to_8_bits(values: np.ndarray) -> np.ndarray:
-    """16-bit and 32-bit integers lose their low bits, floats 0..1 are stretched; uint8."""
+    """16-bit and 32-bit integers lose their low bits, floats 0..1 are stretched; uint8.
+
+    Floats above 255 are taken for 16-bit values.
+    """
     if values.dtype.kind == "f":
         finite = np.nan_to_num(values)
-        bits: np.ndarray = finite * (255 if finite.max() <= 1 else 1)
+        most = finite.max(initial=0)
+        bits: np.ndarray = finite * (255 if most <= 1 else 1 if most <= 255 else 1 / 257)
     elif values.dtype == bool:
         bits = values * 255
     else:

@@ -1,5 +1,6 @@
 """Files by folder, list and name: what stands where, and one clear error when it does not."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,40 @@ from fewmask.data.splits import image_id, read_lines
 from fewmask.errors import UserError
 
 
+def files_below(folder: Path) -> list[Path]:
+    """All files of a folder and its subfolders, sorted, links followed; hidden ones are left out.
+
+    Raises:
+        UserError: for a name that no list could hold.
+    """
+    found, seen = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        where = os.path.realpath(place)
+        folders[:] = [] if where in seen else [n for n in folders if not n.startswith(".")]
+        if where not in seen:  # a link to a folder above would go on for ever
+            found += [Path(place, name) for name in names if not name.startswith(".")]
+        seen.add(where)
+    for file in found:
+        if not file.name.isprintable():  # a line break, or bytes that are no UTF-8
+            raise UserError(
+                f"The file name {file.name!r} in {file.parent} holds characters that cannot be "
+                "written into a list. Rename it."
+            )
+    return sorted(found)
+
+
+UNREAD_SUFFIXES = {
+    ".gif", ".jp2", ".heic", ".heif", ".avif", ".jfif", ".jxl", ".ppm", ".pgm", ".tga", ".exr",
+    ".psd", ".svg", ".pdf", ".raw", ".dng", ".nef", ".cr2", ".arw", ".npy", ".mat", ".hdr",
+}  # fmt: skip
+"""Of files that somebody may take for images, and that are not read."""
+
+
+def unread_pictures(folder: Path) -> list[Path]:
+    """The files of a folder that are pictures, but of kinds that are not read."""
+    return [file for file in files_below(folder) if file.suffix.lower() in UNREAD_SUFFIXES]
+
+
 def list_images(place: Path) -> list[Path]:
     """The image files of a folder (with subfolders, sorted) or of a .txt list.
 
@@ -17,7 +52,7 @@ def list_images(place: Path) -> list[Path]:
         UserError: if there is no such place, no image in it, or a listed file is missing.
     """
     if place.is_dir():
-        files = sorted(f for f in place.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES)
+        files = [f for f in files_below(place) if f.suffix.lower() in IMAGE_SUFFIXES]
         if not files:
             raise UserError(f"{place} holds no images ({', '.join(IMAGE_SUFFIXES)}).")
         return files
@@ -97,7 +132,7 @@ def stem(file: Path, base: Path) -> str:
 def masks_by_stem(masks: Path) -> dict[str, Path]:
     """Masks by their path below the folder, without suffix."""
     found: dict[str, Path] = {}
-    for mask in sorted(f for f in masks.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES):
+    for mask in (f for f in files_below(masks) if f.suffix.lower() in IMAGE_SUFFIXES):
         name = stem(mask, masks)
         if name in found:
             raise UserError(f"Two masks for one image: {found[name]} and {mask}. Keep one of them.")

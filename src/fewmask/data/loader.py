@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
@@ -38,7 +39,7 @@ TRIES = 8
 class LoaderConfig(BaseConfig):
     """What goes into a batch."""
 
-    crop: int = 321
+    crop: int = Field(default=321, ge=8)
     """Side of the square views, in pixels."""
     scale: tuple[float, float] = (0.5, 2.0)
     """Range of the random scaling before the crop."""
@@ -47,9 +48,9 @@ class LoaderConfig(BaseConfig):
     (halves: U2PL, PCR, GTA-Seg); or in steps of 0.25 (quarters: PseudoSeg)."""
     class_balanced: bool = False
     """Draws labeled crops so that each class is looked for equally often, however rare it is."""
-    labeled_batch: int = 8
+    labeled_batch: int = Field(default=8, ge=1)
     """Labeled images per step, over all processes and accumulation rounds together."""
-    unlabeled_batch: int = 8
+    unlabeled_batch: int = Field(default=8, ge=1)
     """Unlabeled images per step, over all processes and accumulation rounds together."""
 
 

@@ -209,7 +209,7 @@ def copy_published(name: str, source: str | None, file: Path) -> Published:
 
 
 def read_lines(file: Path) -> Sequence[str]:
-    """The lines of a .txt list, without blank ones and `#` comments.
+    """The lines of a .txt list, without blank ones and comments (`#` before a space, or alone).
 
     Raises:
         UserError: if the file is missing, empty, no text, or names something twice.
@@ -218,7 +218,7 @@ def read_lines(file: Path) -> Sequence[str]:
         lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"Cannot read the list {file}: {error}") from None
-    lines = [line for line in lines if line and not line.startswith("#")]
+    lines = [line for line in lines if line and line.split()[0] != "#"]
     if not lines:
         raise UserError(f"The list {file} is empty; expected one name a line.")
     if len(set(lines)) < len(lines):

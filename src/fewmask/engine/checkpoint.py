@@ -1,13 +1,12 @@
 """Run folders and checkpoints: saved atomically, resumed exactly, loaded without running code."""
 
 import os
-import pickle
 import shutil
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import torch
+from torch import nn
 
 from fewmask.engine.logger import TABLES
 from fewmask.errors import UserError
@@ -48,11 +47,15 @@ def save(content: dict[str, Any], file: Path) -> None:
         ) from error
 
 
-def load(file: Path) -> dict[str, Any]:
+def load(file: Path, *needed: str) -> dict[str, Any]:
     """Reads a checkpoint onto the CPU; plain tensors and values only.
 
+    Args:
+        file: to read.
+        needed: what must be in it.
+
     Raises:
-        UserError: if it is missing, damaged, or of another format.
+        UserError: if it is missing, damaged, of another format, or lacks what is needed.
     """
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
@@ -60,16 +63,39 @@ def load(file: Path) -> dict[str, Any]:
         raise UserError(
             f"There is no checkpoint {file}. Was the run stopped before its first one?"
         ) from None
-    except (OSError, RuntimeError, EOFError, BadZipFile, pickle.UnpicklingError) as error:
+    except Exception as error:  # torch, pickle and zip fail in a dozen ways on damaged bytes
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise UserError(
-            f"Cannot read the checkpoint {file}: {error}. It is damaged or not one of ours."
+            f"Cannot read the checkpoint {file}: {reason}. It is damaged or not one of ours; "
+            "restore it, or train again."
         ) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(
             f"{file} is not a fewmask checkpoint of format {FORMAT}. It was written by another "
             "program or another version."
         )
+    missing = [key for key in needed if key not in content]
+    if missing:
+        raise UserError(
+            f"{file} lacks '{missing[0]}'. A last.pt goes on with a run, a best.pt holds one "
+            "network for prediction; this is the other one, or damaged."
+        )
     return content
+
+
+def fill(network: nn.Module, weights: dict[str, Any], file: Path) -> None:
+    """Loads weights that came from a file.
+
+    Raises:
+        UserError: if they do not fit.
+    """
+    try:
+        network.load_state_dict(weights)
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"The weights in {file} do not fit this network: {str(error)[:300]}. They are of "
+            "another recipe, or damaged."
+        ) from None
 
 
 def new_run_folder(name: str, overwrite: bool = False, out: Path | None = None) -> Path:
@@ -85,7 +111,7 @@ def new_run_folder(name: str, overwrite: bool = False, out: Path | None = None) 
                 f"{out} already holds a run. Choose another folder, continue it with --resume "
                 f"{out}, or replace it with --overwrite."
             )
-        if not holds_run and out.is_dir() and any(out.iterdir()):
+        if not holds_run and any(file.is_file() for file in out.rglob("*")):
             raise UserError(f"{out} holds other files, and no run. Choose a folder of its own.")
         _make(out)
         for name in TRACES if holds_run else ():

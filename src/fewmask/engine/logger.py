@@ -223,9 +223,10 @@ def _drop_later_rows(file: Path, first_step: int) -> None:
     """Keeps the rows of a CSV file up to a step, and a last row only if it is whole."""
     if not file.exists():
         return
-    with file.open(newline="", encoding="utf-8") as stream:
+    with file.open(newline="", encoding="utf-8", errors="replace") as stream:
         rows = list(csv.reader(stream))
-    kept = rows[:1] + [r for r in rows[1:] if len(r) == len(rows[0]) and int(r[0]) <= first_step]
+    whole = [row for row in rows[1:] if len(row) == len(rows[0]) and row[0].isdecimal()]
+    kept = rows[:1] + [row for row in whole if int(row[0]) <= first_step]
     text = io.StringIO()
     csv.writer(text).writerows(kept)
     _replace(file, text.getvalue())
@@ -236,12 +237,12 @@ def _drop_later_lines(file: Path, first_step: int) -> None:
     if not file.exists():
         return
     kept = []
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             if json.loads(line)["step"] <= first_step:
                 kept.append(line)
-        except json.JSONDecodeError:
-            break  # cut off by a kill
+        except (ValueError, TypeError, KeyError):
+            continue  # cut off by a kill, or damaged
     _replace(file, "".join(line + "\n" for line in kept))
 
 

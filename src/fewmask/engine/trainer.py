@@ -85,9 +85,13 @@ class Trainer:
             else (data.unlabeled, loader.unlabeled_batch)
         )
         self.steps_per_epoch = max(1, len(pool) // batch)
-        state = checkpoint.load(folder / "weights" / "last.pt") if resume else None
+        state = (
+            checkpoint.load(folder / "weights" / "last.pt", "method", "minimizer", "step", "best")
+            if resume
+            else None
+        )
         if state is not None:
-            method.load_state_dict(state["method"])
+            checkpoint.fill(method, state["method"], folder / "weights" / "last.pt")
         method.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.method = method
         self.minimizer = Minimizer(fabric, method, training)

@@ -43,7 +43,7 @@ def confidence_picture(confidence: np.ndarray) -> Image.Image:
 def save_whole(picture: Image.Image, file: Path, **options: Any) -> None:
     """Saves a picture under another name first, so that a kill leaves no half of it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{os.getpid()}-{file.name}")
+    part = file.with_name(f".{os.getpid()}-{hash(file.name):x}{file.suffix}")  # names may be long
     try:
         picture.save(part, **options)
         part.replace(file)

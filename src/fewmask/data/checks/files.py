@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.checks.survey import ImageFacts, MaskFacts, Survey, near_pairs
+from fewmask.data.images import IMAGE_SUFFIXES
 
 NEAR_BITS = 3
 """Looks that differ in at most so many of 64 bits are near-duplicates."""
@@ -22,6 +23,15 @@ def file_findings(survey: Survey) -> Iterator[Finding]:
 
 
 def _unreadable(survey: Survey) -> Iterator[Finding]:
+    if survey.unread:
+        kinds = ", ".join(sorted({file.suffix for file in survey.unread}))
+        yield Finding(
+            "warning",
+            f"{len(survey.unread)} picture(s) are of kinds that are not read ({kinds}) and are "
+            "left out.",
+            f"Save them as one of {', '.join(IMAGE_SUFFIXES)}.",
+            names_of(survey.unread),
+        )
     for part, images in survey.images.items():
         for reason, files in _by_reason(images).items():
             yield Finding(

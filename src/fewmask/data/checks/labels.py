@@ -11,6 +11,7 @@ from fewmask.data.files import LabelTable
 
 RARE_SHARE = 0.001
 RARE_IMAGES = 3
+COMMON_SHARE = 0.1
 
 
 def label_findings(
@@ -23,8 +24,31 @@ def label_findings(
         names: of the classes; None if the user has not named them.
         labels: how mask values become labels, as far as the user has said.
     """
-    yield from _values(survey, names, labels)
-    yield from _classes(survey, names, labels)
+    unfit = [*_unfit(survey)]
+    yield from unfit
+    if not unfit:  # their values would say nothing
+        yield from _values(survey, names, labels)
+        yield from _classes(survey, names, labels)
+
+
+def _unfit(survey: Survey) -> Iterator[Finding]:
+    masks = [m for part in survey.masks.values() for m in part if m.error is None]
+    smeared = [m for m in masks if m.file.suffix.lower() in (".jpg", ".jpeg")]
+    if smeared:
+        yield Finding(
+            "error",
+            f"{len(smeared)} mask(s) are JPEG files, whose values are smeared at every edge.",
+            "Export them as PNG.",
+            names_of(mask.file for mask in smeared),
+        )
+    odd = [m for m in masks if m not in smeared and m.mode in ("F", "LA", "La", "PA")]
+    if odd:
+        yield Finding(
+            "error",
+            f"{len(odd)} mask(s) hold fractions or transparency (mode {odd[0].mode}).",
+            "Save them as 8-bit grey PNG.",
+            names_of(mask.file for mask in odd),
+        )
 
 
 def _values(survey: Survey, names: Sequence[str] | None, labels: LabelTable) -> Iterator[Finding]:
@@ -126,7 +150,8 @@ def _classes(survey: Survey, names: Sequence[str] | None, labels: LabelTable) ->
         elif images < RARE_IMAGES or share < RARE_SHARE:
             yield Finding(
                 "warning",
-                f"Class '{name}' is rare: {share:.2%} of the labeled pixels, in {images} image(s).",
+                f"Class '{name}' is {'rare' if share < COMMON_SHARE else 'in few images'}: "
+                f"{share:.2%} of the labeled pixels, in {images} image(s).",
                 "Expect it to be learned badly; label more images that show it.",
             )
 

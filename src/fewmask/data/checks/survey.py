@@ -55,11 +55,13 @@ class Survey:
         images: by set: labeled, unlabeled, val.
         masks: of the labeled and of the val images, in their order.
         lone: masks that belong to no image.
+        unread: pictures of kinds that are not read.
     """
 
     images: dict[str, list[ImageFacts]]
     masks: dict[str, list[MaskFacts]]
     lone: list[Path] = field(default_factory=list)
+    unread: list[Path] = field(default_factory=list)
 
 
 def take_survey(
