@@ -25,6 +25,7 @@ from fewmask.loading import load
 from fewmask.recipe import load_recipe
 from fewmask.report.pictures import contact_sheet, save_whole
 from fewmask.report.results import read_result
+from fewmask.report.tables import read_table
 from fewmask.run_folder import recipe_file
 
 POOL = 4
@@ -157,8 +158,7 @@ def _logged_hardness(run: Path, data: Data) -> list[float]:
     file = run / "hardness.csv"
     if not file.is_file():
         raise UserError("--by easiness: this run logged none; only iMAS does. Use --by entropy.")
-    with file.open(newline="", encoding="utf-8") as stream:
-        last = {row["image"]: float(row["hardness"]) for row in csv.DictReader(stream)}
+    last = {row["image"]: float(row["hardness"]) for row in read_table(file)}
     return [last.get(name, 1.0) for name in data.unlabeled.names]
 
 

@@ -1,7 +1,5 @@
 """`fewmask report`: gathers what run folders and networks say, and writes one page of it."""
 
-import csv
-import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -22,6 +20,7 @@ from fewmask.recipe import Recipe, load_recipe
 from fewmask.report import page
 from fewmask.report.charts import Chart, line_chart
 from fewmask.report.results import Result, read_result, warnings
+from fewmask.report.tables import read_metrics, read_table
 from fewmask.run_folder import own_val, recipe_file
 
 GALLERY = 24
@@ -122,7 +121,7 @@ def _number(value: float | None) -> float | None:
 
 def _last_iou(result: Result) -> dict[str, float]:
     """IoU by class of a run's main network after its last step."""
-    rows = _rows(result.folder / "per_class.csv")
+    rows = read_table(result.folder / "per_class.csv")
     network = next(iter(result.networks))
     return {
         row["class"]: float(row["iou"])
@@ -134,17 +133,15 @@ def _last_iou(result: Result) -> dict[str, float]:
 def _curves(folder: Path) -> list[Chart]:
     """mIoU, losses, and the other scalars between 0 and 1, over the steps."""
     scores = defaultdict(list)
-    for row in _rows(folder / "results.csv"):
+    for row in read_table(folder / "results.csv"):
         scores[row["network"]].append((float(row["step"]), float(row["miou"])))
     charts = [line_chart("mIoU on val, %", scores)]
-    file = folder / "metrics.jsonl"
-    if not file.is_file():
-        return charts
     logged: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for line in file.read_text(encoding="utf-8").splitlines():
-        values: dict[str, Any] = json.loads(line)
+    for values in read_metrics(folder):
         for name, value in values.items():
             logged[name].append((float(values["step"]), float(value)))
+    if not logged:
+        return charts
     losses = {n.removeprefix("loss_"): s for n, s in logged.items() if n.startswith("loss_")}
     others = ("step", "lr", "images_per_second")
     shares = {
@@ -163,7 +160,7 @@ def _curves(folder: Path) -> list[Chart]:
 
 def _pseudo_labels(folder: Path) -> tuple[Chart | None, list[tuple[str, float, float]]]:
     """What they are worth on val over the steps, and their classes at the end, in percent."""
-    rows = _rows(folder / "pseudo_labels.csv")
+    rows = read_table(folder / "pseudo_labels.csv")
     if not rows:
         return None, []
     names = {"used": "used", "right": "accuracy", "sure": "confidence"}
@@ -171,7 +168,7 @@ def _pseudo_labels(folder: Path) -> tuple[Chart | None, list[tuple[str, float, f
         name: [(float(row["step"]), float(row[column])) for row in rows]
         for name, column in names.items()
     }
-    classes = _rows(folder / "pseudo_shares.csv")
+    classes = read_table(folder / "pseudo_shares.csv")
     last = [row for row in classes if row["step"] == classes[-1]["step"]]
     shares = [(r["class"], 100 * float(r["labeled"]), 100 * float(r["pseudo"])) for r in last]
     return line_chart("pseudo-labels on val", series, (0, 1)), shares
@@ -189,7 +186,7 @@ def _time(result: Result) -> list[tuple[str, float, float]]:
 
 def _hardness(folder: Path) -> tuple[Chart | None, list[str]]:
     """The way of each unlabeled image through ten parts of the run; the hardest at the end."""
-    rows = _rows(folder / "hardness.csv")
+    rows = read_table(folder / "hardness.csv")
     if not rows:
         return None, []
     last = max(int(row["step"]) for row in rows)
@@ -270,10 +267,3 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-def _rows(file: Path) -> list[dict[str, str]]:
-    if not file.is_file():
-        return []
-    with file.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))

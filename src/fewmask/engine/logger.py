@@ -141,6 +141,12 @@ class Logger:
         rounded = {part: f"{value:.3f}" for part, value in seconds.items()}
         self._append_csv("times.csv", [{"step": step, **rounded, "memory_gib": f"{memory:.3f}"}])
 
+    def has_results(self, step: int) -> bool:
+        """Whether this step's scores were written, before a kill perhaps."""
+        file = self.folder / "results.csv"
+        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        return any(line.startswith(f"{step},") for line in lines)
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Leaves what happens inside (an evaluation, a checkpoint) out of images per second."""

@@ -141,7 +141,8 @@ class Trainer:
         finally:
             logger.close()
         if not scores:  # resumed when everything was done
-            scores = self._score_all()
+            known = logger.has_results(self.step)
+            scores = self._score_all() if known else self._evaluate(logger)
         return scores
 
     def _take_step(self, rounds: list[Any], logger: Logger) -> None:

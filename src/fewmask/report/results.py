@@ -1,6 +1,5 @@
 """What finished runs scored: last and best, of every network, and whether they can be compared."""
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import yaml
 from fewmask.data.splits import Split, incomparable, published_lists
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig
+from fewmask.report.tables import read_table
 
 
 class NetworkScore(NamedTuple):
@@ -57,8 +57,7 @@ def read_result(folder: Path) -> Result:
     try:
         recipe: dict[str, Any] = yaml.safe_load((folder / "recipe.yaml").read_text("utf-8"))
         facts = json.loads((folder / "splits" / "facts.json").read_text("utf-8"))
-        rows = list(csv.DictReader((folder / "results.csv").read_text("utf-8").splitlines()))
-        per_class = csv.DictReader((folder / "per_class.csv").read_text("utf-8").splitlines())
+        rows, per_class = (read_table(folder / f"{name}.csv") for name in ("results", "per_class"))
         return _result(folder, recipe, facts, rows, [row["class"] for row in per_class])
     except (OSError, ValueError, KeyError, IndexError, TypeError, yaml.YAMLError) as error:
         raise UserError(
@@ -100,9 +99,7 @@ def _result(
 
 def _costs(file: Path) -> tuple[dict[str, float], float]:
     """Seconds by part, and peak memory in GiB; nothing, if the run wrote none."""
-    if not file.is_file():
-        return {}, 0.0
-    rows = list(csv.DictReader(file.read_text("utf-8").splitlines()))
+    rows = read_table(file)
     parts = [part for part in rows[0] if part not in ("step", "memory_gib")] if rows else []
     seconds = {part: sum(float(row[part]) for row in rows) for part in parts}
     return seconds, max((float(row["memory_gib"]) for row in rows), default=0.0)
