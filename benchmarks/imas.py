@@ -21,7 +21,6 @@ from fewmask.engine.stopwatch import forget_peak_memory, peak_memory
 from fewmask.evaluation.metrics import confusion_matrix
 from fewmask.methods.imas import IMAS
 from fewmask.models import ModelConfig, Output, create_model
-from fewmask.models.decoders import resize
 from fewmask.parts.teacher import Teacher
 from fewmask.run_folder import environment
 
@@ -49,11 +48,13 @@ def main(
     pair = Ours(fixed, given), Reference(fixed, given)
     _compare("iMAS step without network", *pair, rounds=max(rounds, 9))
     _compare("iMAS whole step", Ours(model, given, precision), Reference(model, given), rounds)
+    lean = Ours(model, given, precision, weak_in_forward=False)
+    _compare("   without the weak view in it", lean, Reference(model, given), rounds)
     words = (encoder, crop, batch, num_classes, precision)
-    ours, theirs = (_peak(kind, *words) for kind in ("ours", "reference"))
-    print(
-        f"peak memory of a step: ours {ours:.2f} GiB, reference {theirs:.2f}: {ours / theirs:.2f} x"
-    )
+    theirs = _peak("reference", *words)
+    for kind in ("ours", "ours without the weak view", "ours with checkpointing"):
+        gib = _peak(kind, *words)
+        print(f"peak memory: {kind} {gib:.2f} GiB, reference {theirs:.2f}: {gib / theirs:.2f} x")
 
 
 def _compare(
@@ -75,9 +76,20 @@ def _compare(
 class Ours:
     """A step of `IMAS`, CutMix always."""
 
-    def __init__(self, student: nn.Module, batch: Batch, precision: str = "fp32"):
+    def __init__(
+        self,
+        student: nn.Module,
+        batch: Batch,
+        precision: str = "fp32",
+        weak_in_forward: bool = True,
+    ):
         torch.manual_seed(0)
-        config = IMAS.Config(name="imas", threshold=reference.THRESHOLD, copy_epochs=0)
+        config = IMAS.Config(
+            name="imas",
+            threshold=reference.THRESHOLD,
+            copy_epochs=0,
+            weak_in_forward=weak_in_forward,
+        )
         self.method = IMAS(student, config).to(memory_format=torch.channels_last)
         trained = [p for p in student.parameters() if p.requires_grad]
         self.optimizer = torch.optim.SGD(trained, lr=1e-4)
@@ -132,7 +144,7 @@ class FixedLogits(nn.Module):
     def forward(self, image: Tensor) -> Output:
         """Logits of as many images, upsampled as a segmenter does."""
         small = self.small[: len(image)]
-        return Output(resize(small, image.shape[-2:]), small, None)
+        return Output(small.contiguous(), small, None, (image.shape[-2], image.shape[-1]))
 
 
 def _ema(model: nn.Module) -> tuple[Callable[[], object], Callable[[], object]]:
@@ -158,7 +170,7 @@ def _evaluation(num_classes: int) -> tuple[Callable[[], object], Callable[[], ob
     def ours() -> Any:
         total = 0
         for small, truth in images:
-            labels = resize(small, truth.shape).argmax(dim=1).to(torch.uint8)[0].numpy()
+            labels = Output(small, small, None, truth.shape).labels().to(torch.uint8)[0].numpy()
             total += confusion_matrix(truth, labels, num_classes)
         return total
 
@@ -178,9 +190,12 @@ def _peak(kind: str, *words: Any) -> float:
 def _measure_peak(
     kind: str, encoder: str, crop: int, batch: int, num_classes: int, precision: str
 ) -> float:
-    model = create_model(ModelConfig(encoder=encoder), num_classes)
+    config = ModelConfig(encoder=encoder, checkpointing=kind == "ours with checkpointing")
+    model = create_model(config, num_classes)
     given = random_batch(batch, crop, num_classes)
-    step = Ours(model, given, precision) if kind == "ours" else Reference(model, given)
+    step: Callable[[], None] = Reference(model, given)
+    if kind != "reference":
+        step = Ours(model, given, precision, kind != "ours without the weak view")
     forget_peak_memory(CPU)
     before = peak_memory(CPU)
     for _ in range(2):

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from fewmask.batch import IGNORE, Batch
 
-THRESHOLD, WEIGHT, DECAY = 0.7, 3.0, 0.99
+THRESHOLD = 0.0  # everything counts, so that every step mixes, in both
+WEIGHT, DECAY = 3.0, 0.99
 
 
 class ReferenceIMAS:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 benchmarks = pytest.importorskip("benchmarks", reason="only in a checkout")
 
@@ -27,4 +28,25 @@ def test_every_benchmark_is_a_command():
     from benchmarks.__main__ import app
 
     files = {f.stem for f in Path(benchmarks.__path__[0]).glob("[a-z]*.py")}
-    assert {command.name for command in app.registered_commands} == files
+    assert {command.name for command in app.registered_commands} == files - {"reference"}
+
+
+def test_the_step_of_imas_is_the_reference_s(capsys, monkeypatch):
+    from benchmarks import imas
+
+    monkeypatch.setattr(imas, "_peak", lambda *words: 1.0)  # needs processes of their own
+    imas.main(encoder="test_resnet", crop=65, batch=2, num_classes=3, rounds=1)
+    printed = capsys.readouterr().out
+    assert printed.count("times faster") == 4 and "peak memory" in printed
+
+
+def test_the_reference_computes_the_easiness_of_the_paper():
+    from benchmarks import reference
+    from fewmask.methods.imas import easiness
+
+    torch.manual_seed(0)
+    logits_s, logits_t = torch.randn(2, 3, 4, 9, 8)
+    (conf_s, label_s), (conf_t, label_t) = (x.softmax(1).max(1) for x in (logits_s, logits_t))
+    theirs = reference.easiness(label_s, conf_s, label_t, conf_t, 4)
+    ours = easiness(logits_s, logits_t, reference.THRESHOLD).easiness
+    torch.testing.assert_close(ours, theirs)

@@ -120,8 +120,8 @@ def choose_precision(precision: str, accelerator: str) -> str:
     if precision == "auto":
         if accelerator == "cuda":
             return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-        amx = accelerator == "cpu" and torch.cpu._is_amx_tile_supported()
-        return "bf16" if amx else "fp32"
+        fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+        return "bf16" if accelerator == "cpu" and fast else "fp32"
     if precision == "fp16" and accelerator == "cpu":
         raise UserError("training.precision=fp16 needs a GPU. On a CPU use auto, bf16 or fp32.")
     return precision

@@ -14,6 +14,7 @@ from fewmask.config import did_you_mean
 from fewmask.errors import UserError
 from fewmask.evaluation.inference import InferenceConfig, predict_probs
 from fewmask.evaluation.metrics import AbsentClass, Scores, confusion_matrix, scores
+from fewmask.models import Output
 from fewmask.models.decoders import resize
 from fewmask.parts import processes
 
@@ -116,9 +117,10 @@ def confusions(
     device: torch.device | str = "cpu",
 ) -> Iterator[np.ndarray]:
     """The confusion matrix [K, K] of each image, at the size of its mask."""
-    for truth, probs in predictions(network, dataset, config, indices, device):
-        labels = probs.argmax(dim=0).to(torch.uint8).cpu().numpy()
-        yield confusion_matrix(truth, labels, num_classes)
+    with eval_mode(network):
+        for image, truth in pairs(dataset, config, indices):
+            labels = labels_at(network, image, config, device, truth.shape)
+            yield confusion_matrix(truth, labels.to(torch.uint8).cpu().numpy(), num_classes)
 
 
 def predictions(
@@ -130,11 +132,19 @@ def predictions(
 ) -> Iterator[tuple[np.ndarray, Tensor]]:
     """The mask uint8 [H, W] of each image, and the probabilities [K, H, W] at its size."""
     with eval_mode(network):
-        for index in indices:
-            image, truth = dataset.image(index), dataset.mask(index)
-            if config.mode == "center_crop":
-                image, truth = center_crop(image, truth, config.window)
+        for image, truth in pairs(dataset, config, indices):
             yield truth, probs_at(network, image[None], config, device, truth.shape)[0]
+
+
+def pairs(
+    dataset: Dataset, config: EvaluationConfig, indices: Iterable[int]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Image uint8 [h, w, C] and mask uint8 [H, W], or their middles, of each index."""
+    for index in indices:
+        image, truth = dataset.image(index), dataset.mask(index)
+        if config.mode == "center_crop":
+            image, truth = center_crop(image, truth, config.window)
+        yield image, truth
 
 
 def center_crop(image: np.ndarray, truth: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -158,6 +168,25 @@ def probs_at(
     """Probabilities [B, K, H, W] of uint8 images [B, h, w, C], resized to (H, W)."""
     probs = predict_probs(network, normalise(torch.tensor(images), device), config)
     return resize(probs, (size[0], size[1]))
+
+
+@torch.no_grad()
+def labels_at(
+    network: nn.Module,
+    image: np.ndarray,
+    config: InferenceConfig,
+    device: torch.device | str,
+    size: tuple[int, ...],
+) -> Tensor:
+    """The most probable class [H, W] of a uint8 image [h, w, C]; without probabilities if it can.
+
+    They are needed only where several looks are averaged, or resized to a mask of another size.
+    """
+    single_look = config.mode != "sliding" and config.scales == (1.0,) and not config.flip
+    if single_look and config.pad_to is None and image.shape[:2] == size:
+        output: Output = network(normalise(torch.tensor(image)[None], device))
+        return output.labels()[0]
+    return probs_at(network, image[None], config, device, size)[0].argmax(dim=0)
 
 
 @contextmanager

@@ -31,7 +31,6 @@ from fewmask.batch import IGNORE, Batch, Labeled, Progress, Scalars, Views
 from fewmask.errors import UserError
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Output, Segmenter
-from fewmask.models.decoders import resize
 from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss, cross_entropy
 from fewmask.parts.mixing import cutmix_with_next, require_partners
@@ -190,7 +189,7 @@ class PrototypePredictor(nn.Module):
         vectors = output.features.permute(0, 2, 3, 1)  # [B, h, w, D]
         logits = self.prototypes(vectors.flatten(0, 2)).logits.clamp(min=-1e4)
         logits = logits.unflatten(0, vectors.shape[:3]).permute(0, 3, 1, 2)  # [B, K, h, w]
-        return output._replace(logits=resize(logits, image.shape[-2:]))
+        return output._replace(coarse=logits)
 
 
 def _at(maps: Tensor, points: tuple[Tensor, Tensor]) -> Tensor:

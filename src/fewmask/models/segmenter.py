@@ -1,5 +1,6 @@
 """Segmenter: encoder -> decoder -> head, the network that every method trains."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -48,32 +49,41 @@ class ModelConfig(BaseConfig):
 
 
 class Output(NamedTuple):
-    """What a segmenter gives; one forward pass fills everything."""
+    """What a segmenter gives; one forward pass fills everything.
 
-    logits: Tensor  # [B, K, H, W] float32, at the input's resolution
+    Logits are held as the head gives them and resized when asked for: what of them is not asked
+    for, and what a batch of many parts would add up to, is never as large as the images.
+    """
+
+    coarse: Tensor  # [B, K, h, w] float32, logits
     features: Tensor  # [B, C, H/4, W/4], what the head reads
-    aux_logits: (
-        Tensor | None
-    )  # [B, K, H, W] float32, if there is an auxiliary head and it is training
+    coarse_aux: Tensor | None = None  # [B, K, h', w'] float32, of the auxiliary head, in training
+    size: tuple[int, int] | None = None  # (H, W) of the images; None: `coarse` is as large
+
+    @property
+    def logits(self) -> Tensor:
+        """[B, K, H, W] float32, at the images' size; computed anew at each call."""
+        return self.coarse if self.size is None else resize(self.coarse, self.size)
+
+    @property
+    def aux_logits(self) -> Tensor | None:
+        """The same of the auxiliary head; None without one, and outside training."""
+        aux = self.coarse_aux
+        return aux if aux is None or self.size is None else resize(aux, self.size)
+
+    def labels(self) -> Tensor:
+        """[B, H, W] int64, the most probable class of each pixel; the same as of `logits`."""
+        coarse = self.coarse.contiguous(memory_format=torch.channels_last)  # three times as fast
+        logits = coarse if self.size is None else resize(coarse, self.size)
+        return logits.max(dim=1).indices
 
     def split(self, *sizes: int) -> list["Output"]:
-        """The outputs of parts of the batch, of so many images each.
-
-        Made by one split. Slices would cost much in the backward pass: each fills logits of the
-        whole batch with zeros.
-        """
-        aux = (
-            [None] * len(sizes)
-            if self.aux_logits is None
-            else self.aux_logits.split_with_sizes(sizes)
-        )
-        parts = zip(
-            self.logits.split_with_sizes(sizes),
-            self.features.split_with_sizes(sizes),
-            aux,
-            strict=True,
-        )
-        return [Output(*part) for part in parts]
+        """The outputs of parts of the batch, of so many images each."""
+        aux: Sequence[Tensor | None] = [None] * len(sizes)
+        if self.coarse_aux is not None:
+            aux = self.coarse_aux.split_with_sizes(sizes)
+        coarse, features = (x.split_with_sizes(sizes) for x in (self.coarse, self.features))
+        return [Output(*part, self.size) for part in zip(coarse, features, aux, strict=True)]
 
 
 class Segmenter(nn.Module):
@@ -116,11 +126,10 @@ class Segmenter(nn.Module):
     def decode(self, stages: list[Tensor], size: tuple[int, int] | torch.Size) -> Output:
         """The second half of `forward`, from the encoder's stages to logits of a given size."""
         features = self.decoder(stages)  # [B, C, H/4, W/4]
-        logits = resize(_plain(self.head(features)), size)
-        aux_logits = None
+        coarse, coarse_aux = _plain(self.head(features)), None
         if self.aux_head is not None and self.training:
-            aux_logits = resize(_plain(self.aux_head(stages[-2])), size)
-        return Output(logits, features, aux_logits)
+            coarse_aux = _plain(self.aux_head(stages[-2]))
+        return Output(coarse, features, coarse_aux, (size[0], size[1]))
 
 
 def _plain(logits: Tensor) -> Tensor:
