@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -438,3 +439,15 @@ def test_predictions_inside_the_photos_folder_are_no_photos(run, tmp_path):
     words = ("predict", run, tmp_path / "new", "--out", tmp_path / "new" / "predictions")
     assert "9 image(s) predicted" in fewmask(*words)
     assert "9 image(s) predicted (9 of them before)" in fewmask(*words)
+
+
+def test_a_profile_says_what_a_step_spends_its_time_on(tmp_path):
+    words = ("training.steps=14", "training.evaluate_every=4", "method=imas", "--profile")
+    fewmask("train", "synthetic", *TINY_WORDS, *words, "--out", tmp_path / "run")
+    lines = (tmp_path / "run/profile.txt").read_text().splitlines()
+    spent = {line.split()[0]: float(line.split()[1]) for line in lines[1:8]}
+    assert [*spent] == ["data", "forward", "losses", "backward", "optimizer", "EMA", "logging"]
+    assert all(value > 0 for value in spent.values())
+    assert lines[0].endswith("mean of 10 steps") and "ms each" in "".join(lines[8:12])
+    trace = json.loads((tmp_path / "run/profile_trace.json").read_text())
+    assert any(event.get("name") == "fewmask backward" for event in trace["traceEvents"])

@@ -53,6 +53,7 @@ def train(
     out: Path | str | None = None,
     overwrite: bool = False,
     weights: Path | str | None = None,
+    profile: bool = False,
 ) -> Run:
     """Trains a model.
 
@@ -62,6 +63,8 @@ def train(
         out: the run folder; by default the next number under `runs/`.
         overwrite: whether `out` may hold a run already.
         weights: a checkpoint (`last.pt` or `best.pt`) to start from.
+        profile: writes what some of the first steps spend their time on, `profile.txt` and
+            `profile_trace.json`, into the run folder.
 
     Raises:
         UserError: for wrong settings or data, before training starts.
@@ -78,7 +81,8 @@ def train(
     folder = checkpoint.new_run_folder(name, overwrite, None if out is None else Path(out))
     write_run_files(folder, resolved, data)
     try:
-        scores = _launch(resolved, folder, data, None if weights is None else Path(weights), False)
+        start = None if weights is None else Path(weights)
+        scores = _launch(resolved, folder, data, start, False, profile)
     except UserError:
         if (
             is_new and not (folder / "metrics.jsonl").exists()
@@ -117,7 +121,7 @@ def resume(folder: Path | str, *overrides: str) -> Run:
             f"training.steps={recipe.training.steps}: {folder} has {done} steps behind it already."
         )
     (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
-    return Run(folder, _launch(recipe, folder, data, None, True))
+    return Run(folder, _launch(recipe, folder, data, None, True, False))
 
 
 def changed_recipe(folder: Path, overrides: Sequence[str]) -> Recipe:
@@ -200,7 +204,12 @@ def _open(words: Sequence[str | Path]) -> tuple[Recipe, Data]:
 
 
 def _launch(
-    recipe: Recipe, folder: Path, data: Data, weights: Path | None, is_resumed: bool
+    recipe: Recipe,
+    folder: Path,
+    data: Data,
+    weights: Path | None,
+    is_resumed: bool,
+    profile: bool,
 ) -> dict[str, Scores]:
     scores: dict[str, Scores] = launch(
         recipe.machine,
@@ -211,12 +220,19 @@ def _launch(
         data,
         weights,
         is_resumed,
+        profile,
     )
     return scores
 
 
 def _train_process(
-    fabric: Fabric, recipe: Recipe, folder: Path, data: Data, weights: Path | None, is_resumed: bool
+    fabric: Fabric,
+    recipe: Recipe,
+    folder: Path,
+    data: Data,
+    weights: Path | None,
+    is_resumed: bool,
+    profile: bool,
 ) -> dict[str, Scores]:
     """What every process of a training run does."""
     fresh = not is_resumed and weights is None
@@ -229,7 +245,7 @@ def _train_process(
             f"Resumed {folder} at step {trainer.step} of {recipe.training.steps}: networks, "
             "optimizers, learning rate and best scores are restored."
         )
-    return trainer.run()
+    return trainer.run(profile=profile)
 
 
 def _rehearse_process(fabric: Fabric, recipe: Recipe, data: Data) -> tuple[float, float]:

@@ -80,6 +80,9 @@ def train(
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the complete recipe and stop.")
     ] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Write what a step spends its time on.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Build everything, take two steps, write nothing.")
     ] = False,
@@ -112,7 +115,9 @@ def train(
         _refuse_with_resume(words, weights, out, overwrite)
         run = api.resume(resume, *words)
     else:
-        run = api.train(*words, out=out, overwrite=overwrite, weights=weights)
+        run = api.train(*words, out=out, overwrite=overwrite, weights=weights, profile=profile)
+    if profile and resume is None:
+        print(f"Profile: {run.folder}/profile.txt, and profile_trace.json for ui.perfetto.dev")
     if run.scores:
         from fewmask.report.results import in_words, read_result
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from fewmask.engine.launch import share_batchnorm
 from fewmask.engine.settings import TrainingConfig
 from fewmask.methods import Method
+from fewmask.parts.marks import part
 
 
 class Minimizer:
@@ -58,13 +59,15 @@ class Minimizer:
         )
         network, optimizer = self.networks[name], self.optimizers[name]
         parameters = [p for p in network.parameters() if p.requires_grad]
-        self.fabric.backward(loss / (self.config.accumulate or 1), inputs=parameters)
+        with part("backward"):
+            self.fabric.backward(loss / (self.config.accumulate or 1), inputs=parameters)
         if not self.last_round:
             return False
-        if self.config.clip_norm is not None:
-            self.fabric.clip_gradients(network, optimizer, max_norm=self.config.clip_norm)
-        optimizer.step()
-        optimizer.zero_grad()
+        with part("optimizer"):
+            if self.config.clip_norm is not None:
+                self.fabric.clip_gradients(network, optimizer, max_norm=self.config.clip_norm)
+            optimizer.step()
+            optimizer.zero_grad()
         return True
 
     def state_dict(self) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import torch
 
+from fewmask.parts.marks import part as mark
+
 T = TypeVar("T")
 PARTS = ("data", "steps", "evaluation", "saving")
 
@@ -23,12 +25,15 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys(PARTS, 0.0)
+        self.current = ""  # the part that is going on
 
     @contextmanager
     def measure(self, part: str) -> Iterator[None]:
         """Counts what happens inside; `part` is one of `PARTS`."""
-        start = time.perf_counter()
-        yield
+        start, self.current = time.perf_counter(), part
+        with mark(part):
+            yield
+        self.current = ""
         self.seconds[part] += time.perf_counter() - start
 
     def waiting(self, batches: Iterable[T]) -> Iterator[T]:

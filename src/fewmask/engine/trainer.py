@@ -4,7 +4,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -24,6 +24,7 @@ from fewmask.engine.health import Health
 from fewmask.engine.launch import share_batchnorm
 from fewmask.engine.logger import Logger
 from fewmask.engine.minimizer import Minimizer
+from fewmask.engine.profiling import Profile
 from fewmask.engine.pseudo_quality import PseudoQuality, pseudo_quality
 from fewmask.engine.settings import MachineConfig, TrainingConfig
 from fewmask.engine.stopwatch import Stopwatch, forget_peak_memory, peak_memory
@@ -31,6 +32,7 @@ from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, Scores, evaluate
 from fewmask.methods import Method
 from fewmask.parts import processes
+from fewmask.parts.marks import part
 
 STOP_EVERY = 10  # steps after which several processes agree on whether to stop
 STEP_SEEDS = 2  # the number of this stream of seeds; 0 and 1 are the loader's
@@ -110,8 +112,12 @@ class Trainer:
             self.minimizer.load_state_dict(state["minimizer"])
             self.step, self.best = state["step"], state["best"]
 
-    def run(self, last_step: int | None = None) -> dict[str, Scores]:
+    def run(self, last_step: int | None = None, profile: bool = False) -> dict[str, Scores]:
         """Trains up to `last_step`, by default to the end.
+
+        Args:
+            last_step: where to stop.
+            profile: whether to look at some of the first steps, see `engine/profiling.py`.
 
         Returns:
             The last scores of each network; empty if training was stopped by a signal.
@@ -125,11 +131,17 @@ class Trainer:
         scores: dict[str, Scores] = {}
         pin = self.fabric.device.type == "cuda"
         batches = load_batches(self.streams, self.step, last_step, self.machine.workers, pin)
+        looks = profile and self.fabric.global_rank == 0
+        profiler = (
+            Profile([*self.method.children()], self.clock, self.folder, pin) if looks else None
+        )
         try:
-            with self._stop_on_signals():
+            with self._stop_on_signals(), profiler or nullcontext():
                 for rounds in self.clock.waiting(batches):
                     with self.clock.measure("steps"):
                         self._take_step(rounds, logger)
+                    if profiler is not None:
+                        profiler.step()
                     scores = self._after_step(logger, scores)
                     if self._is_stopped():
                         self._save_last()
@@ -174,7 +186,7 @@ class Trainer:
         evaluates = ends or self.step % self.training.evaluation_interval() == 0
         saves = ends or self.step % self.training.checkpoint_interval() == 0
         if self.step % self.training.log_every == 0 or evaluates or saves:
-            with self.clock.measure("steps"):
+            with self.clock.measure("steps"), part("logging"):
                 values = logger.metrics(self.step, self.minimizer.lr)
             _refuse_nan(values, self.step)
         with logger.paused():

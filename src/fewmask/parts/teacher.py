@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from fewmask.parts.marks import part
+
 
 class Teacher(nn.Module):
     """A frozen copy of a network that follows it by exponential moving average (EMA).
@@ -68,8 +70,13 @@ def follow(ours: list[Tensor], theirs: list[Tensor], decay: float) -> None:
     Integers (BatchNorm's counters) are copied.
     """
     assert [x.shape for x in ours] == [x.shape for x in theirs], "networks of two architectures"
+    with part("EMA"):
+        _lerp(ours, theirs, 1 - decay)
+
+
+def _lerp(ours: list[Tensor], theirs: list[Tensor], share: float) -> None:
     floating = [i for i, x in enumerate(ours) if x.is_floating_point()]
-    torch._foreach_lerp_([ours[i] for i in floating], [theirs[i] for i in floating], 1 - decay)
+    torch._foreach_lerp_([ours[i] for i in floating], [theirs[i] for i in floating], share)
     for mine, new in zip(ours, theirs, strict=True):
         if not mine.is_floating_point():
             mine.copy_(new)

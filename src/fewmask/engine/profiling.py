@@ -1,0 +1,94 @@
+"""`--profile`: what a step spends its time on, as a table and as a trace file."""
+
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from torch.profiler import ProfilerActivity, profile, schedule
+
+from fewmask.engine.stopwatch import Stopwatch
+from fewmask.parts.marks import PREFIX, part
+
+WARM_UP, STEPS = 2, 10
+"""Steps that are passed over, and steps that are looked at after them."""
+PARTS = ("data", "forward", "losses", "backward", "optimizer", "EMA", "logging")
+
+
+class Profile:
+    """Looks at some steps of a run; a context around its loop.
+
+    Args:
+        networks: whose calls count as `forward`, during steps.
+        clock: knows whether a step is going on.
+        folder: the run folder; gets `profile.txt` and `profile_trace.json`.
+        is_cuda: whether to look at a GPU, too.
+    """
+
+    def __init__(self, networks: list[nn.Module], clock: Stopwatch, folder: Path, is_cuda: bool):
+        self.networks, self.clock, self.folder, self.is_cuda = networks, clock, folder, is_cuda
+        self.stack, self.open = ExitStack(), list[Any]()
+        activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * is_cuda
+        self.profiler = profile(
+            activities=activities,
+            schedule=schedule(wait=0, warmup=WARM_UP, active=STEPS, repeat=1),
+            on_trace_ready=self._write,
+        )
+        self.steps = 0
+
+    def __enter__(self) -> "Profile":
+        for network in self.networks:
+            self.stack.callback(network.register_forward_pre_hook(self._enter).remove)
+            self.stack.callback(network.register_forward_hook(self._leave).remove)
+        self.stack.enter_context(self.profiler)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.stack.__exit__(*exception)
+
+    def step(self) -> None:
+        """To be called after each step."""
+        self.steps += 1
+        self.profiler.step()
+
+    def _enter(self, network: nn.Module, inputs: Any) -> None:
+        is_step = self.clock.current == "steps"  # an evaluation calls the networks, too
+        self.open.append(part("forward") if is_step else nullcontext())
+        self.open[-1].__enter__()
+
+    def _leave(self, network: nn.Module, inputs: Any, output: Any) -> None:
+        self.open.pop().__exit__(None, None, None)
+
+    def _write(self, profiler: Any) -> None:
+        profiler.export_chrome_trace(str(self.folder / "profile_trace.json"))
+        (self.folder / "profile.txt").write_text(
+            _table(profiler.key_averages(), min(STEPS, self.steps), self.is_cuda), encoding="utf-8"
+        )
+
+
+def _table(rows: Any, steps: int, is_cuda: bool) -> str:
+    """Milliseconds per step by part, and the operators that take most."""
+    total = {r.key.removeprefix(PREFIX): r for r in rows if r.key.startswith(PREFIX)}
+
+    def ms(name: str) -> float:
+        row = total.get(name)
+        if row is None:
+            return 0.0
+        on_device = row.device_time_total if is_cuda else 0.0
+        return float(max(row.cpu_time_total, on_device)) / 1000 / steps
+
+    spent = {name: ms(name) for name in PARTS}
+    inside = sum(value for name, value in spent.items() if name not in ("data", "losses"))
+    spent["losses"] = max(0.0, ms("steps") - inside)
+    whole = max(1e-9, sum(spent.values()))
+    lines = [f"milliseconds per step, mean of {steps} steps"]
+    lines += [f"{name:>10} {value:9.2f}  {value / whole:6.1%}" for name, value in spent.items()]
+    lines += [
+        "'losses' is all of a step that is none of the others: pseudo-labels, mixing, losses."
+    ]
+    for name in ("evaluation", "saving"):
+        if name in total:
+            lines.append(f"{name}: {ms(name) * steps / total[name].count:.1f} ms each")
+    by = "self_device_time_total" if is_cuda else "self_cpu_time_total"
+    table: str = rows.table(sort_by=by, row_limit=20, max_name_column_width=45)
+    return "\n".join(lines) + "\n\n" + table + "\n"
