@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fewmask.models import ModelConfig, create_model
+from fewmask.models import ModelConfig, Output, create_model
 from fewmask.models.decoders import DecoderConfig
 from tests.conftest import TINY
 
@@ -58,3 +58,22 @@ def test_channels_last_gives_the_same(student):
         image.to(memory_format=torch.channels_last)
     )
     torch.testing.assert_close(last.logits, plain, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(33, 47), None])
+def test_parts_and_labels_of_an_output_are_those_of_its_logits(size):
+    torch.manual_seed(0)
+    coarse, aux = torch.randn(2, 5, 3, 9, 12).requires_grad_().unbind()
+    output = Output(coarse, torch.randn(5, 4, 9, 12), aux, size)
+    assert torch.equal(output.labels(), output.logits.argmax(dim=1))
+    assert output.logits.shape == (5, 3, *(size or (9, 12)))
+    first, unused, last = output.split(2, 1, 2)
+    assert torch.equal(torch.cat([first.logits, unused.logits, last.logits]), output.logits)
+    assert torch.equal(last.aux_logits, output.aux_logits[3:])
+    weights = torch.randn_like(output.logits)
+    parts = (first.logits * weights[:2]).sum() + (last.logits * weights[3:]).sum()
+    slices = (output.logits[:2] * weights[:2]).sum() + (output.logits[3:] * weights[3:]).sum()
+    of_parts, of_slices = (torch.autograd.grad(x, coarse)[0] for x in (parts, slices))
+    torch.testing.assert_close(of_parts, of_slices)
+    assert (of_parts[2] == 0).all()
+    assert output._replace(coarse_aux=None).split(5)[0].aux_logits is None
