@@ -24,6 +24,13 @@ def test_the_loader_is_timed_beside_the_reference(capsys):
     assert printed.count("times faster") == 2
 
 
+def test_startup_is_timed(capsys):
+    from benchmarks import startup
+
+    startup.main(images=120)
+    assert capsys.readouterr().out.count("to list and check") == 2
+
+
 def test_every_benchmark_is_a_command():
     from benchmarks.__main__ import app
 
@@ -37,7 +44,7 @@ def test_the_step_of_imas_is_the_reference_s(capsys, monkeypatch):
     monkeypatch.setattr(imas, "_peak", lambda *words: 1.0)  # needs processes of their own
     imas.main(encoder="test_resnet", crop=65, batch=2, num_classes=3, rounds=1)
     printed = capsys.readouterr().out
-    assert printed.count("times faster") == 4 and "peak memory" in printed
+    assert printed.count("times faster") == 5 and "peak memory" in printed
 
 
 def test_the_reference_computes_the_easiness_of_the_paper():
