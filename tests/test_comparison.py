@@ -38,7 +38,7 @@ def test_an_interrupted_run_is_resumed(tmp_path, monkeypatch):
     from fewmask.engine.trainer import Trainer
 
     whole = Trainer.run
-    monkeypatch.setattr(Trainer, "run", lambda self: whole(self, last_step=2) and {})
+    monkeypatch.setattr(Trainer, "run", lambda self, **options: whole(self, last_step=2) and {})
     assert comparison.compare(words, ["supervised"], range(1), tmp_path) is None
     monkeypatch.undo()
     resumed = []

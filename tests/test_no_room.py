@@ -82,9 +82,9 @@ def test_a_photo_that_vanishes_while_it_trains_is_named(tmp_path):
 import fewmask, pathlib
 from fewmask.engine.trainer import Trainer
 run = Trainer.run
-def run_without(self, *args):
+def run_without(self, **options):
     pathlib.Path({str(tmp_path)!r}, "photos/images/5.png").unlink()
-    return run(self, *args)
+    return run(self, **options)
 Trainer.run = run_without
 words = ["data={tmp_path}/photos", "model.encoder=test_resnet", "loader.crop=32"]
 words += ["loader.labeled_batch=2", "loader.unlabeled_batch=2", "training.steps=9"]
