@@ -69,6 +69,12 @@ def test_bad_pseudo_labels_are_named_once(quality, says):
     assert health.look(70, VALUES, FINE, quality) == []
 
 
+def test_a_loss_that_grows_with_the_pixels_used_is_no_trouble():
+    health = Health(NAMES, 100)
+    for step, used in ((20, 0.1), (60, 0.4), (90, 0.8)):
+        assert health.look(step, {"used_pixels": used, "loss_unlabeled": used / 5}, FINE) == []
+
+
 def test_early_steps_are_given_time():
     health = Health(NAMES, 100)
     assert health.look(10, {"used_pixels": 0.0}, {**FINE, "student": scores(99, 99, 99)}) == []

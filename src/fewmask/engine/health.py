@@ -10,7 +10,7 @@ from fewmask.evaluation import Scores
 FEW_PIXELS = 0.01
 BEHIND = 5.0  # points of mIoU
 KNOWN, FORGOTTEN = 10.0, 1.0  # IoU in percent
-RISE = 2.0
+RISE = 3.0
 OVERSURE = 0.15  # confidence minus accuracy
 COMMON, SHORT = 0.01, 5  # share of the labeled pixels; how many times less among pseudo-labels
 
@@ -32,7 +32,7 @@ class Health:
         self.said: set[str] = set()
         self.best_iou = np.zeros(len(class_names))
         self.seen = np.zeros(len(class_names), bool)
-        self.lowest_loss = float("inf")
+        self.lowest_loss = (float("inf"), float("inf"))
 
     def look(
         self,
@@ -90,14 +90,15 @@ class Health:
         )
 
     def _rising_loss(self, step: int, values: Mapping[str, float]) -> str | None:
-        loss = values.get("loss_unlabeled")
-        if loss is None or not values.get("used_pixels"):
+        loss, used = values.get("loss_unlabeled"), values.get("used_pixels")
+        if loss is None or not used:
             return None
-        lowest, self.lowest_loss = self.lowest_loss, min(loss, self.lowest_loss)
-        if step < self.total_steps / 2 or loss < RISE * lowest or loss < 0.05:
+        lowest, before = self.lowest_loss  # per used pixel: while more are used, the sum grows
+        self.lowest_loss = min(self.lowest_loss, (loss / used, loss))
+        if step < self.total_steps / 2 or loss / used < RISE * lowest or loss < 0.05:
             return None
         return (
-            f"the unlabeled loss has risen from {lowest:.3f} to {loss:.3f}: the pseudo-labels move "
+            f"the unlabeled loss has risen from {before:.3f} to {loss:.3f}: the pseudo-labels move "
             "away from what the student believes. Lower method.unlabeled_weight or training.lr."
         )
 
