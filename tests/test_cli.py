@@ -451,3 +451,16 @@ def test_a_profile_says_what_a_step_spends_its_time_on(tmp_path):
     assert lines[0].endswith("mean of 10 steps") and "ms each" in "".join(lines[8:12])
     trace = json.loads((tmp_path / "run/profile_trace.json").read_text())
     assert any(event.get("name") == "fewmask backward" for event in trace["traceEvents"])
+
+
+@pytest.mark.parametrize(("steps", "seen"), [(5, 3), (2, None)])
+def test_a_profile_of_a_short_run_counts_the_steps_it_saw(steps, seen, tmp_path):
+    out = tmp_path / "run"
+    words = (f"training.steps={steps}", "method=supervised", "--profile", "--out", out)
+    text = fewmask("train", "synthetic", *TINY_WORDS, *words)
+    assert ("Profile:" in text) == (seen is not None)
+    if seen is not None:
+        assert f"mean of {seen} steps" in (out / "profile.txt").read_text()
+    assert "--profile cannot be given with it" in fewmask(
+        "train", "--resume", out, "--profile", code=2
+    )

@@ -112,11 +112,11 @@ def train(
         )
         return
     if resume is not None:
-        _refuse_with_resume(words, weights, out, overwrite)
+        _refuse_with_resume(words, weights, out, overwrite, profile)
         run = api.resume(resume, *words)
     else:
         run = api.train(*words, out=out, overwrite=overwrite, weights=weights, profile=profile)
-    if profile and resume is None:
+    if (run.folder / "profile.txt").is_file() and profile:
         print(f"Profile: {run.folder}/profile.txt, and profile_trace.json for ui.perfetto.dev")
     if run.scores:
         from fewmask.report.results import in_words, read_result
@@ -170,12 +170,15 @@ def info(debug: Debug = False) -> None:
         print(f"{title:15} {', '.join(names)}")
 
 
-def _refuse_with_resume(words: list[str], weights: Any, out: Any, overwrite: bool) -> None:
+def _refuse_with_resume(
+    words: list[str], weights: Any, out: Any, overwrite: bool, profile: bool
+) -> None:
     given = {
         "a recipe": bool(words) and "=" not in words[0],
         "--weights": weights is not None,
         "--out": out is not None,
         "--overwrite": overwrite,
+        "--profile": profile,
     }
     for name in (name for name, is_given in given.items() if is_given):
         raise UserError(f"--resume continues a run as it is; {name} cannot be given with it.")

@@ -60,10 +60,12 @@ class Profile:
         self.open.pop().__exit__(None, None, None)
 
     def _write(self, profiler: Any) -> None:
+        seen = min(STEPS, self.steps - WARM_UP)
+        if seen < 1:  # the run was over before
+            return
         profiler.export_chrome_trace(str(self.folder / "profile_trace.json"))
-        (self.folder / "profile.txt").write_text(
-            _table(profiler.key_averages(), min(STEPS, self.steps), self.is_cuda), encoding="utf-8"
-        )
+        text = _table(profiler.key_averages(), seen, self.is_cuda)
+        (self.folder / "profile.txt").write_text(text, encoding="utf-8")
 
 
 def _table(rows: Any, steps: int, is_cuda: bool) -> str:
