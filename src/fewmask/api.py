@@ -35,6 +35,9 @@ CHANGEABLE = (
     "training.checkpoint_every",
     "machine",
     "data.root",  # the same images elsewhere; other images are refused
+    "data.pool",
+    "data.pool_disk_gb",
+    "data.cache",
 )
 """What may be changed when a run is resumed; everything else would make it another run."""
 

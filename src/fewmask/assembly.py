@@ -1,6 +1,7 @@
 """From a recipe to the things it describes: data, method, trainer."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from lightning_fabric import Fabric
 from fewmask.batch import Dataset
 from fewmask.config import find, validate
 from fewmask.data import Data, DataSource
+from fewmask.data.cache import DecodedFolder
 from fewmask.data.check import check_data
 from fewmask.data.dataset import label_shares
 from fewmask.data.files import Files
 from fewmask.data.image_labels import read_image_labels
+from fewmask.data.pool import open_pool
+from fewmask.data.shard_files import is_remote
 from fewmask.data.splits import identify
 from fewmask.engine import checkpoint
 from fewmask.engine.settings import TrainingConfig
@@ -40,22 +44,38 @@ def open_data(recipe: Recipe, needs_unlabeled: bool | None = None, tell: bool = 
     Raises:
         UserError: for the first file or set that is wrong.
     """
-    data = _with_bands(recipe.source().open(), recipe.model.in_channels)
+    say: Callable[[str], None] = print if tell else lambda note: None
+    data = _as_read(_with_pool(recipe.source().open(), recipe, say), recipe)
     if recipe.data.image_labels is not None:
         present = read_image_labels(recipe.data.image_labels, data.unlabeled.names, data.classes)
         data = replace(data, image_labels=present)
     if needs_unlabeled is None:
         needs_unlabeled = _uses_unlabeled(recipe)
-    check_data(data, needs_unlabeled, print if tell else lambda note: None)
+    check_data(data, needs_unlabeled, say)
     return data
 
 
-def _with_bands(data: Data, channels: int) -> Data:
-    """The data with images of so many bands."""
+def _with_pool(data: Data, recipe: Recipe, tell: Callable[[str], None]) -> Data:
+    """The data with the unlabeled images of `data.pool`, if that is given."""
+    config = recipe.data
+    if config.pool is None:
+        return data
+    channels = recipe.model.in_channels
+    pool = open_pool(config.pool, config.long_side, channels, config.pool_disk_gb, tell)
+    note = f"data.pool: {len(pool)} unlabeled images"
+    if left_out := len(data.unlabeled):
+        note += f", in place of the {left_out} that data.name={config.name} has of its own"
+    return replace(data, unlabeled=pool, notes=(*data.notes, f"{note}."))
 
-    def with_bands(part: Dataset) -> Dataset:
+
+def _as_read(data: Data, recipe: Recipe) -> Data:
+    """The data with images of as many bands as the model takes, decoded copies kept if asked."""
+    channels, cache = recipe.model.in_channels, recipe.data.cache
+    decoded = None if cache is None else DecodedFolder(cache)
+
+    def as_read(part: Dataset) -> Dataset:
         if isinstance(part, Files):
-            return replace(part, channels=channels)
+            return replace(part, channels=channels, decoded=decoded)
         if len(part) > 0 and (found := part.image(0).shape[2]) != channels:
             raise UserError(
                 f"data.name gives images of {found} band(s), model.in_channels={channels}. Set "
@@ -63,7 +83,7 @@ def _with_bands(data: Data, channels: int) -> Data:
             )
         return part
 
-    labeled, unlabeled, val = map(with_bands, (data.labeled, data.unlabeled, data.val))
+    labeled, unlabeled, val = map(as_read, (data.labeled, data.unlabeled, data.val))
     return replace(data, labeled=labeled, unlabeled=unlabeled, val=val)
 
 
@@ -149,9 +169,11 @@ def _with_class_weights(config: Method.Config, data: Data, said: list[str]) -> M
 def _absolute(config: DataSource.Config) -> DataSource.Config:
     """Paths from the root, so that the run's recipe can be used from any folder."""
     changed: dict[str, Any] = {}
-    for name in ("root", "image_labels"):
+    for name in ("root", "image_labels", "cache"):
         if getattr(config, name, None) is not None:
             changed[name] = Path(os.path.abspath(getattr(config, name)))
+    if config.pool is not None and not is_remote(config.pool):
+        changed["pool"] = os.path.abspath(config.pool)
     labeled = getattr(config, "labeled", None)
     if isinstance(labeled, str) and Path(labeled).is_file():
         changed["labeled"] = os.path.abspath(labeled)

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +15,7 @@ from fewmask.batch import Dataset
 from fewmask.data import Data
 from fewmask.data.convert import write_whole
 from fewmask.data.files import Files
+from fewmask.data.name_index import PoolNames
 from fewmask.data.splits import identify
 from fewmask.engine.launch import choose_precision
 from fewmask.errors import UserError
@@ -30,7 +31,9 @@ def write_run_files(folder: Path, recipe: Recipe, data: Data) -> None:
     (folder / "env.json").write_text(json.dumps(environment(), indent=2), encoding="utf-8")
     (folder / "splits").mkdir(exist_ok=True)
     for part in ("labeled", "unlabeled", "val"):
-        names: Iterable[str] = getattr(data, part).names
+        names: Sequence[str] = getattr(data, part).names
+        if isinstance(names, PoolNames):
+            names = [f"# {len(names)} images of data.pool, fingerprint in facts.json"]
         (folder / "splits" / f"{part}.txt").write_text(
             "".join(f"{n}\n" for n in names), encoding="utf-8"
         )

@@ -7,13 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fewmask.batch import Dataset
+from fewmask.data.cache import cache_folder
 from fewmask.data.dataset import Data
-from fewmask.data.files import Files
+from fewmask.data.files import Files, Paths
 from fewmask.data.images import looks_whole, read_image
+from fewmask.data.name_index import PoolNames
 from fewmask.errors import UserError
 
 SILENT_FILES = 2000
 """With more files than this, the check says that it is at work."""
+
+
+POOL_SAMPLE = 2000
+"""About so many files of a pool are looked at; a damaged one is passed over while training."""
+FIRST_OF_SHARDS = 16
 
 
 def check_data(data: Data, needs_unlabeled: bool, tell: Callable[[str], None]) -> None:
@@ -48,7 +55,9 @@ def check_data(data: Data, needs_unlabeled: bool, tell: Callable[[str], None]) -
     with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter lock
         for dataset in (data.labeled, data.val):
             _once(dataset, _check_pair, range(len(dataset)), pool, tell, with_masks=True)
-        if needs_unlabeled:
+        if needs_unlabeled and isinstance(data.unlabeled.names, PoolNames):
+            list(pool.map(lambda i: _check_image(data.unlabeled, i), _sample(data.unlabeled)))
+        elif needs_unlabeled:
             _once(
                 data.unlabeled,
                 _check_image,
@@ -57,6 +66,13 @@ def check_data(data: Data, needs_unlabeled: bool, tell: Callable[[str], None]) -
                 tell,
                 with_masks=False,
             )
+
+
+def _sample(pool: Dataset) -> range:
+    """The images of a pool to look at: of files some everywhere, of shards the first ones."""
+    if not isinstance(pool, Files):
+        return range(min(FIRST_OF_SHARDS, len(pool)))
+    return range(0, len(pool), max(1, len(pool) // POOL_SAMPLE))
 
 
 def _once(
@@ -96,19 +112,23 @@ def _mark(dataset: Files, with_masks: bool) -> Path | None:
     return cache_folder() / "checked" / digest.hexdigest()
 
 
-def cache_folder() -> Path:
-    """Where small facts are kept between runs: $XDG_CACHE_HOME/fewmask, or ~/.cache/fewmask."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fewmask"
-
-
 def _no_leak(part: str, training: Files, val: Files) -> None:
-    ours, theirs = ({os.path.realpath(f) for f in files.images} for files in (training, val))
-    both = ours & theirs
+    theirs = {os.path.realpath(file) for file in val.images}
+    if isinstance(training.names, PoolNames):
+        both = {file for file in theirs if _is_in_pool(file, training)}
+    else:
+        both = theirs & {os.path.realpath(file) for file in training.images}
     if both:
         raise UserError(
             f"{len(both)} {part} image(s) are also in val (first: {Path(min(both)).name}). Scores "
             "on images that were trained on say nothing; take them out of one of the lists."
         )
+
+
+def _is_in_pool(file: str, pool: Files) -> bool:
+    """Whether a pool names a file, by its path from the pool's folder or from the root."""
+    assert isinstance(pool.images, Paths)
+    return file in pool.names or os.path.relpath(file, pool.images.folder.resolve()) in pool.names
 
 
 def _check_pair(dataset: Dataset, index: int) -> None:

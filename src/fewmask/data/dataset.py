@@ -80,6 +80,14 @@ class DataSource(abc.ABC):
         in_memory: bool = False
         """Keeps images and masks of files in memory once read, at `long_side`: faster for small
         sets."""
+        cache: Path | None = None
+        """Keeps decoded images (at `long_side`) and masks in this folder, for files that are large
+        or slow to decode; takes H x W x 3 bytes an image."""
+        pool: str | None = None
+        """Unlabeled images from elsewhere, in place of the source's own: a folder, a .txt list, or
+        tar shards by path or URL (`*.tar`, `{000..127}.tar`); millions of them take no memory."""
+        pool_disk_gb: float = Field(default=50, gt=0)
+        """Disk that a pool's shards behind a URL may take while they are used."""
         image_labels: Path | None = None
         """CSV or JSON file that tells which classes are in each unlabeled image; PseudoSeg uses
         it."""

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from fewmask.batch import IGNORE
+from fewmask.data.cache import DecodedFolder
 from fewmask.data.images import (
     read_colours,
     read_image,
@@ -143,6 +144,7 @@ class Files:
         labels: how mask values become labels.
         long_side: pixels, or None for the image's own size.
         memory: keeps what was read, if it is a dict.
+        decoded: keeps what was read on disk, if it is given.
         channels: bands of an image; 3 reads any image as RGB.
     """
 
@@ -153,6 +155,7 @@ class Files:
     long_side: int | None = None
     memory: dict[Path, np.ndarray] | None = None
     channels: int = 3
+    decoded: DecodedFolder | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -160,8 +163,9 @@ class Files:
     def image(self, index: int) -> np.ndarray:
         """The image as uint8 [H, W, C], turned as its EXIF tag says, at `long_side`."""
         file = self.images[index]
+        how = ("image", self.channels, self.long_side)
         return self._remembered(
-            file, lambda: to_long_side(read_image(file, self.channels), self.long_side)
+            file, how, lambda: to_long_side(read_image(file, self.channels), self.long_side)
         )
 
     def mask(self, index: int) -> np.ndarray:
@@ -169,14 +173,17 @@ class Files:
         file = self.masks[index]
         assert file is not None, f"{self.names[index]} has no mask"
         read = read_colours if self.labels.palette else read_mask
-        return self._remembered(file, lambda: self.labels.to_labels(read(file), file))
+        return self._remembered(
+            file, ("mask", self.labels), lambda: self.labels.to_labels(read(file), file)
+        )
 
-    def _remembered(self, file: Path, read: Callable[[], np.ndarray]) -> np.ndarray:
-        if self.memory is None:
-            return read()
-        if file not in self.memory:
-            self.memory[file] = read()
-        return self.memory[file]
+    def _remembered(self, file: Path, how: object, read: Callable[[], np.ndarray]) -> np.ndarray:
+        if self.memory is not None and file in self.memory:
+            return self.memory[file]
+        array = read() if self.decoded is None else self.decoded.get(file, how, read)
+        if self.memory is not None:
+            self.memory[file] = array
+        return array
 
     def subset(self, indices: Sequence[int]) -> Self:
         """The images at these positions, in this order."""

@@ -24,6 +24,7 @@ from fewmask.data.lists import (
     unique_names,
     unread_pictures,
 )
+from fewmask.data.shard_files import is_remote
 from fewmask.data.splits import read_lines
 from fewmask.errors import UserError
 
@@ -192,10 +193,10 @@ def folder_values(path: Path) -> dict[str, Any]:
     if path.is_dir():
         return {"name": "folder", "root": str(path)}
     values = {"root": ".", **read_yaml(path)}
-    for key in ("root", "image_labels"):
+    for key in ("root", "image_labels", "pool", "cache"):
         if key in values and not isinstance(values[key], str):
             raise UserError(f"{path}: {key}: {values[key]!r} is no path; write it in quotes.")
-        if key in values:
+        if key in values and not is_remote(values[key]):
             values[key] = str(path.parent / values[key])
     return {"name": "folder", **values}
 

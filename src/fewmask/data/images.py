@@ -5,6 +5,7 @@ an error instead of a half-grey picture.
 """
 
 import os
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -19,26 +20,27 @@ TIFF_SUFFIXES = (".tif", ".tiff")
 Image.MAX_IMAGE_PIXELS = None  # large scans are data here, not an attack
 
 
-def read_image(file: Path, channels: int = 3) -> np.ndarray:
+def read_image(file: Path, channels: int = 3, content: bytes | None = None) -> np.ndarray:
     """Reads any image as uint8 RGB [H, W, 3], turned upright by its EXIF tag.
 
     Args:
         file: of any kind in `IMAGE_SUFFIXES`.
         channels: other than 3: the bands as they are stored, see `read_bands`.
+        content: what the file holds, where it is no file of its own but a part of an archive.
 
     Raises:
         UserError: if the file is missing, damaged or no image.
     """
     if channels != 3:
-        return read_bands(file, channels)
-    with _opened(file, "image") as picture:
+        return read_bands(file, channels, content)
+    with _opened(file, "image", content) as picture:
         upright = ImageOps.exif_transpose(picture)
         if upright.mode[0] in "IF":  # grey with more than 8 bits
             return np.repeat(to_8_bits(np.asarray(upright))[:, :, None], 3, axis=2)
         return np.asarray(upright.convert("RGB"))
 
 
-def read_bands(file: Path, channels: int) -> np.ndarray:
+def read_bands(file: Path, channels: int, content: bytes | None = None) -> np.ndarray:
     """Reads an image of any number of bands as it is stored: uint8 [H, W, channels].
 
     A TIFF is read by tifffile (`pip install 'fewmask[multiband]'`), everything else by Pillow:
@@ -48,9 +50,9 @@ def read_bands(file: Path, channels: int) -> np.ndarray:
         UserError: if the file is missing, damaged, or has another number of bands.
     """
     if file.suffix.lower() in TIFF_SUFFIXES:
-        image = read_tiff(file)
+        image = read_tiff(file, content)
     else:
-        with _opened(file, "image") as picture:
+        with _opened(file, "image", content) as picture:
             upright = ImageOps.exif_transpose(picture)
             stored = upright.convert("RGB") if upright.mode == "P" else upright
             image = np.atleast_3d(np.asarray(stored))
@@ -62,7 +64,7 @@ def read_bands(file: Path, channels: int) -> np.ndarray:
     return to_8_bits(image) if image.dtype != np.uint8 else image
 
 
-def read_tiff(file: Path) -> np.ndarray:
+def read_tiff(file: Path, content: bytes | None = None) -> np.ndarray:
     """The first picture of a TIFF, [H, W, C] of any type; its bands may be pages of their own.
 
     Raises:
@@ -76,8 +78,8 @@ def read_tiff(file: Path) -> np.ndarray:
             "'fewmask[multiband]'"
         ) from None
     try:
-        with tifffile.TiffFile(file) as content:
-            series = content.series[0]
+        with tifffile.TiffFile(file if content is None else BytesIO(content)) as pages:
+            series = pages.series[0]
             values: np.ndarray = series.asarray()
             planes_first = values.ndim == 3 and not series.axes.endswith("S")
             return np.atleast_3d(np.moveaxis(values, 0, -1) if planes_first else values)
@@ -147,12 +149,13 @@ def read_colours(file: Path) -> np.ndarray:
 class _opened:
     """Opens and decodes an image file; whatever goes wrong inside becomes a UserError."""
 
-    def __init__(self, file: Path, what: str):
-        self.file, self.what = file, what
+    def __init__(self, file: Path, what: str, content: bytes | None = None):
+        self.file, self.what, self.content = file, what, content
 
     def __enter__(self) -> Image.Image:
         try:
-            self.picture = Image.open(self.file)
+            source = self.file if self.content is None else BytesIO(self.content)
+            self.picture = Image.open(source)
             self.picture.load()
         except FileNotFoundError:
             raise UserError(

@@ -5,8 +5,9 @@ or history. So `stream[s]` replays any step, resuming needs a step number only, 
 processes share a global batch, it is the same batch.
 """
 
+import warnings
 from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from fewmask.batch import IGNORE, Batch, Labeled, Unlabeled, Views
 from fewmask.config import BaseConfig
 from fewmask.data.dataset import Data
 from fewmask.data.images import resize_mask
+from fewmask.data.name_index import PoolNames
+from fewmask.data.order import shuffled
+from fewmask.data.shards import ShardPool
 from fewmask.data.strong_views import strong_view
 from fewmask.data.views import (
     ScaleDraw,
@@ -33,7 +37,8 @@ from fewmask.errors import UserError
 LABELED, UNLABELED = 0, 1  # the streams' numbers in the seeds; 2 is the trainer's
 CLASSES = 3
 TRIES = 8
-"""Crops drawn to find one that shows the class that is looked for."""
+"""Crops drawn to find one that shows the class that is looked for; images of a pool to find one
+that can be read."""
 
 
 class LoaderConfig(BaseConfig):
@@ -121,7 +126,10 @@ class BatchStream(TorchDataset[Batch]):
             else (self.unlabeled, self.config.unlabeled_batch)
         )
         epoch, place = divmod(step * batch + position, len(dataset))
-        return int(_order(self.seed, stream, epoch, len(dataset))[place])
+        key = (self.seed, stream, 2**32 + epoch)
+        if isinstance(dataset, ShardPool):
+            return dataset.at(place, key)
+        return shuffled(place, len(dataset), key)
 
     def _rng(self, stream: int, step: int, position: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, stream, step, position))
@@ -164,8 +172,7 @@ class BatchStream(TorchDataset[Batch]):
 
     def _unlabeled(self, step: int, position: int) -> tuple[Any, ...]:
         assert self.views is not None
-        index = self._draw(UNLABELED, step, position)
-        image = self.unlabeled.image(index)
+        index, image = self._readable(self._draw(UNLABELED, step, position))
         rng = self._rng(UNLABELED, step, position)
         crop = self.config.crop
         scale = draw_scale(rng, self.config.scale, self.config.scale_draw)
@@ -174,10 +181,18 @@ class BatchStream(TorchDataset[Batch]):
         strong = tuple(strong_view(name, weak, rng) for name in self.views.strong)
         return weak, strong, valid_pixels(place, crop), index
 
-
-@lru_cache(maxsize=8)
-def _order(seed: int, stream: int, epoch: int, count: int) -> np.ndarray:
-    return np.random.default_rng((seed, stream, 2**32 + epoch)).permutation(count)
+    def _readable(self, index: int) -> tuple[int, np.ndarray]:
+        """An unlabeled image; of a pool, which was not checked whole, the next that can be read."""
+        tries = TRIES if isinstance(self.unlabeled.names, PoolNames) else 1
+        for left in reversed(range(tries)):
+            try:
+                return index, self.unlabeled.image(index)
+            except UserError as error:
+                if left == 0:
+                    raise
+                warnings.warn(f"Passed over. {error}", stacklevel=1)
+                index = (index + 1) % len(self.unlabeled)
+        raise AssertionError
 
 
 def _stack(arrays: Any) -> torch.Tensor:

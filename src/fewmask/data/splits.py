@@ -17,6 +17,7 @@ from typing import Any
 
 from fewmask.config import did_you_mean
 from fewmask.data.download import download, is_url
+from fewmask.data.name_index import PoolNames
 from fewmask.errors import UserError
 
 _PAIR = re.compile(r"(\S+\.(?:jpg|jpeg|png))\s+\S+\.png", re.IGNORECASE)
@@ -91,8 +92,10 @@ def identify(names: Iterable[str]) -> Split:
     """Recognises a list, whatever its order and format.
 
     A published list has the fingerprint of its ids; another one that of its full names, folders
-    included.
+    included. A pool knows its own.
     """
+    if isinstance(names, PoolNames):
+        return Split(len(names), names.sha256, ())
     names = sorted(names)
     by_id = _sha256(sorted(map(image_id, names)))
     known = tuple(p for p in published_lists() if p.sha256 == by_id)

@@ -1,0 +1,157 @@
+"""Millions of names on disk: read by position through a memory map, never all at once."""
+
+import hashlib
+import heapq
+import itertools
+import json
+import shutil
+import tempfile
+from abc import abstractmethod
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from fewmask.errors import UserError
+
+CHUNK = 500_000
+"""Names sorted in memory at a time."""
+
+
+class PoolNames(Sequence[str]):
+    """The names of a set too large to be listed; they know their own fingerprint."""
+
+    @property
+    @abstractmethod
+    def sha256(self) -> str:
+        """Of all names."""
+
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """The name at a position, 0..n-1."""
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        """The name at a position, or those of a slice."""
+        if isinstance(index, slice):
+            return [self.name(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        return self.name(index % len(self))
+
+
+class NameIndex(PoolNames):
+    """Sorted names in two memory-mapped files: the text, and where each name ends.
+
+    A copy sent to another process is the folder's path; the pages are shared by all of them.
+
+    Args:
+        folder: written by `build`; never changed afterwards.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+        self._count, self._sha256 = int(facts["count"]), str(facts["sha256"])
+        self._text = np.memmap(folder / "names", np.uint8, mode="r")
+        self._ends = np.memmap(folder / "ends", "<i8", mode="r")
+
+    @classmethod
+    def build(cls, names: Iterable[str], parent: Path, prefix: str) -> "NameIndex":
+        """Sorts names and writes them; takes as much memory for ten million as for one.
+
+        Args:
+            names: in any order, at least one, without line breaks.
+            parent: where the index's folder appears, whole or not at all.
+            prefix: of the folder's name, which ends in the fingerprint; others with this prefix,
+                older states, are removed.
+
+        Raises:
+            UserError: for a name that comes twice.
+        """
+        parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix="part.", dir=parent))
+        try:
+            digest, count = hashlib.sha256(), 0
+            with (part / "names").open("wb") as text, (part / "ends").open("wb") as places:
+                for lines in _chunks(_sorted_on_disk(names, part)):
+                    block = "\n".join(lines).encode()
+                    digest.update(b"\n" * bool(count) + block)
+                    ends = text.tell() + np.cumsum([len(line.encode()) + 1 for line in lines])
+                    places.write(ends.astype("<i8").tobytes())
+                    text.write(block + b"\n")
+                    count += len(lines)
+            facts = {"count": count, "sha256": digest.hexdigest()}
+            (part / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+            folder = parent / f"{prefix}-{digest.hexdigest()}"
+            with suppress(OSError):  # another process was faster
+                part.rename(folder)
+            for older in set(parent.glob(f"{prefix}-*")) - {folder}:
+                shutil.rmtree(older, ignore_errors=True)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return cls(folder)
+
+    @property
+    def sha256(self) -> str:
+        """Of all names, sorted, one a line: what `splits.identify` gives for the same list."""
+        return self._sha256
+
+    def __len__(self) -> int:
+        return self._count
+
+    def name(self, index: int) -> str:
+        """The name at a position."""
+        start = int(self._ends[index - 1]) if index else 0
+        return self._text[start : int(self._ends[index]) - 1].tobytes().decode()
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        place = bisect_left(self, name)
+        return place < len(self) and self.name(place) == name
+
+    def __iter__(self) -> Iterator[str]:
+        with (self.folder / "names").open(encoding="utf-8", newline="\n") as lines:
+            for line in lines:
+                yield line[:-1]
+
+    def __reduce__(self) -> tuple[type["NameIndex"], tuple[Path]]:
+        return NameIndex, (self.folder,)
+
+
+def _sorted_on_disk(names: Iterable[str], folder: Path) -> Iterator[str]:
+    """Sorted names, each once; sorted runs wait in files until they are merged."""
+    runs = []
+    for number, chunk in enumerate(_chunks(names)):
+        runs.append(folder / f"run{number}")
+        with runs[-1].open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{name}\n" for name in sorted(chunk))
+    files = [run.open(encoding="utf-8", newline="\n") for run in runs]
+    try:
+        before = None
+        for line in heapq.merge(*(map(_without_break, file) for file in files)):
+            if line == before:
+                raise UserError(f"'{line}' is named twice; name each image once.")
+            before = line
+            yield line
+    finally:
+        for file, run in zip(files, runs, strict=True):
+            file.close()
+            run.unlink()
+
+
+def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(names)
+    while chunk := list(itertools.islice(rest, CHUNK)):
+        yield chunk
+
+
+def _without_break(line: str) -> str:
+    return line[:-1]

@@ -1,0 +1,222 @@
+"""Where tar shards are: listed by pattern, counted once, downloaded while they are used."""
+
+import glob
+import hashlib
+import json
+import os
+import posixpath
+import re
+import tarfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import fsspec
+import numpy as np
+from filelock import FileLock
+
+from fewmask.data.images import IMAGE_SUFFIXES
+from fewmask.errors import UserError
+
+ATTEMPTS = 3
+SIZES = "sizes.json"
+"""A file beside the shards with the number of images in each: {"000.tar": 10000, ...}."""
+
+
+def is_remote(url: str) -> bool:
+    """Whether this is an address, not a path."""
+    return "://" in url
+
+
+def list_shards(place: str) -> list[str]:
+    """The shards that a pattern means, sorted.
+
+    Args:
+        place: a path or URL, with `*` or a range such as `{000..127}`.
+
+    Raises:
+        UserError: if there is none.
+    """
+    urls: list[str] = []
+    for pattern in _ranges(place):
+        if not glob.has_magic(pattern):
+            urls.append(pattern)
+        elif is_remote(pattern):
+            try:
+                fs, path = fsspec.url_to_fs(pattern)
+                urls += [fs.unstrip_protocol(found) for found in fs.glob(path)]
+            except Exception as error:  # every file system fails in its own way
+                raise _unreachable(pattern, error) from None
+        else:
+            urls += glob.glob(pattern)
+    missing = [url for url in urls if not is_remote(url) and not Path(url).is_file()]
+    if not urls or missing:
+        raise UserError(f"data.pool: there is no shard {missing[0] if missing else place}.")
+    return sorted(urls)
+
+
+def _ranges(pattern: str) -> list[str]:
+    """`a{08..10}` as a08, a09, a10."""
+    found = re.search(r"\{(\d+)\.\.(\d+)\}", pattern)
+    if found is None:
+        return [pattern]
+    first, last = found.groups()
+    numbers = [str(n).zfill(len(first)) for n in range(int(first), int(last) + 1)]
+    ends = _ranges(pattern[found.end() :])
+    return [pattern[: found.start()] + number + end for number in numbers for end in ends]
+
+
+@dataclass(frozen=True)
+class Downloads:
+    """Shards behind URLs, on disk while they are used; the ones used last stay.
+
+    All processes of a machine share one folder.
+
+    Attributes:
+        folder: made when needed.
+        limit: bytes; a shard being read may exceed it.
+    """
+
+    folder: Path
+    limit: int
+
+    def open(self, url: str) -> BinaryIO:
+        """Opens a shard, downloaded first if it is not here.
+
+        Raises:
+            UserError: if it cannot be had.
+        """
+        if not is_remote(url):
+            try:
+                return Path(url).open("rb")
+            except OSError as error:
+                raise UserError(f"Cannot read the shard {url}: {error.strerror}.") from None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+        file = self.folder / f"{digest}-{posixpath.basename(url)}"
+        with FileLock(f"{file}.lock"):
+            if not file.is_file():
+                _download(url, file)
+                self._make_room(file)
+            os.utime(file)
+            return file.open("rb")  # stays readable when another process makes room
+
+    def _make_room(self, newest: Path) -> None:
+        kept = []
+        for file in self.folder.glob("*.tar"):
+            with suppress(FileNotFoundError):  # another process makes room too
+                kept.append((file.stat().st_mtime, file.stat().st_size, file))
+        total = sum(size for _, size, _ in kept)
+        for _, size, file in sorted(kept):
+            if total <= self.limit or file == newest:
+                break
+            file.unlink(missing_ok=True)
+            total -= size
+
+
+def _download(url: str, file: Path) -> None:
+    part = file.with_name(file.name + ".part")
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            fs, path = fsspec.url_to_fs(url)
+            fs.get_file(path, str(part))
+            part.replace(file)
+            return
+        except (FileNotFoundError, ImportError, ValueError, PermissionError) as error:
+            raise _unreachable(url, error) from None
+        except Exception as error:  # every file system fails in its own way
+            if attempt == ATTEMPTS:
+                raise _unreachable(url, error) from None
+            time.sleep(2**attempt)
+
+
+def _unreachable(url: str, error: Exception) -> UserError:
+    return UserError(f"Cannot get {url}: {type(error).__name__}: {error}")
+
+
+def shard_sizes(
+    urls: Sequence[str], downloads: Downloads, facts: Path, tell: Callable[[str], None]
+) -> np.ndarray:
+    """The number of images in each shard, [S]: as `sizes.json` says, or counted once.
+
+    Args:
+        urls: of the shards.
+        downloads: where shards behind URLs are kept for a while.
+        facts: a folder to note what was counted.
+        tell: says that shards are being counted.
+
+    Raises:
+        UserError: if a shard cannot be had, or the file with the sizes makes no sense.
+    """
+    given = {folder: _given_sizes(folder) for folder in {posixpath.dirname(url) for url in urls}}
+    sizes, told = [], False
+    for url in urls:
+        folder, name = posixpath.split(url)
+        size = given[folder].get(name)
+        if size is None:
+            note = facts / hashlib.sha256(_state(url).encode()).hexdigest()
+            if not note.is_file():
+                if not told:
+                    tell(f"Counting the images in {len(urls)} shards, once ({SIZES} saves it) ...")
+                told = True
+                with downloads.open(url) as file:
+                    counted = len(image_table(file, url))
+                with suppress(OSError):  # a read-only home: counted again next time
+                    facts.mkdir(parents=True, exist_ok=True)
+                    note.write_text(str(counted))
+                size = counted
+            else:
+                size = int(note.read_text())
+        sizes.append(size)
+    return np.array(sizes, np.int64)
+
+
+def _state(url: str) -> str:
+    if is_remote(url):
+        return url
+    status = os.stat(url)
+    return repr((os.path.abspath(url), status.st_size, status.st_mtime_ns))
+
+
+def _given_sizes(folder: str) -> dict[str, int]:
+    """What `sizes.json` in a folder says; empty if there is none."""
+    try:
+        with fsspec.open(posixpath.join(folder, SIZES)) as file:
+            sizes = json.load(file)
+        return {str(name): int(size) for name, size in sizes.items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            f'{folder}/{SIZES} is not like {{"000.tar": 10000, ...}}: {error}'
+        ) from None
+    except Exception as error:  # every file system fails in its own way
+        raise _unreachable(f"{folder}/{SIZES}", error) from None
+
+
+def image_table(file: BinaryIO, url: str) -> np.ndarray:
+    """Where the images of a tar stand: (offset, size) in bytes, int64 [N, 2].
+
+    Args:
+        file: open, a plain (not compressed) tar.
+        url: for messages.
+
+    Raises:
+        UserError: if it is no tar, or cut off.
+    """
+    places = []
+    try:
+        with tarfile.open(fileobj=file, mode="r:") as tar:
+            for member in tar:
+                name = posixpath.basename(member.name).lower()
+                if member.isfile() and name.endswith(IMAGE_SUFFIXES) and not name.startswith("."):
+                    places.append((member.offset_data, member.size))
+    except tarfile.TarError as error:
+        raise UserError(
+            f"The shard {url} is damaged or no plain tar ({error}). Make it anew: tar --sort=name "
+            "-cf; shards are not compressed, images are already."
+        ) from None
+    return np.array(places, np.int64).reshape(-1, 2)
