@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Annotated
@@ -14,6 +15,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from fewmask.batch import IMAGE_MEAN, IMAGE_STD, Views
 from fewmask.data import BatchStream, Classes, Data, LoaderConfig
+from fewmask.data.cache import DecodedFolder
 from fewmask.data.files import Files, LabelTable
 from fewmask.data.strong_views import (
     blur_radius,
@@ -37,10 +39,16 @@ def main(
     config = LoaderConfig(crop=crop, labeled_batch=1, unlabeled_batch=1)
     data = Data(Classes([str(i) for i in range(21)]), files, files, files)
     ours = BatchStream(data, config, Views(strong=("imas",)), seed=0)
+    kept = replace(files, decoded=DecodedFolder(files.images[0].parent / "decoded"))
+    copies = BatchStream(
+        replace(data, labeled=kept, unlabeled=kept), config, Views(strong=("imas",)), seed=0
+    )
     reference = Reference(files, crop)
     pairs = {
         "unlabeled, weak + strong": (lambda i: ours._unlabeled(i, 0), reference.unlabeled),
         "labeled": (lambda i: ours._labeled(i, 0), reference.labeled),
+        "unlabeled, decoded copies": (lambda i: copies._unlabeled(i, 0), reference.unlabeled),
+        "labeled, decoded copies": (lambda i: copies._labeled(i, 0), reference.labeled),
     }
     env = environment()
     print(f"{env['platform']}, torch {env['torch']}, Pillow, crop {crop}, {WIDTH}x{HEIGHT} JPEG")

@@ -21,7 +21,7 @@ def test_the_loader_is_timed_beside_the_reference(capsys):
 
     loader.main(crop=65, rounds=1)
     printed = capsys.readouterr().out
-    assert printed.count("times faster") == 2
+    assert printed.count("times faster") == 4
 
 
 def test_startup_is_timed(capsys):
@@ -29,6 +29,14 @@ def test_startup_is_timed(capsys):
 
     startup.main(images=120)
     assert capsys.readouterr().out.count("to list and check") == 2
+
+
+def test_a_pool_is_timed(capsys):
+    from benchmarks import pool
+
+    pool.main(names=1000, rounds=1)
+    printed = capsys.readouterr().out
+    assert "again, unchanged" in printed and "from a shard" in printed
 
 
 def test_every_benchmark_is_a_command():
