@@ -58,7 +58,7 @@ def _draw(pool: Dataset) -> tuple[float, float, float]:
     before, start = _own_mib(), time.perf_counter()
     assert pool.names[shuffled(0, len(pool), (0, 1, 0))]
     first = time.perf_counter() - start
-    for place in range(DRAWS):
+    for place in range(min(DRAWS, len(pool))):
         assert pool.names[shuffled(place, len(pool), (0, 1, 0))]
     return first, (time.perf_counter() - start) / DRAWS, _own_mib() - before
 

@@ -22,6 +22,7 @@ from fewmask.data.images import IMAGE_SUFFIXES
 from fewmask.errors import UserError
 
 ATTEMPTS = 3
+AHEAD_SECONDS = 24 * 3600
 SIZES = "sizes.json"
 """A file beside the shards with the number of images in each: {"000.tar": 10000, ...}."""
 
@@ -83,8 +84,12 @@ class Downloads:
     folder: Path
     limit: int
 
-    def open(self, url: str) -> BinaryIO:
+    def open(self, url: str, ahead: bool = False) -> BinaryIO:
         """Opens a shard, downloaded first if it is not here.
+
+        Args:
+            url: of the shard, or a path.
+            ahead: it is not needed yet; it then stays before all that were.
 
         Raises:
             UserError: if it cannot be had.
@@ -101,7 +106,8 @@ class Downloads:
             if not file.is_file():
                 _download(url, file)
                 self._make_room(file)
-            os.utime(file)
+            soon = time.time() + (AHEAD_SECONDS if ahead else 0)
+            os.utime(file, (soon, soon))  # the order in which files go
             return file.open("rb")  # stays readable when another process makes room
 
     def _make_room(self, newest: Path) -> None:

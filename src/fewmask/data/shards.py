@@ -160,6 +160,6 @@ def _start_fetching(downloads: Downloads, urls: tuple[str, ...]) -> None:
     def fetch() -> None:
         for url in urls:
             with suppress(UserError, OSError):
-                downloads.open(url).close()
+                downloads.open(url, ahead=True).close()
 
     threading.Thread(target=fetch, daemon=True).start()

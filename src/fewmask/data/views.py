@@ -75,20 +75,21 @@ def weak_image(image: np.ndarray, place: Placement, crop: int) -> np.ndarray:
     channels = image.shape[2]
     box = image[place.top : place.bottom, place.left : place.right]
     drawn = resize_image(box, (place.width, place.height))
-    return _padded(drawn, place, np.broadcast_to(_padding_colour(channels), (crop, crop, channels)))
+    return _padded(drawn, place, _empty_image(crop, channels))
 
 
 @cache
-def _padding_colour(channels: int) -> np.ndarray:
-    """Becomes 0 when normalised."""
-    return np.array([round(255 * mean) for mean in band_statistics(channels)[0]], np.uint8)
+def _empty_image(crop: int, channels: int) -> np.ndarray:
+    """Nothing but padding, in the colour that becomes 0 when normalised."""
+    colour = np.array([round(255 * mean) for mean in band_statistics(channels)[0]], np.uint8)
+    return np.tile(colour, (crop, crop, 1))
 
 
 def weak_mask(mask: np.ndarray, place: Placement, crop: int) -> np.ndarray:
     """The same view of a mask: uint8 [crop, crop]; padding is 255."""
     box = mask[place.top : place.bottom, place.left : place.right]
     drawn = resize_mask(box, (place.width, place.height))
-    return _padded(drawn, place, np.broadcast_to(np.uint8(IGNORE), (crop, crop)))
+    return _padded(drawn, place, np.full((crop, crop), IGNORE, np.uint8))
 
 
 def valid_pixels(place: Placement, crop: int) -> np.ndarray:
@@ -100,7 +101,7 @@ def valid_pixels(place: Placement, crop: int) -> np.ndarray:
 
 def _padded(drawn: np.ndarray, place: Placement, empty: np.ndarray) -> np.ndarray:
     if place.mirrored:
-        drawn = drawn[:, ::-1]
+        drawn = cv2.flip(drawn, 1).reshape(drawn.shape)  # OpenCV drops a single band
     if drawn.shape == empty.shape:
         return np.ascontiguousarray(drawn)
     view = empty.copy()
