@@ -58,10 +58,12 @@ def test_the_step_of_imas_is_the_reference_s(capsys, monkeypatch):
 def test_the_reference_computes_the_easiness_of_the_paper():
     from benchmarks import reference
     from fewmask.methods.imas import easiness
+    from fewmask.parts.pseudo_labels import pseudo_label
 
     torch.manual_seed(0)
     logits_s, logits_t = torch.randn(2, 3, 4, 9, 8)
     (conf_s, label_s), (conf_t, label_t) = (x.softmax(1).max(1) for x in (logits_s, logits_t))
     theirs = reference.easiness(label_s, conf_s, label_t, conf_t, 4)
-    ours = easiness(logits_s, logits_t, reference.THRESHOLD).easiness
+    looks = pseudo_label(logits_s), pseudo_label(logits_t)
+    ours = easiness(*looks, 4, reference.THRESHOLD).easiness
     torch.testing.assert_close(ours, theirs)

@@ -29,6 +29,11 @@ STUDENT_A = logits([[[0, 1], [1, 2]], [[0, 0], [1, 1]]], [[[6, 4], [2, 6]], [[6,
 TEACHER_A = logits([[[0, 1], [2, 2]], [[0, 0], [1, 1]]], [[[6, 6], [4, 1]], [[6, 6], [6, 1]]], 3)
 
 
+def easiness_of(student, teacher, *settings, **named):
+    looks = pseudo_label(student), pseudo_label(teacher)
+    return easiness(*looks, student.shape[1], *settings, **named)
+
+
 @pytest.mark.parametrize(
     ("threshold", "ignore_background", "by_area", "expected"),
     [
@@ -42,7 +47,7 @@ TEACHER_A = logits([[[0, 1], [2, 2]], [[0, 0], [1, 1]]], [[[6, 6], [4, 1]], [[6,
     ],
 )
 def test_easiness_of_two_images(threshold, ignore_background, by_area, expected):
-    h = easiness(STUDENT_A, TEACHER_A, threshold, ignore_background, by_area).easiness
+    h = easiness_of(STUDENT_A, TEACHER_A, threshold, ignore_background, by_area).easiness
     torch.testing.assert_close(h, torch.tensor(expected), atol=1e-6, rtol=0)
 
 
@@ -61,7 +66,7 @@ def test_easiness_where_the_directions_differ(ignore_background, by_area, expect
         [[[7, 7, 7, 2], [7, 7, 7, 7], [2, 7, 3, 7]]],
         4,
     )
-    easy = easiness(student, teacher, 0.95, ignore_background, by_area)
+    easy = easiness_of(student, teacher, 0.95, ignore_background, by_area)
     assert easy.easiness.item() == pytest.approx(expected, abs=1e-6)
     assert easy.confident_t.item() == pytest.approx(0.75, abs=1e-6)
     assert easy.confident_s.item() == pytest.approx(10 / 12, abs=1e-6)
@@ -71,7 +76,7 @@ def test_easiness_where_the_directions_differ(ignore_background, by_area, expect
 def test_each_confidence_goes_with_its_own_direction(a_s, a_t, expected):
     student = logits([[[1, 1], [2, 2]]], [[[a_s] * 2] * 2], 3)
     teacher = logits([[[1, 1], [1, 1]]], [[[a_t] * 2] * 2], 3)
-    assert easiness(student, teacher, 0.95).easiness.item() == pytest.approx(expected, abs=1e-6)
+    assert easiness_of(student, teacher, 0.95).easiness.item() == pytest.approx(expected, abs=1e-6)
 
 
 SIX = [[[6, 6], [6, 6]]]
@@ -93,7 +98,7 @@ ONE = [[[1, 1], [1, 1]]]
 def test_easiness_of_degenerate_images(label_s, a_s, label_t, a_t, ignored, kept, unweighted):
     student, teacher = logits([label_s], a_s, 3), logits([label_t], a_t, 3)
     found = [
-        easiness(student, teacher, 0.95, ignore_background, by_area).easiness.item()
+        easiness_of(student, teacher, 0.95, ignore_background, by_area).easiness.item()
         for ignore_background, by_area in ((True, True), (False, True), (True, False))
     ]
     assert found == pytest.approx([ignored, kept, unweighted], abs=1e-6)
@@ -102,7 +107,7 @@ def test_easiness_of_degenerate_images(label_s, a_s, label_t, a_t, ignored, kept
 def test_easiness_agrees_with_a_loop_over_images_and_classes():
     generator = torch.Generator().manual_seed(0)
     student, teacher = 3 * torch.randn(2, 5, 7, 9, 11, generator=generator)
-    found = easiness(student, teacher, 0.5, ignore_background=False).easiness
+    found = easiness_of(student, teacher, 0.5, ignore_background=False).easiness
     for i in range(5):
         p, q = student[i].softmax(0), teacher[i].softmax(0)
         total = 0.0
@@ -117,7 +122,7 @@ def test_easiness_agrees_with_a_loop_over_images_and_classes():
 
 
 def test_unlabeled_term_from_end_to_end():
-    h = easiness(STUDENT_A, TEACHER_A, 0.95).easiness
+    h = easiness_of(STUDENT_A, TEACHER_A, 0.95).easiness
     assert h.mean().item() == pytest.approx(0.625, abs=1e-6)  # the probability of CutMix
     label, confidence = pseudo_label(TEACHER_A)
     strong = logits([[[0, 1], [2, 2]], [[0, 0], [1, 0]]], [[[1, 2], [0.5, 1]], [[2, 1], [1, 1]]], 3)

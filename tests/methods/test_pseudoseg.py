@@ -6,11 +6,11 @@ import torch.nn.functional as F
 
 from fewmask.batch import Progress
 from fewmask.methods.pseudoseg import PseudoSeg, fuse
-from fewmask.models.decoders import resize
 from fewmask.parts.cam import classes_in
 from fewmask.parts.losses import cross_entropy, soft_cross_entropy
 from fewmask.parts.mixing import at_grid, boxes_at, random_cut
 from fewmask.parts.pseudo_labels import sharpen
+from fewmask.parts.resizing import resize
 
 PROGRESS = Progress(step=0, total_steps=100, steps_per_epoch=10)
 DECODER = [[2.0, 0, -1], [0.5, 1.5, 0]]

@@ -15,8 +15,8 @@ from fewmask.errors import UserError
 from fewmask.evaluation.inference import InferenceConfig, predict_probs
 from fewmask.evaluation.metrics import AbsentClass, Scores, confusion_matrix, scores
 from fewmask.models import Output
-from fewmask.models.decoders import resize
 from fewmask.parts import processes
+from fewmask.parts.resizing import resize
 
 _PLAIN: dict[str, Any] = {
     "at_border": "cut",

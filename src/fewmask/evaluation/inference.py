@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from fewmask.config import BaseConfig
-from fewmask.models.decoders import resize
+from fewmask.parts.resizing import resize
 
 
 class InferenceConfig(BaseConfig):

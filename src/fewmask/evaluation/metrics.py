@@ -21,19 +21,20 @@ class Scores(NamedTuple):
 def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
     """Counts pixels by (true class, predicted class), 255 in the truth left out.
 
-    One `bincount` with a spare row for the ignored pixels, which costs less than masking them out.
+    One `bincount` with a spare row for the ignored pixels, which costs less than masking them out,
+    over 16-bit numbers, which cost less than the 64-bit ones it makes of others.
 
     Args:
         truth: uint8 [H, W], 0..K-1 or 255.
         prediction: integers [H, W], 0..K-1.
-        num_classes: K.
+        num_classes: K, at most 255.
 
     Returns:
         [K, K] int64.
     """
-    row = np.minimum(truth.astype(np.int64), num_classes)  # 255 -> the spare row
+    row = np.minimum(truth, num_classes)  # 255 -> the spare row
     assert (truth[row == num_classes] == IGNORE).all(), "truth holds labels outside the classes"
-    pairs = row * num_classes + prediction
+    pairs = row.astype(np.uint16) * np.uint16(num_classes) + prediction.astype(np.uint16)
     counts = np.bincount(pairs.ravel(), minlength=(num_classes + 1) * num_classes)
     return counts.reshape(num_classes + 1, num_classes)[:num_classes]
 

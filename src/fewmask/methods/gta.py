@@ -28,7 +28,6 @@ This is the paper. The released code does something else, and so does not test t
 import copy
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fewmask.batch import IGNORE, Batch, Progress, Scalars, Views
@@ -38,6 +37,7 @@ from fewmask.models import Segmenter
 from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss
 from fewmask.parts.mixing import cutmix_with_next, require_partners
+from fewmask.parts.pixel_loss import pixel_cross_entropy
 from fewmask.parts.pseudo_labels import PseudoLabel, pseudo_label
 from fewmask.parts.teacher import Teacher, follow, ramped_decay, tensors
 
@@ -89,24 +89,24 @@ class GTA(Method):
         updates = progress.step - c.warmup_epochs * progress.steps_per_epoch
         if updates < 0:
             output = self.student(x_l)
-            loss_s = c.supervised_loss(output.logits, output.aux_logits, y_l)
+            loss_s = c.supervised_loss(output.coarse, output.coarse_aux, y_l)
             if minimize(loss_s, over=self.student):
                 self.teacher.update(self.student, decay=0)
             return {"loss_labeled": loss_s.detach()}
         if updates == 0:
             follow(tensors(self.assistant), tensors(self.student), decay=0)
 
-        pseudo = pseudo_label(self.teacher(weak).logits, valid)
+        pseudo = pseudo_label(self.teacher(weak).coarse, valid)
         mixed, pseudo = cutmix_with_next(weak, pseudo, c.cutmix_probability)
         images = torch.cat([x_l, mixed])  # BatchNorm sees both; each network learns from one half
 
         # The assistant learns from pseudo-labels, and hands its features on.
         _, output = self.assistant(images).split(len(x_l), len(mixed))
         target, weight, cut = gentle_weights(pseudo.label, pseudo.confidence, c.keep_percent)
-        loss_u = gentle_loss(output.logits, target, weight)
+        loss_u = gentle_loss(output.coarse, target, weight)
         loss = loss_u
-        if output.aux_logits is not None:
-            aux_loss = gentle_loss(output.aux_logits, target, weight)
+        if output.coarse_aux is not None:
+            aux_loss = gentle_loss(output.coarse_aux, target, weight)
             loss = loss + c.supervised_loss.aux_weight * aux_loss
         decay = ramped_decay(updates, c.feature_decay)
         if minimize(c.unlabeled_weight * loss, over=self.assistant):
@@ -114,7 +114,7 @@ class GTA(Method):
 
         # The student learns from labels, and the teacher follows it.
         output, _ = self.student(images).split(len(x_l), len(mixed))
-        loss_s = c.supervised_loss(output.logits, output.aux_logits, y_l)
+        loss_s = c.supervised_loss(output.coarse, output.coarse_aux, y_l)
         if minimize(loss_s, over=self.student):
             self.teacher.update(self.student, ramped_decay(updates, c.ema_decay))
         return {
@@ -127,7 +127,7 @@ class GTA(Method):
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The teacher's labels that the assistant would learn from."""
-        pseudo = pseudo_label(self.teacher(weak).logits, valid)
+        pseudo = pseudo_label(self.teacher(weak).coarse, valid)
         kept, *_ = gentle_weights(pseudo.label, pseudo.confidence, self.config.keep_percent)
         return pseudo._replace(label=kept)
 
@@ -185,9 +185,8 @@ def gentle_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Cross-entropy, weighted, over the weights of all pixels: dropped ones weigh in the divisor.
 
     Args:
-        logits: [B, K, H, W].
+        logits: [B, K, h, w]; read at the target's size.
         target: [B, H, W] int64, 255 = dropped.
         weight: [B, H, W].
     """
-    loss = F.cross_entropy(logits, target, ignore_index=IGNORE, reduction="none")
-    return (weight * loss).sum() / processes.mean(weight.sum())
+    return pixel_cross_entropy(logits, target, weight).sum() / processes.mean(weight.sum())

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fewmask.batch import Batch, Progress, Scalars, Views
+from fewmask.batch import IGNORE, Batch, Progress, Scalars, Views
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Segmenter
 from fewmask.parts import processes
@@ -72,6 +72,7 @@ class IMAS(Method):
 
     def __init__(self, student: Segmenter, config: Config):
         super().__init__(student, config)
+        self.num_classes = student.num_classes
         self.teacher = Teacher(student, config.teacher_batch_statistics)
 
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
@@ -83,10 +84,11 @@ class IMAS(Method):
         require_partners(weak)
 
         # Look at the weak view with both networks, in eval mode: how easy is each image?
-        logits_s, logits_t = self._look(weak)
-        easy = easiness(logits_s, logits_t, c.threshold, c.ignore_background, c.weight_by_area)
+        look_s, look_t = self._look(weak)
+        k = self.num_classes
+        easy = easiness(look_s, look_t, k, c.threshold, c.ignore_background, c.weight_by_area)
         h = easy.easiness  # [B]
-        pseudo = pseudo_label(logits_t, valid)
+        pseudo = look_t._replace(label=look_t.label.masked_fill(~valid, IGNORE))
 
         # Easy images get the full strong view, hard ones stay near the weak view.
         strong = weak.lerp(strong, h.view(-1, 1, 1, 1))
@@ -104,9 +106,9 @@ class IMAS(Method):
         unused = [weak] if c.weak_in_forward else []
         output = self.student(torch.cat([x_l, *unused, *views]))
         labeled, *others = output.split(len(x_l), *[len(weak)] * len([*unused, *views]))
-        loss_l = c.supervised_loss(labeled.logits, labeled.aux_logits, y_l)
+        loss_l = c.supervised_loss(labeled.coarse, labeled.coarse_aux, y_l)
         per_image = [
-            confident_cross_entropy(view.logits, *target, c.threshold)
+            confident_cross_entropy(view.coarse, *target, c.threshold)
             for view, target in zip(others[len(unused) :], targets, strict=True)
         ]
         # h of the base image, also where CutMix pasted
@@ -125,16 +127,18 @@ class IMAS(Method):
         }
 
     @torch.no_grad()
-    def _look(self, weak: Tensor) -> tuple[Tensor, Tensor]:
+    def _look(self, weak: Tensor) -> tuple[PseudoLabel, PseudoLabel]:
+        """What student and teacher see in every pixel, padding too."""
         self.student.eval()
-        logits_s = self.student(weak).logits
+        logits_s = self.student(weak).coarse
         self.student.train()
-        return logits_s, self.teacher(weak).logits
+        size = weak.shape[-2:]
+        return pseudo_label(logits_s, size=size), pseudo_label(self.teacher(weak).coarse, size=size)
 
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The teacher's labels where it is confident."""
-        pseudo = pseudo_label(self.teacher(weak).logits, valid)
+        pseudo = pseudo_label(self.teacher(weak).coarse, valid)
         return only_confident(pseudo, self.config.threshold)
 
     def predictors(self) -> dict[str, torch.nn.Module]:
@@ -152,8 +156,9 @@ class Easiness(NamedTuple):
 
 @torch.no_grad()
 def easiness(
-    logits_s: Tensor,
-    logits_t: Tensor,
+    look_s: PseudoLabel,
+    look_t: PseudoLabel,
+    num_classes: int,
     threshold: float,
     ignore_background: bool = True,
     weight_by_area: bool = True,
@@ -163,15 +168,16 @@ def easiness(
     Counted over all pixels of the view, padding included, as in the released code.
 
     Args:
-        logits_s: [B, K, H, W] of the student.
-        logits_t: [B, K, H, W] of the teacher.
+        look_s: the student's labels and confidences, [B, H, W] each.
+        look_t: the teacher's.
+        num_classes: K.
         threshold: tau.
         ignore_background: leaves class 0 out of the area weights. An image that both networks take
             for background throughout then has h = 0.
         weight_by_area: false takes the plain mean of IoU over the classes present, background too.
     """
-    (label_s, conf_s), (label_t, conf_t) = pseudo_label(logits_s), pseudo_label(logits_t)
-    b, k = logits_s.shape[:2]
+    (label_s, conf_s), (label_t, conf_t) = look_s, look_t
+    b, k = len(label_s), num_classes
     image = torch.arange(b, device=label_s.device).view(-1, 1, 1)
     pairs = (image * k + label_s) * k + label_t  # [B, H, W], one number per (image, p_s, p_t)
     joint = torch.bincount(pairs.flatten(), minlength=b * k * k).view(b, k, k).double()

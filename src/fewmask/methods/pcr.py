@@ -108,20 +108,20 @@ class PCR(Method):
         if updates < 0:
             stratified_points(weak.shape[-2:], c.cells)  # an impossible grid is refused now
             output = self.student(x_l)
-            loss = c.supervised_loss(output.logits, output.aux_logits, y_l)
+            loss = c.supervised_loss(output.coarse, output.coarse_aux, y_l)
             if minimize(loss, over=self.student):
                 self.teacher.update(self.student, decay=0)
             return {"loss_labeled": loss.detach()}
 
-        pseudo = pseudo_label(self.teacher(weak).logits, valid)
+        pseudo = pseudo_label(self.teacher(weak).coarse, valid)
         mixed, pseudo = cutmix_with_next(weak, pseudo, c.cutmix_probability)
         confident = pseudo.confidence >= c.threshold  # [B, H, W]
 
         # One forward; the linear head is supervised at every pixel.
         output = self.student(torch.cat([x_l, mixed]))
         labeled, unlabeled = output.split(len(x_l), len(mixed))
-        loss_l = c.supervised_loss(labeled.logits, labeled.aux_logits, y_l)
-        loss_u = cross_entropy(unlabeled.logits, pseudo.label, confident)
+        loss_l = c.supervised_loss(labeled.coarse, labeled.coarse_aux, y_l)
+        loss_u = cross_entropy(unlabeled.coarse, pseudo.label, confident)
 
         # The prototype predictor is supervised at the same few pixels of all images.
         points = stratified_points(weak.shape[-2:], c.cells)
@@ -152,7 +152,7 @@ class PCR(Method):
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The teacher's labels where it is confident."""
-        pseudo = pseudo_label(self.teacher(weak).logits, valid)
+        pseudo = pseudo_label(self.teacher(weak).coarse, valid)
         return only_confident(pseudo, self.config.threshold)
 
     def predictors(self) -> dict[str, nn.Module]:

@@ -37,12 +37,12 @@ from torch import Tensor, nn
 from fewmask.batch import Batch, Progress, Scalars, Views
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Output, Segmenter
-from fewmask.models.decoders import resize
 from fewmask.parts import processes
 from fewmask.parts.cam import AttentionPropagation, class_activation_maps, classes_in
 from fewmask.parts.losses import SupervisedLoss, cross_entropy, soft_cross_entropy
 from fewmask.parts.mixing import at_grid, random_cut
 from fewmask.parts.pseudo_labels import PseudoLabel, only_confident, pseudo_label, sharpen
+from fewmask.parts.resizing import resize
 
 
 class PseudoSeg(Method):
@@ -95,8 +95,8 @@ class PseudoSeg(Method):
         target = sharpen(fuse(views.decoder, views.attention, c.decoder_share), c.temperature)
         confident = target.amax(dim=1) >= c.threshold
 
-        loss_s = c.supervised_loss(views.labeled.logits, views.labeled.aux_logits, y_l)
-        loss_sgc = cross_entropy(resize(views.labeled_attention, y_l.shape[-2:]), y_l)
+        loss_s = c.supervised_loss(views.labeled.coarse, views.labeled.coarse_aux, y_l)
+        loss_sgc = cross_entropy(views.labeled_attention, y_l)
         truth = present_l if present_u is None else present_u
         loss_cls = F.binary_cross_entropy_with_logits(views.class_logits, truth)
         loss_u = soft_cross_entropy(views.strong, target, valid, confident)

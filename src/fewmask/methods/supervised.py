@@ -22,6 +22,6 @@ class Supervised(Method):
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
         """One step on the labeled images."""
         output = self.student(batch.labeled.image)
-        loss = self.config.supervised_loss(output.logits, output.aux_logits, batch.labeled.mask)
+        loss = self.config.supervised_loss(output.coarse, output.coarse_aux, batch.labeled.mask)
         minimize(loss, over=self.student)
         return {"loss_labeled": loss.detach()}

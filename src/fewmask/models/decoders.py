@@ -6,10 +6,10 @@ exactly.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fewmask.config import BaseConfig
+from fewmask.parts.resizing import resize
 
 
 class DecoderConfig(BaseConfig):
@@ -109,10 +109,3 @@ def conv_norm(
     if dropout:
         layers.append(nn.Dropout2d(dropout))
     return nn.Sequential(*layers)
-
-
-def resize(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-    """Bilinear resizing of [B, C, h, w] to a size, corners aligned, as the papers do."""
-    if tuple(x.shape[-2:]) == tuple(size):
-        return x
-    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=True)

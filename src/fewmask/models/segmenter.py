@@ -15,9 +15,10 @@ from fewmask.models.decoders import (
     DeepLabV3Plus,
     make_aux_head,
     make_head,
-    resize,
 )
 from fewmask.models.encoders import TimmEncoder, create_encoder
+from fewmask.parts.pseudo_labels import most_probable
+from fewmask.parts.resizing import resize
 
 
 class ModelConfig(BaseConfig):
@@ -73,9 +74,7 @@ class Output(NamedTuple):
 
     def labels(self) -> Tensor:
         """[B, H, W] int64, the most probable class of each pixel; the same as of `logits`."""
-        coarse = self.coarse.contiguous(memory_format=torch.channels_last)  # three times as fast
-        logits = coarse if self.size is None else resize(coarse, self.size)
-        return logits.max(dim=1).indices
+        return most_probable(self.coarse, self.size or self.coarse.shape[-2:])
 
     def split(self, *sizes: int) -> list["Output"]:
         """The outputs of parts of the batch, of so many images each."""

@@ -1,6 +1,7 @@
 """Losses that several papers share: cross-entropy plain, OHEM, on confident pseudo-labels."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor
 from fewmask.batch import IGNORE
 from fewmask.config import BaseConfig
 from fewmask.parts import processes
+from fewmask.parts.pixel_loss import pixel_cross_entropy
+from fewmask.parts.resizing import resize
 
 
 class SupervisedLoss(BaseConfig):
@@ -40,8 +43,8 @@ class SupervisedLoss(BaseConfig):
         """The loss of labeled images.
 
         Args:
-            logits: [B, K, H, W].
-            aux_logits: [B, K, H, W] of the auxiliary head, or None.
+            logits: [B, K, h, w]; read at the mask's size.
+            aux_logits: the same of the auxiliary head, or None.
             mask: [B, H, W] int64, 0..K-1 or 255.
         """
         loss = self._one_head(logits, mask)
@@ -50,6 +53,8 @@ class SupervisedLoss(BaseConfig):
         return loss
 
     def _one_head(self, logits: Tensor, mask: Tensor) -> Tensor:
+        if self.kind == "ohem" or self.dice_weight:
+            logits = resize(logits, mask.shape[-2:])
         if self.kind == "ohem":
             mask = hard_pixels(logits.detach(), mask, self.ohem_threshold, self.ohem_min_kept)
         assert self.class_weights != "balanced", "the weights are worked out before training"
@@ -69,21 +74,31 @@ def cross_entropy(
     processes is the mean over all labeled pixels, wherever they lie.
 
     Args:
-        logits: [B, K, H, W], or [N, K].
+        logits: [B, K, h, w], read at the mask's size, or [N, K].
         mask: [B, H, W] or [N] int64, 0..K-1 or 255.
         counts: bool like `mask`; where False (not confident) a pixel adds nothing to the sum, but
             stays in the number the sum is divided by.
         weights: of the classes, [K]; the mean is then a weighted one.
     """
-    weight = None if weights is None else logits.new_tensor(weights)
-    taken = mask if counts is None else mask.masked_fill(~counts, IGNORE)
-    loss = F.cross_entropy(logits, taken, weight, ignore_index=IGNORE, reduction="sum")
     labeled = mask != IGNORE
-    own = labeled.sum()
-    if weight is not None:
-        own = (weight[mask.masked_fill(~labeled, 0)] * labeled).sum()
+    weight = None
+    if weights is not None:
+        weight = _on(weights, logits.device)[mask.masked_fill(~labeled, 0)] * labeled
+    taken = mask if counts is None else mask.masked_fill(~counts, IGNORE)
+    if logits.ndim == 4:
+        loss = pixel_cross_entropy(logits, taken, weight).sum()
+    else:
+        loss = F.cross_entropy(logits, taken, ignore_index=IGNORE, reduction="none")
+        loss = (loss if weight is None else loss * weight).sum()
+    own = labeled.sum() if weight is None else weight.sum()
     count = processes.mean(own.to(loss.dtype))
     return loss / (count.clamp(min=1) if weight is None else count.clamp(min=1e-6))
+
+
+@lru_cache(maxsize=8)
+def _on(weights: Sequence[float], device: torch.device) -> Tensor:
+    """Class weights on a device, copied once: a copy makes it wait."""
+    return torch.tensor(weights, device=device)
 
 
 def dice(logits: Tensor, mask: Tensor) -> Tensor:
@@ -137,7 +152,7 @@ def confident_cross_entropy(
     counts little.
 
     Args:
-        logits: [B, K, H, W].
+        logits: [B, K, h, w]; read at the label's size.
         label: [B, H, W] int64; 255 = no pseudo-label.
         confidence: [B, H, W] in [0, 1].
         threshold: tau; pixels with confidence >= tau count.
@@ -146,7 +161,7 @@ def confident_cross_entropy(
         [B].
     """
     label = label.masked_fill(confidence < threshold, IGNORE)
-    return F.cross_entropy(logits, label, ignore_index=IGNORE, reduction="none").mean(dim=(1, 2))
+    return pixel_cross_entropy(logits, label) / label[0].numel()
 
 
 def soft_cross_entropy(logits: Tensor, target: Tensor, valid: Tensor, counts: Tensor) -> Tensor:

@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from fewmask.batch import IGNORE
+from fewmask.parts.resizing import resize, strips
 
 
 class PseudoLabel(NamedTuple):
@@ -14,17 +16,52 @@ class PseudoLabel(NamedTuple):
     confidence: Tensor  # [B, H, W] float32 in [0, 1]
 
 
-def pseudo_label(logits: Tensor, valid: Tensor | None = None) -> PseudoLabel:
+@torch.no_grad()
+def pseudo_label(
+    logits: Tensor, valid: Tensor | None = None, size: tuple[int, ...] | None = None
+) -> PseudoLabel:
     """Reads labels and confidence off logits.
 
     Args:
-        logits: [B, K, H, W].
+        logits: [B, K, h, w]; smaller ones are enlarged on the way, see `resizing`.
         valid: [B, H, W] bool; where False (padding) the label becomes 255, so that no loss uses it.
+        size: (H, W); by default that of `valid`, or of the logits.
     """
-    confidence, label = logits.softmax(dim=1).max(dim=1)  # [B, H, W] each
+    size = size or (logits if valid is None else valid).shape[-2:]
+    wide = resize(logits.float(), (logits.shape[2], size[1]))
+    label = torch.empty(len(logits), *size, dtype=torch.int64, device=logits.device)
+    confidence = torch.empty(len(logits), *size, device=logits.device)
+    for strip in strips(wide, size[0]):
+        values = strip.of(wide)  # [B, K, rows, W]
+        most = values.amax(dim=1, keepdim=True)
+        label[:, strip.rows] = first_of(values, most)
+        confidence[:, strip.rows] = 1 / values.sub_(most).exp_().sum(dim=1)
     if valid is not None:
-        label = label.masked_fill(~valid, IGNORE)
+        label.masked_fill_(~valid, IGNORE)
     return PseudoLabel(label, confidence)
+
+
+@torch.no_grad()
+def most_probable(logits: Tensor, size: tuple[int, ...]) -> Tensor:
+    """The labels alone, int64 [B, H, W], of logits [B, K, h, w]."""
+    wide = resize(logits.float(), (logits.shape[2], size[1]))
+    label = torch.empty(len(logits), *size, dtype=torch.int64, device=logits.device)
+    for strip in strips(wide, size[0]):
+        values = strip.of(wide)
+        label[:, strip.rows] = first_of(values, values.amax(dim=1, keepdim=True))
+    return label
+
+
+def first_of(values: Tensor, most: Tensor) -> Tensor:
+    """Where along K the largest value stands: [B, H, W] of [B, K, H, W].
+
+    A comparison and a second maximum, in floats, cost a third of torch's search for the place.
+    """
+    k = values.shape[1]
+    is_most = torch.eq(values, most, out=torch.empty_like(values))  # 1.0 or 0.0
+    from_behind = torch.arange(k, 0, -1, dtype=values.dtype, device=values.device)
+    place = k - is_most.mul_(from_behind.view(1, k, 1, 1)).amax(dim=1)
+    return place.long().clamp_(max=k - 1)  # nothing equals a NaN
 
 
 def only_confident(pseudo: PseudoLabel, threshold: float) -> PseudoLabel:

@@ -1,0 +1,69 @@
+"""Resizing maps, and reading them at another size a few rows at a time.
+
+Logits leave a network a quarter as high and wide as the image. What a loss or a label needs of them
+is per pixel, so they are enlarged strip by strip, each small enough to stay in the processor's
+cache, instead of K full-size planes being written and read again by every operation.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+STRIP = {"cpu": 2**18}
+"""Numbers in a strip, by device: 1 MiB fits into a core's cache ..."""
+GPU_STRIP = 2**27
+"""... and where no cache matters, few strips are best."""
+
+
+def resize(x: Tensor, size: tuple[int, ...] | torch.Size) -> Tensor:
+    """Bilinear resizing of [B, C, h, w] to (H, W), corners aligned, as the papers do."""
+    if tuple(x.shape[-2:]) == tuple(size):
+        return x
+    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=True)
+
+
+class Strip(NamedTuple):
+    """Some rows of a map that is being enlarged."""
+
+    rows: slice  # of the large map
+    source: slice  # the rows of the small one that they lie between
+    weights: Tensor  # [rows, source]: how much of each
+
+    def of(self, small: Tensor) -> Tensor:
+        """These rows of [B, C, h, W], enlarged: [B, C, rows, W], new memory."""
+        with torch.autocast(small.device.type, enabled=False):
+            return self.weights @ small[:, :, self.source]
+
+    def give_back(self, gradient: Tensor, small: Tensor) -> None:
+        """Adds the gradient of `of`, [B, C, rows, W], to that of the small map."""
+        with torch.autocast(small.device.type, enabled=False):
+            small[:, :, self.source] += self.weights.mT @ gradient
+
+
+def strips(small: Tensor, height: int) -> Iterator[Strip]:
+    """The strips of a map [B, C, h, W] that is enlarged to a height, from top to bottom."""
+    images, channels, from_height, width = small.shape
+    numbers = STRIP.get(small.device.type, GPU_STRIP)
+    rows = max(1, numbers // max(1, images * channels * width))
+    yield from _strips(from_height, height, rows, small.device, small.dtype)
+
+
+@lru_cache(maxsize=32)
+def _strips(
+    from_height: int, height: int, rows: int, device: torch.device, dtype: torch.dtype
+) -> list[Strip]:
+    steps = max(1, height - 1)
+    found = []
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        first = top * (from_height - 1) // steps
+        last = min(from_height - 1, (bottom - 1) * (from_height - 1) // steps + 1)
+        place = torch.arange(top, bottom, dtype=torch.float64) * (from_height - 1) / steps
+        sources = torch.arange(first, last + 1, dtype=torch.float64)
+        weights = (1 - (place[:, None] - sources).abs()).clamp(min=0)
+        found.append(Strip(slice(top, bottom), slice(first, last + 1), weights.to(device, dtype)))
+    return found
