@@ -96,8 +96,16 @@ def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
 
     Returns:
         The recipe in plain numbers, and what was worked out, in words.
+
+    Raises:
+        UserError: for settings that contradict each other or the data.
     """
     said: list[str] = []
+    if recipe.training.compile and recipe.model.checkpointing:
+        raise UserError(
+            "training.compile and model.checkpointing do not go together: torch.compile decides by "
+            "itself what is kept for the backward pass. Leave one of them out."
+        )
     training = {
         **recipe.training.model_dump(),
         "steps": _steps(recipe, data, said),

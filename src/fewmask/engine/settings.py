@@ -39,6 +39,9 @@ class TrainingConfig(BaseConfig):
     batch the same."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """auto takes bf16 where the hardware is fast at it, else fp16 on a GPU, else fp32."""
+    compile: bool = False
+    """Compiles the networks with torch.compile; the first steps take a minute or more, the others
+    less, the result differs in the last digits. For long runs on a GPU; a CPU gains little."""
     evaluate_every: int | None = Field(default=None, ge=1)
     """Steps between evaluations; null means a tenth of all steps."""
     checkpoint_every: int | None = Field(default=None, ge=1)

@@ -20,6 +20,7 @@ from fewmask.data import BatchStream, Data, LoaderConfig
 from fewmask.data.dataset import label_shares
 from fewmask.data.loader import load_batches
 from fewmask.engine import checkpoint
+from fewmask.engine.compiling import compile_networks, eagerly
 from fewmask.engine.health import Health
 from fewmask.engine.launch import share_batchnorm
 from fewmask.engine.logger import Logger
@@ -96,6 +97,8 @@ class Trainer:
             checkpoint.fill(method, state["method"], folder / "weights" / "last.pt")
         method.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.method = method
+        if training.compile:
+            compile_networks(method, fabric.device)
         self.minimizer = Minimizer(fabric, method, training)
         for name, network in list(method.named_children()):
             if name not in method.trains:
@@ -208,7 +211,7 @@ class Trainer:
         if self.pseudo_stream is None:
             return None
         classes, device = self.data.classes, self.fabric.device
-        with self.fabric.autocast():
+        with self.fabric.autocast(), eagerly():
             quality = pseudo_quality(self.method, self.pseudo_stream, len(classes), device)
         if quality is not None:
             logger.pseudo_labels(self.step, quality, classes.names, self.health.prior)
@@ -232,7 +235,7 @@ class Trainer:
 
     def _score_all(self) -> dict[str, Scores]:
         classes, device = len(self.data.classes), self.fabric.device
-        with self.fabric.autocast():
+        with self.fabric.autocast(), eagerly():
             return {
                 name: evaluate(network, self.data.val, classes, self.evaluation, device)
                 for name, network in self.method.predictors().items()

@@ -1,0 +1,96 @@
+"""torch.compile changes nothing but the speed."""
+
+import shutil
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import fewmask
+from fewmask.engine.compiling import compile_networks, eagerly
+from fewmask.errors import UserError
+from fewmask.methods.gta import GTA
+from fewmask.methods.imas import IMAS
+from fewmask.methods.pcr import PCR
+from fewmask.models import create_model
+from tests.conftest import TINY, TINY_WORDS
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def captured(monkeypatch) -> list[nn.Module]:
+    """Compiles by tracing alone, which fails where a graph would break; gives what was compiled."""
+    compiled: list[nn.Module] = []
+    original = nn.Module.compile
+
+    def trace(self: nn.Module, **options: Any) -> None:
+        compiled.append(self)
+        original(self, backend="aot_eager", fullgraph=True, **options)
+
+    monkeypatch.setattr(nn.Module, "compile", trace)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    yield compiled
+    torch.compiler.reset()
+
+
+@pytest.mark.parametrize("method", ["supervised", "imas", "gta"])
+def test_a_compiled_step_ends_where_a_plain_one_does(tmp_path, captured, method):
+    words = [*TINY_WORDS, f"method={method}", "model.encoder=test_resnet", "training.steps=1"]
+    words += ["training.optimizer=sgd"]  # AdamW makes steps of gradients that are rounding errors
+    words += ["method.warmup_epochs=0"] if method == "gta" else []
+    plain = fewmask.train("synthetic", *words, out=tmp_path / "plain")
+    assert captured == []
+    traced = fewmask.train("synthetic", *words, "training.compile=true", out=tmp_path / "traced")
+    assert len(captured) == {"supervised": 1, "imas": 2, "gta": 3}[method]
+    one, two = (
+        torch.load(run.folder / "weights" / "last.pt", weights_only=False)["method"]
+        for run in (plain, traced)
+    )
+    assert one.keys() == two.keys()
+    for key in one:
+        torch.testing.assert_close(two[key], one[key], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"aux_head": True}, {"frozen_stages": 1}, {"multi_grid": (1, 2, 4)}]
+)
+def test_a_segmenter_is_one_graph(captured, settings):
+    if "multi_grid" in settings:
+        settings["encoder"] = "resnet50"
+    model = create_model(TINY.model_copy(update=settings), 3)
+    model.compile()
+    image = torch.randn(2, 3, 33, 33)
+    for training in (True, False):
+        model.train(training)
+        assert model(image).logits.shape == (2, 3, 33, 33)
+
+
+def test_uncompiled_where_sizes_change(captured, student):
+    student.compile()
+    student.eval()
+    frames = torch._dynamo.utils.counters["frames"]
+    with torch.no_grad(), eagerly():
+        before = frames["total"]
+        for side in (33, 40, 47):
+            student(torch.randn(1, 3, side, side))
+        assert frames["total"] == before
+
+
+@pytest.mark.parametrize("kind", [IMAS, GTA, PCR])
+def test_weights_keep_their_names(captured, student, kind):
+    method = kind(student, kind.Config(name="x"))
+    names = list(method.state_dict())
+    compile_networks(method, CPU)
+    assert list(method.state_dict()) == names
+
+
+def test_what_cannot_be_compiled_is_said(monkeypatch, student, tmp_path):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    method = IMAS(student, IMAS.Config(name="imas"))
+    with pytest.raises(UserError, match="needs a C.. compiler"):
+        compile_networks(method, CPU)
+    words = [*TINY_WORDS, "training.compile=true", "model.checkpointing=true"]
+    with pytest.raises(UserError, match="do not go together"):
+        fewmask.train("synthetic", *words, out=tmp_path / "run")
