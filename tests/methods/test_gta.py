@@ -6,7 +6,7 @@ from torch import nn
 
 from fewmask.batch import Batch, Labeled, Progress, Unlabeled
 from fewmask.errors import UserError
-from fewmask.methods.gta import GTA, gentle_loss, gentle_weights
+from fewmask.methods.gta import GTA, gentle_loss, gentle_weights, nan_quantile
 from fewmask.models import Output
 from fewmask.parts.pseudo_labels import pseudo_label
 from fewmask.parts.teacher import ramped_decay
@@ -255,3 +255,16 @@ def test_one_unlabeled_image_is_refused(student, batch, minimize):
     single = batch._replace(unlabeled=batch.unlabeled._replace(weak=batch.unlabeled.weak[:1]))
     with pytest.raises(UserError, match="loader.unlabeled_batch=1"):
         method(student).step(single, minimize, WARMUP)
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 1001])
+@pytest.mark.parametrize("q", [0, 0.2, 0.5, 0.999, 1])
+def test_the_quantile_is_torch_s_and_has_no_limit(count, q):
+    torch.manual_seed(count)
+    values = torch.rand(count)
+    values[torch.rand(count) < 0.3] = torch.nan
+    torch.testing.assert_close(nan_quantile(values, q), values.nanquantile(q), equal_nan=True)
+
+
+def test_the_quantile_of_a_large_batch():
+    assert nan_quantile(torch.ones(2**24 + 1), 0.8) == 1

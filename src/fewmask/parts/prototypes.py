@@ -105,10 +105,11 @@ class Prototypes(nn.Module):
         moved = self.vectors.lerp(sums / counts.clamp(min=1), 1 - momentum)
         self.vectors.copy_(torch.where(counts > 0, moved, self.vectors))
         seen = counts.sum(dim=1)  # [K, 1]
-        for new in (~self.known & (seen[:, 0] > 0)).nonzero()[:, 0]:
-            mean = sums[new].sum(dim=0) / seen[new]
-            self.vectors[new] = _jittered(mean[None], per_class)
-            self.known[new] = True
+        new = ~self.known & (seen[:, 0] > 0)
+        around = _jittered(sums.sum(dim=1) / seen.clamp(min=1), num_classes * per_class)
+        around = around.view(per_class, num_classes, dimension).transpose(0, 1)
+        self.vectors.copy_(torch.where(new[:, None, None], around, self.vectors))
+        self.known.logical_or_(new)
 
 
 def kmeans(points: Tensor, clusters: int, restarts: int = 3, iterations: int = 100) -> Tensor:
@@ -161,7 +162,7 @@ def _spread_starts(points: Tensor, clusters: int) -> Tensor:
 def _jittered(vectors: Tensor, count: int) -> Tensor:
     """Repeats vectors [n, D] up to `count`, the copies moved by about a thousandth."""
     copies = vectors[torch.arange(count, device=vectors.device) % len(vectors)]
-    noise = torch.randn(copies.shape).to(copies.device)
+    noise = torch.randn(copies.shape, device=copies.device)
     noise[: len(vectors)] = 0
     return copies + 1e-3 * noise * copies.abs().mean(dim=1, keepdim=True)
 
