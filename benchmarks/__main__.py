@@ -2,7 +2,7 @@
 
 import typer
 
-from benchmarks import imas, loader, pool, ranking, startup, steps
+from benchmarks import imas, loader, pool, processes, ranking, startup, steps
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 app.command(name="steps")(steps.main)
@@ -10,6 +10,7 @@ app.command(name="imas")(imas.main)
 app.command(name="loader")(loader.main)
 app.command(name="startup")(startup.main)
 app.command(name="pool")(pool.main)
+app.command(name="processes")(processes.main)
 app.command(name="ranking")(ranking.main)
 
 

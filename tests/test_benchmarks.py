@@ -39,6 +39,13 @@ def test_a_pool_is_timed(capsys):
     assert "again, unchanged" in printed and "from a shard" in printed
 
 
+def test_processes_are_timed(capsys):
+    from benchmarks import processes
+
+    processes.main(devices=1, encoder="test_resnet", crop=48, batch=2, steps=10, rounds=1)
+    assert "efficiency" in capsys.readouterr().out
+
+
 def test_every_benchmark_is_a_command():
     from benchmarks.__main__ import app
 

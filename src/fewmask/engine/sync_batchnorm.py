@@ -4,10 +4,12 @@ torch's own SyncBatchNorm refuses CPU tensors; this one makes a run on two CPU p
 same step as one process on the whole batch.
 """
 
-from typing import Self
+from typing import Any, Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from fewmask.parts import processes
 
@@ -38,15 +40,11 @@ class SyncBatchNorm(nn.BatchNorm2d):
         """Normalises [B, C, H, W]."""
         if not self.training:
             return super().forward(x)
-        wide = x.float()
-        count = processes.total(wide.new_tensor(x.numel() / x.shape[1]))
-        mean = processes.total(wide.sum((0, 2, 3))) / count  # [C]
-        centred = wide - mean.view(1, -1, 1, 1)
-        var = processes.total(centred.square().sum((0, 2, 3))) / count  # [C]
+        normalised, mean, unbiased_var = _Normalise.apply(x, self.weight, self.bias, self.eps)  # type: ignore[no-untyped-call]
         if self.track_running_stats:
-            self._follow(mean.detach(), (var * count / (count - 1)).detach())
-        scale = self.weight * torch.rsqrt(var + self.eps)
-        return (centred * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)).to(x.dtype)
+            self._follow(mean, unbiased_var)
+        result: Tensor = normalised
+        return result
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, unbiased_var: Tensor) -> None:
@@ -55,3 +53,41 @@ class SyncBatchNorm(nn.BatchNorm2d):
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(unbiased_var, self.momentum)
         self.num_batches_tracked.add_(1)
+
+
+class _Normalise(torch.autograd.Function):
+    """BatchNorm's own kernels on each process, with one message between them in each direction."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        _, own_mean, own_rstd = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, 0.0)
+        own_var = own_rstd.pow(-2).masked_fill(own_rstd == 0, 0)  # the kernel's word for var = 0
+        own_count = own_mean.new_full((1,), x.numel() / x.shape[1])
+        told = processes.gather(torch.cat([own_count, own_mean, own_var])[None])
+        counts, means, variances = told.split_with_sizes([1, x.shape[1], x.shape[1]], dim=1)
+        count = counts.sum()
+        mean = (counts * means).sum(0) / count
+        var = (counts * (variances + (means - mean).square())).sum(0) / count
+        ctx.save_for_backward(x, weight, mean, var, count)
+        ctx.eps = eps
+        unbiased_var = var * count / (count - 1)
+        ctx.mark_non_differentiable(mean, unbiased_var)
+        return F.batch_norm(x, mean, var, weight, bias, eps=eps), mean, unbiased_var
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor, None]:
+        """That of fixed statistics, and what flows back through mean and variance."""
+        x, weight, mean, var, count = ctx.saved_tensors
+        own, d_weight, d_bias = torch.ops.aten.native_batch_norm_backward(
+            upstream, x, weight, mean, var, None, None, False, ctx.eps, [True, True, True]
+        )
+        both = processes.total(torch.stack([d_weight, d_bias])) / count  # [2, C], of all processes
+        rstd = (var + ctx.eps).rsqrt()
+        slope = weight * rstd * rstd * both[0]
+        offset = weight * rstd * both[1] - slope * mean
+        zero, one = torch.zeros_like(mean), torch.ones_like(mean)
+        own -= F.batch_norm(x, zero, one, slope, offset, eps=0)  # slope x + offset, in one pass
+        return own, d_weight, d_bias, None
