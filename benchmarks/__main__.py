@@ -2,11 +2,12 @@
 
 import typer
 
-from benchmarks import imas, loader, pool, processes, ranking, startup, steps
+from benchmarks import imas, limits, loader, pool, processes, ranking, startup, steps
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 app.command(name="steps")(steps.main)
 app.command(name="imas")(imas.main)
+app.command(name="limits")(limits.main)
 app.command(name="loader")(loader.main)
 app.command(name="startup")(startup.main)
 app.command(name="pool")(pool.main)

@@ -13,15 +13,16 @@ import numpy as np
 import torch
 import typer
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import reference
+from benchmarks import limits, reference
 from benchmarks.steps import random_batch
 from fewmask.batch import Batch, Progress
 from fewmask.engine.stopwatch import forget_peak_memory, peak_memory
 from fewmask.evaluation.metrics import confusion_matrix
 from fewmask.methods.imas import IMAS
 from fewmask.models import ModelConfig, Output, create_model
-from fewmask.parts.teacher import Teacher
+from fewmask.parts.teacher import Teacher, tensors
 from fewmask.run_folder import environment
 
 CPU = torch.device("cpu")
@@ -42,14 +43,22 @@ def main(
     model = create_model(ModelConfig(encoder=encoder), num_classes)
     given = random_batch(batch, crop, num_classes)
 
-    _compare("EMA update", *_ema(model), rounds=max(rounds, 9))
-    _compare("evaluation without network, 512", *_evaluation(num_classes), rounds=max(rounds, 9))
+    # Limits: tensors read twice and written once; a look at each number of each logit, and of those
+    # that make a probability the exponential; the products and convolutions counted.
+    ema_limit = 3 * sum(x.nbytes for x in tensors(model)) / limits.bandwidth()
+    _compare("EMA update", *_ema(model), max(rounds, 9), ema_limit)
+    score_limit = 4 * num_classes * 512 * 512 / limits.pass_rate()
+    what = "evaluation without network, 4 x 512 x 512"
+    _compare(what, *_evaluation(num_classes), max(rounds, 9), score_limit)
     fixed = FixedLogits(copy.deepcopy(model), num_classes, batch, crop)
     pair = Ours(fixed, given), Reference(fixed, given)
-    _compare("iMAS step without network", *pair, rounds=max(rounds, 9))
-    _compare("iMAS whole step", Ours(model, given, precision), Reference(model, given), rounds)
-    lean = Ours(model, given, precision, weak_in_forward=False)
-    _compare("   without the weak view in it", lean, Reference(model, given), rounds)
+    exp_limit = 5 * batch * num_classes * crop**2 / limits.exp_rate()  # two looks, three losses
+    _compare("iMAS step without network", *pair, max(rounds, 9), exp_limit + ema_limit)
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    for what, weak_in_forward in (("iMAS whole step", True), ("   without the weak view", False)):
+        ours = Ours(model, given, precision, weak_in_forward)
+        limit = _flop(ours) / limits.matrix_rate(dtype)
+        _compare(what, ours, Reference(model, given), rounds, limit)
     words = (encoder, crop, batch, num_classes, precision)
     theirs = _peak("reference", *words)
     for kind in ("ours", "ours without the weak view", "ours with checkpointing"):
@@ -57,9 +66,28 @@ def main(
         print(f"peak memory: {kind} {gib:.2f} GiB, reference {theirs:.2f}: {gib / theirs:.2f} x")
 
 
+def _flop(call: Callable[[], object]) -> int:
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops()
+
+
 def _compare(
-    what: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int
+    what: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    rounds: int,
+    limit: float,
 ) -> None:
+    """Times both in turn.
+
+    Args:
+        what: is timed.
+        ours: does it.
+        theirs: does the same.
+        rounds: of both.
+        limit: seconds that it would take at the machine's best rates.
+    """
     seconds = []
     for _ in range(rounds + 1):
         pair = []
@@ -70,7 +98,11 @@ def _compare(
         seconds.append(pair)
     a, b = (median(column) for column in zip(*seconds[1:], strict=True))  # the first warms up
     ratio = median(reference / own for own, reference in seconds[1:])
-    print(f"{what}: ours {a:.1f} ms, reference {b:.1f} ms; {ratio:.1f} times faster", flush=True)
+    print(
+        f"{what}: ours {a:.1f} ms, reference {b:.1f} ms; {ratio:.1f} times faster "
+        f"(limit {1000 * limit:.1f} ms)",
+        flush=True,
+    )
 
 
 class Ours:

@@ -46,6 +46,14 @@ def test_processes_are_timed(capsys):
     assert "efficiency" in capsys.readouterr().out
 
 
+def test_the_limits_are_measured(capsys, monkeypatch):
+    from benchmarks import limits
+
+    monkeypatch.setattr(limits, "SECONDS", 0.01)
+    limits.main()
+    assert capsys.readouterr().out.count("/s") >= 5
+
+
 def test_every_benchmark_is_a_command():
     from benchmarks.__main__ import app
 
@@ -57,6 +65,7 @@ def test_the_step_of_imas_is_the_reference_s(capsys, monkeypatch):
     from benchmarks import imas
 
     monkeypatch.setattr(imas, "_peak", lambda *words: 1.0)  # needs processes of their own
+    monkeypatch.setattr(imas.limits, "SECONDS", 0.01)
     imas.main(encoder="test_resnet", crop=65, batch=2, num_classes=3, rounds=1)
     printed = capsys.readouterr().out
     assert printed.count("times faster") == 5 and "peak memory" in printed
