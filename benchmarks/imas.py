@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import limits, reference
 from benchmarks.steps import random_batch
 from fewmask.batch import Batch, Progress
-from fewmask.engine.stopwatch import forget_peak_memory, peak_memory
+from fewmask.engine.memory import forget_peak_memory, keep_freed_memory, peak_memory
 from fewmask.evaluation.metrics import confusion_matrix
 from fewmask.methods.imas import IMAS
 from fewmask.models import ModelConfig, Output, create_model
@@ -26,6 +26,7 @@ from fewmask.parts.teacher import Teacher, tensors
 from fewmask.run_folder import environment
 
 CPU = torch.device("cpu")
+KINDS = ("iMAS whole step", "... weak view left out", "... activations computed again")
 
 
 def main(
@@ -55,21 +56,17 @@ def main(
     exp_limit = 5 * batch * num_classes * crop**2 / limits.exp_rate()  # two looks, three losses
     _compare("iMAS step without network", *pair, max(rounds, 9), exp_limit + ema_limit)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    for what, weak_in_forward in (("iMAS whole step", True), ("   without the weak view", False)):
-        ours = Ours(model, given, precision, weak_in_forward)
-        limit = _flop(ours) / limits.matrix_rate(dtype)
-        _compare(what, ours, Reference(model, given), rounds, limit)
     words = (encoder, crop, batch, num_classes, precision)
-    theirs = _peak("reference", *words)
-    for kind in ("ours", "ours without the weak view", "ours with checkpointing"):
-        gib = _peak(kind, *words)
-        print(f"peak memory: {kind} {gib:.2f} GiB, reference {theirs:.2f}: {gib / theirs:.2f} x")
-
-
-def _flop(call: Callable[[], object]) -> int:
-    with FlopCounterMode(display=False) as counter:
-        call()
-    return counter.get_total_flops()
+    theirs = Apart("reference", *words)
+    reference_gib = theirs.peak()
+    for kind in KINDS:
+        ours = Apart(kind, *words)
+        gib = ours.peak()
+        _compare(kind, ours, theirs, rounds, ours.flop() / limits.matrix_rate(dtype))
+        ours.close()
+        share = gib / reference_gib
+        print(f"   peak memory {gib:.2f} GiB, reference {reference_gib:.2f}: {share:.2f} x")
+    theirs.close()
 
 
 def _compare(
@@ -214,23 +211,65 @@ def _evaluation(num_classes: int) -> tuple[Callable[[], object], Callable[[], ob
     return ours, theirs
 
 
-def _peak(kind: str, *words: Any) -> float:
-    """GiB that a step adds to what the networks take, in a process of its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measure_peak, (kind, *words))
+class Apart:
+    """A step in a process of its own, as a run has it.
+
+    Args:
+        kind: of `KINDS`, or `reference`.
+        words: what `_build` takes further.
+    """
+
+    def __init__(self, kind: str, *words: Any):
+        self.pool = multiprocessing.get_context("spawn").Pool(1, _build, (kind, *words))
+
+    def __call__(self) -> None:
+        """One step."""
+        self.pool.apply(_call)
+
+    def flop(self) -> int:
+        """Products and convolutions of a step."""
+        return self.pool.apply(_flop)
+
+    def peak(self) -> float:
+        """GiB that steps add to what the networks take; ask first of all."""
+        return self.pool.apply(_peak)
+
+    def close(self) -> None:
+        """Ends the process."""
+        self.pool.terminate()
+        self.pool.join()
 
 
-def _measure_peak(
+_step: Callable[[], None]
+
+
+def _build(
     kind: str, encoder: str, crop: int, batch: int, num_classes: int, precision: str
-) -> float:
-    config = ModelConfig(encoder=encoder, checkpointing=kind == "ours with checkpointing")
+) -> None:
+    global _step
+    config = ModelConfig(encoder=encoder, checkpointing=kind == KINDS[2])
     model = create_model(config, num_classes)
     given = random_batch(batch, crop, num_classes)
-    step: Callable[[], None] = Reference(model, given)
-    if kind != "reference":
-        step = Ours(model, given, precision, kind != "ours without the weak view")
+    if kind == "reference":
+        _step = Reference(model, given)
+    else:
+        keep_freed_memory()
+        _step = Ours(model, given, precision, weak_in_forward=kind != KINDS[1])
+
+
+def _call() -> None:
+    _step()
+
+
+def _flop() -> int:
+    with FlopCounterMode(display=False) as counter:
+        _step()
+    return counter.get_total_flops()
+
+
+def _peak() -> float:
     forget_peak_memory(CPU)
     before = peak_memory(CPU)
     for _ in range(2):
-        step()
+        _step()
     return peak_memory(CPU) - before

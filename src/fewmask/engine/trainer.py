@@ -24,11 +24,12 @@ from fewmask.engine.compiling import compile_networks, eagerly
 from fewmask.engine.health import Health
 from fewmask.engine.launch import share_batchnorm
 from fewmask.engine.logger import Logger
+from fewmask.engine.memory import forget_peak_memory, peak_memory
 from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.profiling import Profile
 from fewmask.engine.pseudo_quality import PseudoQuality, pseudo_quality
 from fewmask.engine.settings import MachineConfig, TrainingConfig
-from fewmask.engine.stopwatch import Stopwatch, forget_peak_memory, peak_memory
+from fewmask.engine.stopwatch import Stopwatch
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, Scores, evaluate
 from fewmask.methods import Method
