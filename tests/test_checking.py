@@ -212,6 +212,26 @@ def test_the_draft_makes_odd_masks_ready_to_train_on(kind, clean, tmp_path):
     assert len(data.classes) == 2 and np.unique(data.val.mask(0)).tolist() == [0, 1]
 
 
+def test_two_images_of_one_stem(clean):
+    Image.open(clean / "images" / "p01.png").save(clean / "images" / "p01.jpg")
+    words = said(clean)
+    assert "error: 2 images have one stem, and one mask is theirs: p01.png" in words
+    with pytest.raises(UserError, match="Two images in .* are called 'p01'"):
+        open_data(load_recipe(None, [f"data={clean}", *WORDS]), tell=False)
+
+
+def test_16_bit_photos_that_come_out_dark(clean):
+    assert "almost black" not in said(clean)
+    for i, most in ((0, 4095), (1, 65535), (2, 255)):
+        file = clean / "images" / f"p{i:02d}.png"
+        values = np.random.default_rng(i).integers(0, most, (30, 40)).astype(np.uint16)
+        values[0, 0] = most
+        Image.fromarray(values).save(file)
+    words = said(clean)
+    assert "1 image(s) hold 16-bit numbers, but none above 4095" in words
+    assert "multiply by 16" in words and "p00.png" in words
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "bmp", "webp"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK", "I;16", "LA", "1", "P", "F"])
 def test_every_kind_of_image_is_read_as_rgb(mode, suffix, tmp_path):

@@ -207,13 +207,6 @@ def pair(images: Path, masks: Path) -> tuple[Files, list[Path]]:
     base = images if images.is_dir() else images.parent
     mask_of = masks_by_stem(masks) if masks.is_dir() else {}
     found = [mask_of.get(stem(file, base)) for file in files]
-    twice = [name for name, n in Counter(stem(f, base) for f in files).items() if n > 1]
-    if any(name in mask_of for name in twice):
-        name = next(name for name in twice if name in mask_of)
-        raise UserError(
-            f"Two images in {images} are called '{name}', and one mask is: {mask_of[name]}. Rename "
-            "one of them."
-        )
     taken, bare = {*found}, Counter(file.stem for file in files)
     for i, file in enumerate(files):  # a mask directly under masks/ of an image in a subfolder
         mask = mask_of.get(file.stem)
@@ -227,6 +220,13 @@ def _pair(images: Path, masks: Path) -> Files:
     """Like `pair`, but every mask must have found its image."""
     paired, lone = pair(images, masks)
     files, found = paired.images, paired.masks
+    owners = Counter(mask for mask in found if mask is not None)
+    if shared := next((mask for mask, count in owners.items() if count > 1), None):
+        name = files[found.index(shared)].stem
+        raise UserError(
+            f"Two images in {images} are called '{name}', and one mask is: {shared}. Rename one of "
+            "them."
+        )
     if not any(found):
         where = f"in {masks}" if masks.is_dir() else f": there is no folder {masks}"
         example = masks / f"{files[0].stem}.png"

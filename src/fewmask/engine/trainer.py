@@ -37,6 +37,7 @@ from fewmask.parts import processes
 from fewmask.parts.marks import part
 
 STOP_EVERY = 10  # steps after which several processes agree on whether to stop
+PRIOR_MASKS = 200  # of which the shares of classes are told, to compare pseudo-labels with
 STEP_SEEDS = 2  # the number of this stream of seeds; 0 and 1 are the loader's
 
 
@@ -107,7 +108,9 @@ class Trainer:
                 _compute_in_run_precision(getattr(method, name), fabric)
         self.step = 0  # steps done
         self.best: dict[str, float] = {}  # best mIoU so far, by network
-        prior = None if method.views is None else label_shares(data.labeled, len(data.classes))
+        prior = None
+        if method.views is not None:
+            prior = label_shares(data.labeled, len(data.classes), most=PRIOR_MASKS)
         self.health = Health(data.classes.names, training.steps, prior)
         self.pseudo_stream = None if method.views is None else _val_stream(data, loader, own_share)
         self.clock = Stopwatch()

@@ -11,6 +11,8 @@ from fewmask.data.images import IMAGE_SUFFIXES
 NEAR_BITS = 3
 """Looks that differ in at most so many of 64 bits are near-duplicates."""
 FEW_LABELED = 8
+DARK = 2**13
+"""16-bit numbers that stay below this come out in less than 32 of 256 greys."""
 
 
 def file_findings(survey: Survey) -> Iterator[Finding]:
@@ -59,6 +61,18 @@ def _by_reason(facts: Sequence[ImageFacts] | Sequence[MaskFacts]) -> dict[str, t
 
 
 def _pairing(survey: Survey) -> Iterator[Finding]:
+    owners = defaultdict(list)
+    for part, masks in survey.masks.items():
+        for image, mask in zip(survey.images[part], masks, strict=True):
+            owners[mask.file].append(image.file)
+    for mask_file, images in owners.items():
+        if len(images) > 1:
+            yield Finding(
+                "error",
+                f"{len(images)} images have one stem, and one mask is theirs: {mask_file.name}.",
+                "Rename all but one of the images.",
+                names_of(images),
+            )
     labeled, unlabeled = survey.images["labeled"], survey.images["unlabeled"]
     if survey.lone:
         stems = [facts.file.stem for facts in (*unlabeled, *labeled)]
@@ -182,6 +196,17 @@ def _oddities(survey: Survey) -> Iterator[Finding]:
             "note",
             f"The images have {len(sizes)} sizes, from {_size(areas[0])} to {_size(areas[-1])}.",
             "Set data.long_side to bring them to one scale." if large else "",
+        )
+    dark = [i for i in images if i.deepest is not None and 255 < i.deepest <= DARK]
+    if dark:
+        most = max(i.deepest or 0 for i in dark)
+        yield Finding(
+            "warning",
+            f"{len(dark)} image(s) hold 16-bit numbers, but none above {most}. Their lower 8 bits "
+            "are dropped, so they come out almost black.",
+            f"Stretch all of them alike to 0..65535 first (multiply by {65536 // (most + 1)}), or "
+            "save them with 8 bits.",
+            names_of([i.file for i in dark]),
         )
     modes = Counter(image.mode for image in images if image.mode not in ("RGB", "L"))
     many = [mode for mode in modes if mode.endswith("bands")]

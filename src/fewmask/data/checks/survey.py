@@ -32,6 +32,7 @@ class ImageFacts:
     is_turned: bool = False  # by its EXIF tag
     keeps_size: bool = False  # though it is turned: upside down, mirrored, or square
     content: bytes = b""  # hash of the file
+    deepest: int | None = None  # largest value, where there are more than 8 bits to one
     look: int = 0  # 64-bit difference hash: near-duplicates differ in few bits
 
 
@@ -116,7 +117,8 @@ def look_at_image(file: Path) -> ImageFacts:
     digest = hashlib.blake2b(content, digest_size=16).digest()
     turned, (width, height) = orientation not in (0, 1), picture.size
     keeps_size = turned and (orientation <= 4 or width == height)
-    return ImageFacts(file, None, picture.size, mode, turned, keeps_size, digest, look)
+    deepest = int(np.asarray(picture).max(initial=0)) if mode.startswith("I") else None
+    return ImageFacts(file, None, picture.size, mode, turned, keeps_size, digest, deepest, look)
 
 
 def _decoded(file: Path) -> tuple[Image.Image, str, int]:
