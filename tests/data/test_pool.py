@@ -151,6 +151,14 @@ def test_a_pool_takes_the_place_of_the_sources_own_images(tmp_path, capsys):
     assert "9 unlabeled images, in place of the 7" in capsys.readouterr().out
 
 
+def test_image_labels_name_a_pool_s_images_with_or_without_suffix(tmp_path):
+    folder = write_folder(tmp_path / "pool", 3)
+    (tmp_path / "labels.csv").write_text("part0/000,disc\npart1/001.png,\n002,ring;disc\n")
+    words = [*TINY_WORDS, f"data.pool={folder}", f"data.image_labels={tmp_path / 'labels.csv'}"]
+    data = open_data(load_recipe("synthetic", [*words, "method=pseudoseg"]), tell=False)
+    assert data.image_labels.sum(axis=1).tolist() == [1, 0, 2]
+
+
 def test_val_images_in_a_pool_are_refused(tmp_path):
     for i in range(6):
         for kind in ("images", "masks"):

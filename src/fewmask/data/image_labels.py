@@ -36,6 +36,10 @@ def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.
     present = np.zeros((len(names), len(classes)), dtype=bool)
     for i, name in enumerate(names):
         labels = rows.get(name, by_name.get(name, by_name.get(Path(name).name)))
+        if labels is None:  # names in a pool keep their suffix
+            labels = by_name.get(
+                Path(name).with_suffix("").as_posix(), by_name.get(Path(name).stem)
+            )
         if labels is None:
             raise UserError(
                 f"data.image_labels={file} does not name the unlabeled image '{name}'. Add a row "
