@@ -80,7 +80,10 @@ def served(tmp_path):
     class Handler(http.server.SimpleHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
-            super().do_GET()
+            if self.path.startswith("/secret/") and not self.path.endswith(".tar"):
+                self.send_error(403)  # what some servers say of files that are not there
+            else:
+                super().do_GET()
 
         def log_message(self, *args: object) -> None:
             pass
@@ -291,6 +294,17 @@ def test_shards_stream_through_a_small_disk(tmp_path, served):
     assert most <= 2 * MIXED + 1
     fetched = [path for path in asked if path.endswith(".tar")]
     assert len(fetched) == len(set(fetched)) == 40  # each once in an epoch
+
+
+def test_without_a_list_of_sizes_each_shard_is_read_once(tmp_path, served):
+    url, asked = served
+    write_shards(tmp_path / "secret", [3, 4])
+    told: list[str] = []
+    for _ in range(2):
+        pool = opened(f"{url}/secret/{{000..001}}.tar", told)
+        assert [number_of(pool, i) for i in range(7)] == list(range(7))
+    assert len(told) == 1 and asked.count("/secret/000.tar") == 1
+    assert pool.names.sha256 == opened(tmp_path / "secret").names.sha256
 
 
 def test_a_shard_that_cannot_be_had_is_named(served, tmp_path):

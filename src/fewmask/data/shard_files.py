@@ -18,6 +18,7 @@ import fsspec
 import numpy as np
 from filelock import FileLock
 
+from fewmask.data.convert import write_whole
 from fewmask.data.images import IMAGE_SUFFIXES
 from fewmask.errors import UserError
 
@@ -137,6 +138,8 @@ def _download(url: str, file: Path) -> None:
             if attempt == ATTEMPTS:
                 raise _unreachable(url, error) from None
             time.sleep(2**attempt)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def _unreachable(url: str, error: Exception) -> UserError:
@@ -158,49 +161,57 @@ def shard_sizes(
         UserError: if a shard cannot be had, or the file with the sizes makes no sense.
     """
     given = {folder: _given_sizes(folder) for folder in {posixpath.dirname(url) for url in urls}}
-    sizes, told = [], False
+    known: list[int | None] = []
     for url in urls:
         folder, name = posixpath.split(url)
-        size = given[folder].get(name)
-        if size is None:
-            note = facts / hashlib.sha256(_state(url).encode()).hexdigest()
-            if not note.is_file():
-                if not told:
-                    tell(f"Counting the images in {len(urls)} shards, once ({SIZES} saves it) ...")
-                told = True
-                with downloads.open(url) as file:
-                    counted = len(image_table(file, url))
-                with suppress(OSError):  # a read-only home: counted again next time
-                    facts.mkdir(parents=True, exist_ok=True)
-                    note.write_text(str(counted))
-                size = counted
-            else:
-                size = int(note.read_text())
-        sizes.append(size)
+        known.append(given[folder].get(name) or _noted(facts, url))
+    if None in known:
+        tell(f"Counting the images in {len(urls)} shards, once ({SIZES} saves it) ...")
+    sizes = [
+        _count(url, downloads, facts) if size is None else size
+        for url, size in zip(urls, known, strict=True)
+    ]
     return np.array(sizes, np.int64)
 
 
+def _noted(facts: Path, url: str) -> int | None:
+    try:
+        return int((facts / _state(url)).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _count(url: str, downloads: Downloads, facts: Path) -> int:
+    """The number of images in a shard, noted for the next time."""
+    with downloads.open(url) as file:
+        counted = len(image_table(file, url))
+    with suppress(OSError):  # a read-only home: counted again next time
+        write_whole(facts / _state(url), str(counted).encode())
+    return counted
+
+
 def _state(url: str) -> str:
-    if is_remote(url):
-        return url
-    status = os.stat(url)
-    return repr((os.path.abspath(url), status.st_size, status.st_mtime_ns))
+    """Names a shard as it is now; behind a URL it is taken never to change."""
+    what = url
+    if not is_remote(url):
+        status = os.stat(url)
+        what = repr((os.path.abspath(url), status.st_size, status.st_mtime_ns))
+    return hashlib.sha256(what.encode()).hexdigest()
 
 
 def _given_sizes(folder: str) -> dict[str, int]:
-    """What `sizes.json` in a folder says; empty if there is none."""
+    """What `sizes.json` in a folder says; empty if it cannot be had."""
     try:
         with fsspec.open(posixpath.join(folder, SIZES)) as file:
-            sizes = json.load(file)
-        return {str(name): int(size) for name, size in sizes.items()}
-    except FileNotFoundError:
+            content = file.read()
+    except Exception:  # a missing file is refused in a dozen ways; the shards tell what is wrong
         return {}
+    try:
+        return {str(name): int(size) for name, size in json.loads(content).items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f'{folder}/{SIZES} is not like {{"000.tar": 10000, ...}}: {error}'
         ) from None
-    except Exception as error:  # every file system fails in its own way
-        raise _unreachable(f"{folder}/{SIZES}", error) from None
 
 
 def image_table(file: BinaryIO, url: str) -> np.ndarray:

@@ -100,10 +100,9 @@ class ShardNames(PoolNames):
     """
 
     def __init__(self, urls: Sequence[str], sizes: np.ndarray):
-        common = posixpath.dirname(os.path.commonprefix([f"{url}/" for url in urls]) + "x")
-        self.stems = [url.removeprefix(common).strip("/").removesuffix(".tar") for url in urls]
-        if len(urls) == 1:
-            self.stems = [posixpath.basename(urls[0]).removesuffix(".tar")]
+        shared = os.path.commonprefix([posixpath.dirname(url) + "/" for url in urls])
+        below = shared.rfind("/") + 1  # the same names wherever the shards lie
+        self.stems = [url[below:].removesuffix(".tar") for url in urls]
         self.sizes, self.ends = sizes, np.cumsum(sizes)
 
     def __len__(self) -> int:
