@@ -228,7 +228,7 @@ def test_16_bit_photos_that_come_out_dark(clean):
         values[0, 0] = most
         Image.fromarray(values).save(file)
     words = said(clean)
-    assert "1 image(s) hold 16-bit numbers, but none above 4095" in words
+    assert "2 image(s) hold 16-bit numbers, but none above 4095" in words
     assert "multiply by 16" in words and "p00.png" in words
 
 

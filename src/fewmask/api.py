@@ -8,7 +8,14 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from fewmask.assembly import build_method, make_trainer, open_data, settle, start_from
+from fewmask.assembly import (
+    absolute_paths,
+    build_method,
+    make_trainer,
+    open_data,
+    settle,
+    start_from,
+)
 from fewmask.data import Classes, Data
 from fewmask.data.splits import identify
 from fewmask.engine import checkpoint
@@ -109,13 +116,15 @@ def resume(folder: Path | str, *overrides: str) -> Run:
 
     Args:
         folder: the run folder.
-        overrides: only `machine.*`, `training.steps` and the `training.*_every` may change.
+        overrides: `machine.*`, `training.steps`, the `training.*_every` and where the data lie may
+            change, see `CHANGEABLE`.
 
     Raises:
         UserError: if there is no run, or a setting changes that would make it another one.
     """
     folder = Path(folder)
     recipe = changed_recipe(folder, overrides)
+    recipe = recipe.model_copy(update={"data": absolute_paths(recipe.data)})
     data = open_data(recipe, tell=False)
     require_same_images(folder, data)
     done = checkpoint.load(weights_file(folder, "last"))["step"]

@@ -20,6 +20,7 @@ from fewmask.data.files import Files
 from fewmask.data.image_labels import read_image_labels
 from fewmask.data.pool import open_pool
 from fewmask.data.shard_files import is_remote
+from fewmask.data.shards import ShardPool
 from fewmask.data.splits import identify
 from fewmask.engine import checkpoint
 from fewmask.engine.settings import TrainingConfig
@@ -45,12 +46,15 @@ def open_data(recipe: Recipe, needs_unlabeled: bool | None = None, tell: bool = 
         UserError: for the first file or set that is wrong.
     """
     say: Callable[[str], None] = print if tell else lambda note: None
-    data = _as_read(_with_pool(recipe.source().open(), recipe, say), recipe)
+    if needs_unlabeled is None:
+        needs_unlabeled = _uses_unlabeled(recipe)
+    data = recipe.source().open()
+    if needs_unlabeled:
+        data = _with_pool(data, recipe, say)
+    data = _as_read(data, recipe)
     if recipe.data.image_labels is not None:
         present = read_image_labels(recipe.data.image_labels, data.unlabeled.names, data.classes)
         data = replace(data, image_labels=present)
-    if needs_unlabeled is None:
-        needs_unlabeled = _uses_unlabeled(recipe)
     check_data(data, needs_unlabeled, say)
     return data
 
@@ -63,6 +67,8 @@ def _with_pool(data: Data, recipe: Recipe, tell: Callable[[str], None]) -> Data:
     channels = recipe.model.in_channels
     pool = open_pool(config.pool, config.long_side, channels, config.pool_disk_gb, tell)
     note = f"data.pool: {len(pool)} unlabeled images"
+    if isinstance(pool, ShardPool):
+        note += f" in {len(pool.urls)} shard(s)"
     if left_out := len(data.unlabeled):
         note += f", in place of the {left_out} that data.name={config.name} has of its own"
     return replace(data, unlabeled=pool, notes=(*data.notes, f"{note}."))
@@ -115,7 +121,7 @@ def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
     settled = {
         "training": validate(TrainingConfig, training, "training"),
         "method": _with_class_weights(recipe.method, data, said),
-        "data": _absolute(recipe.data),
+        "data": absolute_paths(recipe.data),
     }
     return recipe.model_copy(update=settled), said
 
@@ -174,7 +180,7 @@ def _with_class_weights(config: Method.Config, data: Data, said: list[str]) -> M
     return config.model_copy(update={"supervised_loss": loss})
 
 
-def _absolute(config: DataSource.Config) -> DataSource.Config:
+def absolute_paths(config: DataSource.Config) -> DataSource.Config:
     """Paths from the root, so that the run's recipe can be used from any folder."""
     changed: dict[str, Any] = {}
     for name in ("root", "image_labels", "cache"):

@@ -115,7 +115,8 @@ def compare(
                 return None
             folders.append(folder)
         rows.append(_read_row(method, folders))
-    return Comparison(rows, open_data(recipes[methods[0], seeds[0]], needs_unlabeled=False))
+    first = recipes[methods[0], seeds[0]]
+    return Comparison(rows, open_data(first, needs_unlabeled=first.data.pool is not None))
 
 
 def _run(words: Sequence[str | Path], recipe: object, folder: Path) -> bool:

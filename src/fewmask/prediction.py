@@ -139,10 +139,14 @@ def pseudo_labels(
     """
     if not 0 <= threshold < 1:
         raise UserError(f"--threshold={threshold}: expected a confidence from 0 to below 1.")
-    unlabeled = open_data(load_recipe(recipe_file(Path(run))), tell=False).unlabeled
+    unlabeled = open_data(load_recipe(recipe_file(Path(run))), True, tell=False).unlabeled
     if not isinstance(unlabeled, Files):
         raise UserError("The unlabeled images of this run are not files.")
-    files = list(zip(unlabeled.images, unlabeled.names, strict=True))
+    # A list may name images by paths that lead out of its folder; what is written stays in `out`.
+    inside = [os.path.normpath(f"/{name}").lstrip("/") for name in unlabeled.names]
+    if len({*inside}) < len(inside):
+        raise UserError("Two unlabeled images have one path but for '..'; give data.pool a folder.")
+    files = list(zip(unlabeled.images, inside, strict=True))
     predictor = load(run, weights)
     if predictor.classes.no_label is None:
         raise UserError(

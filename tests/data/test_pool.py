@@ -26,6 +26,7 @@ from fewmask.data.shard_files import Downloads, list_shards, shard_sizes
 from fewmask.data.shards import MIXED, ShardPool
 from fewmask.data.splits import identify
 from fewmask.errors import UserError
+from fewmask.prediction import pseudo_labels as export_pseudo_labels
 from fewmask.recipe import load_recipe
 from tests.conftest import TINY_WORDS
 
@@ -115,6 +116,58 @@ def test_names_travel_to_other_processes_as_a_path(tmp_path):
     content = pickle.dumps(index)
     assert len(content) < 400
     assert pickle.loads(content)[77_777] == "077777"
+
+
+def test_a_damaged_index_is_made_anew(tmp_path):
+    folder = write_folder(tmp_path / "pool", 5)
+    names = list(opened(folder).names)
+    for file in ("names", "ends", "facts.json"):
+        index = opened(folder).names.folder
+        (index / file).write_bytes(b"")
+        assert list(opened(folder).names) == names
+
+
+def test_odd_folders_are_listed_or_refused(tmp_path):
+    folder = write_folder(tmp_path / "pool", 3)
+    (folder / "itself").symlink_to(folder)
+    (folder / "album.png").mkdir()
+    picture(7).save(folder / "album.png" / "übung 1.png")
+    os.mkfifo(folder / "pipe.png")
+    assert [Path(name).name for name in opened(folder).names] == [
+        "übung 1.png", "000.png", "001.png", "002.png"
+    ]  # fmt: skip
+    (folder / "a\nb").mkdir()
+    picture(8).save(folder / "a\nb" / "c.png")
+    with pytest.raises(UserError, match="cannot be written into a list"):
+        opened(folder)
+
+
+def test_a_list_names_an_image_in_one_way(tmp_path):
+    write_folder(tmp_path / "pool", 3)
+    (tmp_path / "list.txt").write_text("./pool/part0/000.png\npool/part1/../part1/001.png\n")
+    assert list(opened(tmp_path / "list.txt").names) == ["pool/part0/000.png", "pool/part1/001.png"]
+    (tmp_path / "list.txt").write_text("./pool/part0/000.png\npool/part0/000.png\n# more\n")
+    with pytest.raises(UserError, match="named twice"):
+        opened(tmp_path / "list.txt")
+
+
+def test_images_and_shards_in_one_folder_are_refused(tmp_path):
+    folder = write_shards(tmp_path / "pool", [3])
+    picture(1).save(folder / "001.png")
+    with pytest.raises(UserError, match="both images and shards"):
+        opened(folder)
+
+
+def test_pseudo_labels_stay_in_their_folder(tmp_path):
+    folder = write_folder(tmp_path / "pool", 3)
+    before = sorted(folder.rglob("*"))
+    (tmp_path / "list.txt").write_text("".join(f"{f}\n" for f in folder.rglob("*.png")))
+    words = [*TINY_WORDS, "model.encoder=test_resnet", f"data.pool={tmp_path / 'list.txt'}"]
+    words += ["method=imas", "training.steps=2"]
+    run = fewmask.train("synthetic", *words, out=tmp_path / "run")
+    export_pseudo_labels(run.folder, tmp_path / "out", 0.0)
+    assert sorted(folder.rglob("*")) == before
+    assert len(list((tmp_path / "out" / "masks").rglob("*.png"))) == 3
 
 
 def test_an_image_named_twice_is_refused(tmp_path):
@@ -247,11 +300,24 @@ def test_a_run_from_shards_resumes_exactly(tmp_path):
         fewmask.resume(half.folder, "training.steps=8")
 
 
+def header_at(file: Path, image: int) -> int:
+    with tarfile.open(file) as tar:
+        return tar.getmembers()[2 * image].offset
+
+
+def flip_header(file: Path, image: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[header_at(file, image) + 5] ^= 255
+    file.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda f: f.write_bytes(f.read_bytes()[:3000]), "damaged or no plain tar"),
         (lambda f: f.write_bytes(b"no tar at all" * 100), "damaged or no plain tar"),
+        (lambda f: flip_header(f, 2), "no header at byte"),
+        (lambda f: f.write_bytes(f.read_bytes()[: header_at(f, 3)]), "no header at byte"),
         (lambda f: f.unlink(), "there is no shard"),
     ],
 )
@@ -269,9 +335,10 @@ def test_sizes_that_are_not_true_are_found_out(tmp_path):
     assert len(pool) == 14
     with pytest.raises(UserError, match="holds 5 images, but 9 were counted"):
         pool.image(7)
-    (folder / "sizes.json").write_text("[5, 5]")
-    with pytest.raises(UserError, match="is not like"):
-        opened(folder)
+    for wrong in ("[5, 5]", '{"000.tar": -1}', '{"000.tar": 2.5}', '{"000.tar": Infinity}', "{"):
+        (folder / "sizes.json").write_text(wrong)
+        with pytest.raises(UserError, match="is not like"):
+            opened(folder)
 
 
 # Behind a URL
@@ -338,8 +405,8 @@ def test_decoded_copies_are_equal_and_follow_the_file(tmp_path):
                 assert np.array_equal(a.mask(i), b.mask(i))
     copies = list((tmp_path / "kept").rglob("*.npy"))
     assert len(copies) == 6
-    for copy in copies:
-        copy.write_bytes(b"damaged")
+    for number, copy in enumerate(copies):
+        copy.write_bytes(b"damaged" * (number % 2))
     assert np.array_equal(plain.labeled.image(0), kept.labeled.image(0))
     file = plain.labeled.images[0]
     picture(77).save(file)

@@ -40,10 +40,12 @@ def test_a_compiled_step_ends_where_a_plain_one_does(tmp_path, captured, method)
     words = [*TINY_WORDS, f"method={method}", "model.encoder=test_resnet", "training.steps=1"]
     words += ["training.optimizer=sgd"]  # AdamW makes steps of gradients that are rounding errors
     words += ["method.warmup_epochs=0"] if method == "gta" else []
+    torch._dynamo.utils.counters.clear()
     plain = fewmask.train("synthetic", *words, out=tmp_path / "plain")
     assert captured == []
     traced = fewmask.train("synthetic", *words, "training.compile=true", out=tmp_path / "traced")
     assert len(captured) == {"supervised": 1, "imas": 2, "gta": 3}[method]
+    assert torch._dynamo.utils.counters["frames"]["ok"] > 0
     one, two = (
         torch.load(run.folder / "weights" / "last.pt", weights_only=False)["method"]
         for run in (plain, traced)

@@ -51,7 +51,7 @@ class DecodedFolder:
         try:
             found: np.ndarray = np.load(kept, mmap_mode="r")
             return found
-        except (OSError, ValueError):  # not there, or damaged
+        except (OSError, ValueError, EOFError):  # not there, or damaged
             array = read()
         content = BytesIO()
         np.save(content, array)

@@ -21,6 +21,8 @@ SILENT_FILES = 2000
 POOL_SAMPLE = 2000
 """About so many files of a pool are looked at; a damaged one is passed over while training."""
 FIRST_OF_SHARDS = 16
+MOST_DAMAGED = 0.1
+"""With a larger share of a pool's images damaged, something else is wrong."""
 
 
 def check_data(data: Data, needs_unlabeled: bool, tell: Callable[[str], None]) -> None:
@@ -56,7 +58,7 @@ def check_data(data: Data, needs_unlabeled: bool, tell: Callable[[str], None]) -
         for dataset in (data.labeled, data.val):
             _once(dataset, _check_pair, range(len(dataset)), pool, tell, with_masks=True)
         if needs_unlabeled and isinstance(data.unlabeled.names, PoolNames):
-            list(pool.map(lambda i: _check_image(data.unlabeled, i), _sample(data.unlabeled)))
+            _check_some(data.unlabeled, pool, tell)
         elif needs_unlabeled:
             _once(
                 data.unlabeled,
@@ -72,7 +74,28 @@ def _sample(pool: Dataset) -> range:
     """The images of a pool to look at: of files some everywhere, of shards the first ones."""
     if not isinstance(pool, Files):
         return range(min(FIRST_OF_SHARDS, len(pool)))
-    return range(0, len(pool), max(1, len(pool) // POOL_SAMPLE))
+    return range(0, len(pool), -(-len(pool) // POOL_SAMPLE))
+
+
+def _check_some(images: Dataset, pool: ThreadPoolExecutor, tell: Callable[[str], None]) -> None:
+    """Looks at some images of a pool; a few that cannot be read are no reason to stop."""
+
+    def error_of(index: int) -> UserError | None:
+        try:
+            _check_image(images, index)
+        except UserError as error:
+            return error
+        return None
+
+    sample = _sample(images)
+    errors = [error for error in pool.map(error_of, sample) if error is not None]
+    if len(errors) > MOST_DAMAGED * len(sample):
+        raise errors[0]
+    if errors:
+        tell(
+            f"{len(errors)} of {len(sample)} images of the pool looked at cannot be read; "
+            f"such images are passed over. The first: {errors[0]}"
+        )
 
 
 def _once(

@@ -182,7 +182,7 @@ class Files:
             return self.memory[file]
         array = read() if self.decoded is None else self.decoded.get(file, how, read)
         if self.memory is not None:
-            self.memory[file] = array
+            self.memory[file] = np.array(array)  # a memory map would keep its file open
         return array
 
     def subset(self, indices: Sequence[int]) -> Self:

@@ -49,7 +49,7 @@ def read_bands(file: Path, channels: int, content: bytes | None = None) -> np.nd
     Raises:
         UserError: if the file is missing, damaged, or has another number of bands.
     """
-    if file.suffix.lower() in TIFF_SUFFIXES:
+    if _is_tiff(file, content):
         image = read_tiff(file, content)
     else:
         with _opened(file, "image", content) as picture:
@@ -62,6 +62,12 @@ def read_bands(file: Path, channels: int, content: bytes | None = None) -> np.nd
             f"{channels}. Leave the file out, or set model.in_channels."
         )
     return to_8_bits(image) if image.dtype != np.uint8 else image
+
+
+def _is_tiff(file: Path, content: bytes | None) -> bool:
+    if content is None:
+        return file.suffix.lower() in TIFF_SUFFIXES
+    return content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def read_tiff(file: Path, content: bytes | None = None) -> np.ndarray:
@@ -163,9 +169,10 @@ class _opened:
             ) from None
         except (OSError, SyntaxError, ValueError, MemoryError) as error:
             is_foreign = isinstance(error, UnidentifiedImageError)
-            may_be_bands = is_foreign and self.file.suffix.lower() in TIFF_SUFFIXES
+            may_be_bands = is_foreign and _is_tiff(self.file, self.content)
+            reason = "no image of a known kind" if is_foreign else error
             raise UserError(
-                f"Cannot read {self.what} {self.file}: {error}. It is damaged or not an image; "
+                f"Cannot read {self.what} {self.file}: {reason}. It is damaged or not an image; "
                 "replace it or remove it from the data."
                 + (" If it holds bands other than RGB, set model.in_channels." * may_be_bands)
             ) from None

@@ -87,9 +87,12 @@ class NameIndex(PoolNames):
                     places.write(ends.astype("<i8").tobytes())
                     text.write(block + b"\n")
                     count += len(lines)
-            facts = {"count": count, "sha256": digest.hexdigest()}
+                size = text.tell()
+            facts = {"count": count, "bytes": size, "sha256": digest.hexdigest()}
             (part / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
             folder = parent / f"{prefix}-{digest.hexdigest()}"
+            if not cls.is_whole(folder):
+                shutil.rmtree(folder, ignore_errors=True)
             with suppress(OSError):  # another process was faster
                 part.rename(folder)
             for older in set(parent.glob(f"{prefix}-*")) - {folder}:
@@ -97,6 +100,16 @@ class NameIndex(PoolNames):
         finally:
             shutil.rmtree(part, ignore_errors=True)
         return cls(folder)
+
+    @staticmethod
+    def is_whole(folder: Path) -> bool:
+        """Whether an index is there, its files as long as they were."""
+        try:
+            facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+            sizes = [(folder / name).stat().st_size for name in ("names", "ends")]
+            return sizes == [facts["bytes"], 8 * facts["count"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
 
     @property
     def sha256(self) -> str:

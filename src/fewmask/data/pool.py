@@ -37,6 +37,10 @@ def open_pool(
         UserError: if there is no such place, or no image in it.
     """
     if Path(place).is_dir() and (shards := glob.glob(f"{glob.escape(place)}/*.tar")):
+        if any(entry.name.lower().endswith(IMAGE_SUFFIXES) for entry in os.scandir(place)):
+            raise UserError(
+                f"data.pool={place} holds both images and shards (*.tar). Give them a folder each."
+            )
         return _shards(sorted(shards), long_side, channels, disk_gb, tell)
     if place.endswith(".tar"):
         return _shards(list_shards(place), long_side, channels, disk_gb, tell)
@@ -76,7 +80,8 @@ class Nothing(Sequence[None]):
     def __getitem__(self, index: slice) -> list[None]: ...
     def __getitem__(self, index: int | slice) -> None | list[None]:
         """None, or a list of it."""
-        return [None] * len(range(self.length)[index]) if isinstance(index, slice) else None
+        there = range(self.length)[index]
+        return [None] * len(there) if isinstance(there, range) else None
 
 
 def _indexed(place: Path, tell: Callable[[str], None]) -> tuple[Path, NameIndex]:
@@ -114,7 +119,7 @@ def _still_true(state: Path) -> Path | None:
     try:
         index, *seen = state.read_text(encoding="utf-8").split("\n")[:-1]
         is_current = all(line == _stamp(line.partition(" ")[2]) for line in seen)
-        return Path(index) if is_current and Path(index, "facts.json").is_file() else None
+        return Path(index) if is_current and NameIndex.is_whole(Path(index)) else None
     except (OSError, ValueError):
         return None
 
@@ -129,20 +134,27 @@ def _images_below(folder: Path, seen: list[str]) -> Iterator[str]:
         if (where := os.path.realpath(place)) in visited:
             continue  # a link to a folder above would go on for ever
         visited.add(where)
-        seen.append(_stamp(place))
-        with os.scandir(place) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.name.lower().endswith(IMAGE_SUFFIXES):
-                    if not entry.name.isprintable():
-                        raise UserError(
-                            f"The file name {entry.name!r} in {place} holds characters that cannot "
-                            "be written into a list. Rename it."
-                        )
-                    yield entry.path[start:]
-                elif entry.is_dir():
-                    waiting.append(entry.path)
+        try:
+            seen.append(_stamp(place))
+            entries = [e for e in os.scandir(place) if not e.name.startswith(".")]
+            folders = sorted(e.path for e in entries if e.is_dir())
+            files = [e for e in entries if e.name.lower().endswith(IMAGE_SUFFIXES) and e.is_file()]
+        except OSError as error:
+            raise UserError(f"Cannot list {place!r} of data.pool: {error.strerror}.") from None
+        waiting += folders[::-1]
+        yield from (_plain(file.path[start:]) for file in files)
+
+
+def _plain(name: str) -> str:
+    """The name, if a list could hold it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        pass
+    else:
+        if len(name.splitlines()) == 1:
+            return name
+    raise UserError(f"The path {name!r} in data.pool cannot be written into a list. Rename it.")
 
 
 def _lines(file: Path, seen: list[str]) -> Iterator[str]:
@@ -152,6 +164,6 @@ def _lines(file: Path, seen: list[str]) -> Iterator[str]:
         with file.open(encoding="utf-8-sig") as lines:
             for line in map(str.strip, lines):
                 if line and line.split()[0] != "#":
-                    yield line
+                    yield os.path.normpath(line)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"Cannot read the list {file}: {error}") from None

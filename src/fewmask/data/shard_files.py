@@ -23,7 +23,7 @@ from fewmask.data.images import IMAGE_SUFFIXES
 from fewmask.errors import UserError
 
 ATTEMPTS = 3
-AHEAD_SECONDS = 24 * 3600
+AHEAD_SECONDS = 600
 SIZES = "sizes.json"
 """A file beside the shards with the number of images in each: {"000.tar": 10000, ...}."""
 
@@ -44,7 +44,7 @@ def list_shards(place: str) -> list[str]:
     """
     urls: list[str] = []
     for pattern in _ranges(place):
-        if not glob.has_magic(pattern):
+        if Path(pattern).is_file() or not glob.has_magic(pattern):
             urls.append(pattern)
         elif is_remote(pattern):
             try:
@@ -101,8 +101,7 @@ class Downloads:
             except OSError as error:
                 raise UserError(f"Cannot read the shard {url}: {error.strerror}.") from None
         self.folder.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256(url.encode()).hexdigest()[:16]
-        file = self.folder / f"{digest}-{posixpath.basename(url)}"
+        file = self._copy(url)
         with FileLock(f"{file}.lock"):
             if not file.is_file():
                 _download(url, file)
@@ -118,10 +117,18 @@ class Downloads:
                 kept.append((file.stat().st_mtime, file.stat().st_size, file))
         total = sum(size for _, size, _ in kept)
         for _, size, file in sorted(kept):
-            if total <= self.limit or file == newest:
-                break
-            file.unlink(missing_ok=True)
-            total -= size
+            if total > self.limit and file != newest:
+                file.unlink(missing_ok=True)
+                total -= size
+
+    def forget(self, url: str) -> None:
+        """Removes the copy of a shard that was of no use; the next run fetches it anew."""
+        if is_remote(url):
+            self._copy(url).unlink(missing_ok=True)
+
+    def _copy(self, url: str) -> Path:
+        digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+        return self.folder / f"{digest}-{posixpath.basename(url)}"
 
 
 def _download(url: str, file: Path) -> None:
@@ -184,7 +191,11 @@ def _noted(facts: Path, url: str) -> int | None:
 def _count(url: str, downloads: Downloads, facts: Path) -> int:
     """The number of images in a shard, noted for the next time."""
     with downloads.open(url) as file:
-        counted = len(image_table(file, url))
+        try:
+            counted = len(image_table(file, url))
+        except UserError:
+            downloads.forget(url)
+            raise
     with suppress(OSError):  # a read-only home: counted again next time
         write_whole(facts / _state(url), str(counted).encode())
     return counted
@@ -207,10 +218,14 @@ def _given_sizes(folder: str) -> dict[str, int]:
     except Exception:  # a missing file is refused in a dozen ways; the shards tell what is wrong
         return {}
     try:
-        return {str(name): int(size) for name, size in json.loads(content).items()}
-    except (ValueError, TypeError, AttributeError) as error:
+        sizes = dict(json.loads(content))
+        if any(type(size) is not int or size < 0 for size in sizes.values()):
+            raise ValueError("expected whole numbers")
+        return sizes
+    except (ValueError, TypeError) as error:
         raise UserError(
-            f'{folder}/{SIZES} is not like {{"000.tar": 10000, ...}}: {error}'
+            f'{folder}/{SIZES} is not like {{"000.tar": 10000, ...}}: {error}. Correct it, or '
+            "remove it: the images are then counted."
         ) from None
 
 
@@ -231,6 +246,9 @@ def image_table(file: BinaryIO, url: str) -> np.ndarray:
                 name = posixpath.basename(member.name).lower()
                 if member.isfile() and name.endswith(IMAGE_SUFFIXES) and not name.startswith("."):
                     places.append((member.offset_data, member.size))
+            file.seek(tar.offset)  # tarfile takes a damaged header for the end
+            if file.read(512) != bytes(512):
+                raise tarfile.ReadError(f"no header at byte {tar.offset}, and not the end")
     except tarfile.TarError as error:
         raise UserError(
             f"The shard {url} is damaged or no plain tar ({error}). Make it anew: tar --sort=name "

@@ -141,15 +141,20 @@ class _OpenShard:
         return os.pread(self.file.fileno(), size, offset)  # safe across forks: moves no pointer
 
 
-@lru_cache(maxsize=2 * MIXED)
+@lru_cache(maxsize=MIXED)
 def _open(downloads: Downloads, url: str, size: int) -> _OpenShard:
-    shard = _OpenShard(downloads.open(url), url)
-    if len(shard.table) != size:
+    try:
+        shard = _OpenShard(downloads.open(url), url)
+        if len(shard.table) == size:
+            return shard
         raise UserError(
             f"The shard {url} holds {len(shard.table)} images, but {size} were counted before (in "
-            f"its {SIZES}, or when the pool was opened). It has changed or is not whole."
+            f"its {SIZES}, or when the pool was opened). It has changed, is not whole, or {SIZES} "
+            "is wrong: put it right and begin a new run."
         )
-    return shard
+    except UserError:
+        downloads.forget(url)
+        raise
 
 
 @lru_cache(maxsize=64)

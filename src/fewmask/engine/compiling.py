@@ -28,7 +28,7 @@ def compile_networks(method: Method, device: torch.device) -> None:
     """
     if device.type == "cuda" and importlib.util.find_spec("triton") is None:
         raise UserError("training.compile=true needs the package triton on a GPU: install it.")
-    if device.type == "cpu" and shutil.which(os.environ.get("CXX", "g++")) is None:
+    if device.type == "cpu" and shutil.which(os.environ.get("CXX", "g++").split()[0]) is None:
         raise UserError("training.compile=true needs a C++ compiler on a CPU: install g++.")
     networks = [getattr(method, name) for name in method.trains]
     networks += [module.network for module in method.modules() if isinstance(module, Teacher)]

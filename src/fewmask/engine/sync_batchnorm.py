@@ -36,6 +36,7 @@ class SyncBatchNorm(nn.BatchNorm2d):
         synced._buffers = norm._buffers
         return synced.train(norm.training)
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self, x: Tensor) -> Tensor:
         """Normalises [B, C, H, W]."""
         if not self.training:

@@ -197,7 +197,7 @@ def _oddities(survey: Survey) -> Iterator[Finding]:
             f"The images have {len(sizes)} sizes, from {_size(areas[0])} to {_size(areas[-1])}.",
             "Set data.long_side to bring them to one scale." if large else "",
         )
-    dark = [i for i in images if i.deepest is not None and 255 < i.deepest <= DARK]
+    dark = [i for i in images if i.deepest is not None and i.deepest <= DARK]
     if dark:
         most = max(i.deepest or 0 for i in dark)
         yield Finding(

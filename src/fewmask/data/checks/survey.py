@@ -117,7 +117,7 @@ def look_at_image(file: Path) -> ImageFacts:
     digest = hashlib.blake2b(content, digest_size=16).digest()
     turned, (width, height) = orientation not in (0, 1), picture.size
     keeps_size = turned and (orientation <= 4 or width == height)
-    deepest = int(np.asarray(picture).max(initial=0)) if mode.startswith("I") else None
+    deepest = int(np.asarray(picture).max(initial=0)) if mode.startswith("I;16") else None
     return ImageFacts(file, None, picture.size, mode, turned, keeps_size, digest, deepest, look)
 
 
