@@ -67,16 +67,24 @@ def rank(run: Path, count: int, by: str, out: Path) -> list[str]:
     data = open_data(recipe, needs_unlabeled=True, tell=False)
     predictors = [load(run, name) for name in list(read_result(run).networks)[:2]]
     criterion = CRITERIA.get(by, entropy)
-    scores, features = [], []
+    seen, scores, features = [], [], []
     for index in range(len(data.unlabeled)):
-        look = look_at(predictors, data.unlabeled.image(index), criterion)
+        try:
+            image = data.unlabeled.image(index)
+        except UserError as error:  # of a pool, which is not checked whole
+            print(f"Passed over. {error}")
+            continue
+        look = look_at(predictors, image, criterion)
+        seen.append(index)
         scores.append(float(look.hardness.mean()))
         features.append(look.feature)
     if by == "easiness":
-        scores = _logged_hardness(run, data)
-    order = np.argsort(scores)[::-1]
-    chosen = choose(np.array(scores), np.stack(features), count)
-    _write(data, np.array(scores), order, chosen, by, out)
+        logged = _logged_hardness(run, data)
+        scores = [logged[index] for index in seen]
+    picked = choose(np.array(scores), np.stack(features), count)
+    chosen = [seen[place] for place in picked]
+    hardest = sorted(zip(scores, seen, strict=True), reverse=True)
+    _write(data, hardest, chosen, by, out)
     _draw(predictors, data, chosen, criterion, out / "to_label.png")
     return [data.unlabeled.names[i] for i in chosen]
 
@@ -163,17 +171,17 @@ def _logged_hardness(run: Path, data: Data) -> list[float]:
 
 
 def _write(
-    data: Data, scores: np.ndarray, order: np.ndarray, chosen: list[int], by: str, out: Path
+    data: Data, hardest: list[tuple[float, int]], chosen: list[int], by: str, out: Path
 ) -> None:
     names = data.unlabeled.names
     out.mkdir(parents=True, exist_ok=True)
     with (out / "rank.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["rank", "image", "file", by if by != "easiness" else "hardness", "chosen"])
-        for place, index in enumerate(order.tolist(), 1):
+        for place, (score, index) in enumerate(hardest, 1):
             file = data.unlabeled.images[index] if isinstance(data.unlabeled, Files) else ""
             number = chosen.index(index) + 1 if index in chosen else ""
-            writer.writerow([place, names[index], file, f"{scores[index]:.6f}", number])
+            writer.writerow([place, names[index], file, f"{score:.6f}", number])
     picked = [names[index] for index in chosen]
     write_whole(out / "to_label.txt", "".join(f"{n}\n" for n in picked).encode())
     both = [*data.labeled.names, *picked]

@@ -27,6 +27,7 @@ from fewmask.data.shards import MIXED, ShardPool
 from fewmask.data.splits import identify
 from fewmask.errors import UserError
 from fewmask.prediction import pseudo_labels as export_pseudo_labels
+from fewmask.ranking import rank
 from fewmask.recipe import load_recipe
 from tests.conftest import TINY_WORDS
 
@@ -238,6 +239,18 @@ def test_what_cannot_be_read_is_passed_over(tmp_path):
     with pytest.warns(UserWarning, match="Passed over. Cannot read image"):
         numbers = stream[0].unlabeled.number.tolist()
     assert set(numbers) == set(range(30)) - set(damaged)
+
+
+def test_ranking_passes_over_what_cannot_be_read(tmp_path, capsys):
+    folder = write_folder(tmp_path / "pool", 12)
+    words = [*TINY_WORDS, "model.encoder=test_resnet", f"data.pool={folder}", "method=imas"]
+    run = fewmask.train("synthetic", *words, "training.steps=2", out=tmp_path / "run")
+    (folder / "part0" / "003.png").write_bytes(b"damaged")
+    chosen = rank(run.folder, 3, "entropy", tmp_path / "ranked")
+    assert len(chosen) == 3 and "part0/003.png" not in chosen
+    assert "Passed over. Cannot read image" in capsys.readouterr().out
+    rows = (tmp_path / "ranked" / "rank.csv").read_text().splitlines()
+    assert len(rows) == 12  # a head and 11 images
 
 
 # Shards
