@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import fsspec
 import numpy as np
@@ -135,7 +135,7 @@ def _download(url: str, file: Path) -> None:
     part = file.with_name(file.name + ".part")
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            fs, path = fsspec.url_to_fs(url)
+            fs, path = fsspec.url_to_fs(url, **_patience(url))
             fs.get_file(path, str(part))
             part.replace(file)
             return
@@ -147,6 +147,15 @@ def _download(url: str, file: Path) -> None:
             time.sleep(2**attempt)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _patience(url: str) -> dict[str, Any]:
+    """A download over HTTP ends when nothing comes, not after aiohttp's five minutes."""
+    if not url.startswith(("http://", "https://")):
+        return {}
+    import aiohttp
+
+    return {"client_kwargs": {"timeout": aiohttp.ClientTimeout(sock_connect=30, sock_read=60)}}
 
 
 def _unreachable(url: str, error: Exception) -> UserError:
