@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, overload
+from typing import Any, Self
 
 import cv2
 import numpy as np
 
 from fewmask.batch import IGNORE
 from fewmask.data.cache import DecodedFolder
+from fewmask.data.computed import Computed
 from fewmask.data.images import (
     read_colours,
     read_image,
@@ -108,7 +109,7 @@ class LabelTable:
 
 
 @dataclass(frozen=True)
-class Paths(Sequence[Path]):
+class Paths(Computed[Path]):
     """Files made from names when asked for: a million of them cost a million names, no more.
 
     Example:
@@ -122,14 +123,8 @@ class Paths(Sequence[Path]):
     def __len__(self) -> int:
         return len(self.names)
 
-    @overload
-    def __getitem__(self, index: int) -> Path: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Path]: ...
-    def __getitem__(self, index: int | slice) -> Path | list[Path]:
+    def item(self, index: int) -> Path:
         """The file at a position."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
         return self.folder / f"{self.names[index]}{self.suffix}"
 
 

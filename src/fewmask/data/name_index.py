@@ -8,42 +8,26 @@ import shutil
 import tempfile
 from abc import abstractmethod
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 
+from fewmask.data.computed import Computed
 from fewmask.errors import UserError
 
 CHUNK = 500_000
 """Names sorted in memory at a time."""
 
 
-class PoolNames(Sequence[str]):
+class PoolNames(Computed[str]):
     """The names of a set too large to be listed; they know their own fingerprint."""
 
     @property
     @abstractmethod
     def sha256(self) -> str:
         """Of all names."""
-
-    @abstractmethod
-    def name(self, index: int) -> str:
-        """The name at a position, 0..n-1."""
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        """The name at a position, or those of a slice."""
-        if isinstance(index, slice):
-            return [self.name(i) for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        return self.name(index % len(self))
 
 
 class NameIndex(PoolNames):
@@ -119,7 +103,7 @@ class NameIndex(PoolNames):
     def __len__(self) -> int:
         return self._count
 
-    def name(self, index: int) -> str:
+    def item(self, index: int) -> str:
         """The name at a position."""
         start = int(self._ends[index - 1]) if index else 0
         return self._text[start : int(self._ends[index]) - 1].tobytes().decode()
@@ -128,7 +112,7 @@ class NameIndex(PoolNames):
         if not isinstance(name, str):
             return False
         place = bisect_left(self, name)
-        return place < len(self) and self.name(place) == name
+        return place < len(self) and self.item(place) == name
 
     def __iter__(self) -> Iterator[str]:
         with (self.folder / "names").open(encoding="utf-8", newline="\n") as lines:

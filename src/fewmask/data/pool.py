@@ -3,14 +3,14 @@
 import glob
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import overload
 
 from fewmask.batch import Dataset
 from fewmask.data.cache import cache_folder
+from fewmask.data.computed import Computed
 from fewmask.data.convert import write_whole
 from fewmask.data.files import Files, LabelTable, Paths
 from fewmask.data.images import IMAGE_SUFFIXES
@@ -66,7 +66,7 @@ def _shards(
 
 
 @dataclass(frozen=True)
-class Nothing(Sequence[None]):
+class Nothing(Computed[None]):
     """So many times None: the masks of images that have none."""
 
     length: int
@@ -74,14 +74,8 @@ class Nothing(Sequence[None]):
     def __len__(self) -> int:
         return self.length
 
-    @overload
-    def __getitem__(self, index: int) -> None: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[None]: ...
-    def __getitem__(self, index: int | slice) -> None | list[None]:
-        """None, or a list of it."""
-        there = range(self.length)[index]
-        return [None] * len(there) if isinstance(there, range) else None
+    def item(self, index: int) -> None:
+        """None, wherever."""
 
 
 def _indexed(place: Path, tell: Callable[[str], None]) -> tuple[Path, NameIndex]:

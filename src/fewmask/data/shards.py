@@ -67,7 +67,7 @@ class ShardPool:
 
     def mask(self, index: int) -> np.ndarray:
         """There are none."""
-        raise NotImplementedError("the images of a pool have no masks")
+        raise AssertionError(f"{self.names[index]} has no mask")
 
     def at(self, place: int, key: Key) -> int:
         """The image at a place of the order that follows from a key; see `order.shuffled`."""
@@ -117,7 +117,7 @@ class ShardNames(PoolNames):
         """The number of a shard's first image."""
         return int(self.ends[shard] - self.sizes[shard])
 
-    def name(self, index: int) -> str:
+    def item(self, index: int) -> str:
         """The name at a position."""
         shard, position = self.locate(index)
         return f"{self.stems[shard]}/{position:06}"
