@@ -1,8 +1,12 @@
 """The command line of the benchmarks."""
 
+import sys
+from contextlib import nullcontext
+from typing import Annotated
+
 import typer
 
-from benchmarks import imas, limits, loader, pool, processes, ranking, startup, steps
+from benchmarks import imas, limits, loader, pool, processes, ranking, record, startup, steps
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 app.command(name="steps")(steps.main)
@@ -16,8 +20,15 @@ app.command(name="ranking")(ranking.main)
 
 
 @app.callback()
-def _more_than_one_command() -> None:
+def _measure(
+    context: typer.Context,
+    keep: Annotated[
+        bool, typer.Option(help="Append what is printed to docs/benchmarks.md.")
+    ] = True,
+) -> None:
     """Measure ours beside a reference, in one run, and print medians and ratios."""
+    context.with_resource(record.recorded(sys.argv[1:]) if keep else nullcontext())
+    print(record.machine(), flush=True)
 
 
 if __name__ == "__main__":

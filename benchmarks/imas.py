@@ -1,13 +1,12 @@
 """One step of iMAS, one evaluated image, one EMA update: ours beside research code's."""
 
-import copy
 import multiprocessing
 import random
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
@@ -23,10 +22,14 @@ from fewmask.evaluation.metrics import confusion_matrix
 from fewmask.methods.imas import IMAS
 from fewmask.models import ModelConfig, Output, create_model
 from fewmask.parts.teacher import Teacher, tensors
-from fewmask.run_folder import environment
 
 CPU = torch.device("cpu")
-KINDS = ("iMAS whole step", "... weak view left out", "... activations computed again")
+WHOLE, NO_WEAK, AGAIN = (
+    "iMAS whole step",
+    "... weak view left out",
+    "... activations computed again",
+)
+LOSSES, ONE_FORWARD = "iMAS step without network", "... one forward in the reference too"
 
 
 def main(
@@ -38,11 +41,8 @@ def main(
     precision: Annotated[str, typer.Option(help="Of ours: fp32 or bf16.")] = "fp32",
 ) -> None:
     """Time ours and the reference in turn; medians, and medians of the ratios within rounds."""
-    env = environment()
     print(f"{encoder}, crop {crop}, {batch} + {batch} images, {num_classes} classes, {precision}")
-    print(f"torch {env['torch']}, {env['cpu threads']} threads, {env['platform']}")
     model = create_model(ModelConfig(encoder=encoder), num_classes)
-    given = random_batch(batch, crop, num_classes)
 
     # Limits: tensors read twice and written once; a look at each number of each logit, and of those
     # that make a probability the exponential; the products and convolutions counted.
@@ -51,22 +51,17 @@ def main(
     score_limit = 4 * num_classes * 512 * 512 / limits.pass_rate()
     what = "evaluation without network, 4 x 512 x 512"
     _compare(what, *_evaluation(num_classes), max(rounds, 9), score_limit)
-    fixed = FixedLogits(copy.deepcopy(model), num_classes, batch, crop)
-    pair = Ours(fixed, given), Reference(fixed, given)
-    exp_limit = 5 * batch * num_classes * crop**2 / limits.exp_rate()  # two looks, three losses
-    _compare("iMAS step without network", *pair, max(rounds, 9), exp_limit + ema_limit)
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     words = (encoder, crop, batch, num_classes, precision)
-    theirs = Apart("reference", *words)
-    reference_gib = theirs.peak()
-    for kind in KINDS:
-        ours = Apart(kind, *words)
-        gib = ours.peak()
-        _compare(kind, ours, theirs, rounds, ours.flop() / limits.matrix_rate(dtype))
-        ours.close()
+    exp_limit = 5 * batch * num_classes * crop**2 / limits.exp_rate()  # two looks, three losses
+    with Apart(Ours, LOSSES, *words) as ours, Apart(Reference, LOSSES, *words) as theirs:
+        _compare(LOSSES, ours, theirs, max(rounds, 9), exp_limit + ema_limit)
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    for kind in (WHOLE, ONE_FORWARD, NO_WEAK, AGAIN):
+        with Apart(Ours, kind, *words) as ours, Apart(Reference, kind, *words) as theirs:
+            gib, reference_gib = ours.peak(), theirs.peak()
+            _compare(kind, ours, theirs, rounds, ours.flop() / limits.matrix_rate(dtype))
         share = gib / reference_gib
         print(f"   peak memory {gib:.2f} GiB, reference {reference_gib:.2f}: {share:.2f} x")
-    theirs.close()
 
 
 def _compare(
@@ -105,19 +100,14 @@ def _compare(
 class Ours:
     """A step of `IMAS`, CutMix always."""
 
-    def __init__(
-        self,
-        student: nn.Module,
-        batch: Batch,
-        precision: str = "fp32",
-        weak_in_forward: bool = True,
-    ):
+    def __init__(self, student: nn.Module, batch: Batch, kind: str, precision: str):
+        keep_freed_memory()  # as a run does
         torch.manual_seed(0)
         config = IMAS.Config(
             name="imas",
             threshold=reference.THRESHOLD,
             copy_epochs=0,
-            weak_in_forward=weak_in_forward,
+            weak_in_forward=kind != NO_WEAK,
         )
         self.method = IMAS(student, config).to(memory_format=torch.channels_last)
         trained = [p for p in student.parameters() if p.requires_grad]
@@ -138,11 +128,11 @@ class Ours:
 
 
 class Reference:
-    """The same of the reference, on images in NCHW."""
+    """The same of the reference, always in fp32, on images in NCHW."""
 
-    def __init__(self, student: nn.Module, batch: Batch):
+    def __init__(self, student: nn.Module, batch: Batch, kind: str, precision: str):
         random.seed(0)
-        self.method = reference.ReferenceIMAS(student)
+        self.method = reference.ReferenceIMAS(student, one_forward=kind == ONE_FORWARD)
         self.method.student.to(memory_format=torch.contiguous_format)
         labeled = batch.labeled._replace(image=batch.labeled.image.contiguous())
         unlabeled = batch.unlabeled
@@ -215,12 +205,12 @@ class Apart:
     """A step in a process of its own, as a run has it.
 
     Args:
-        kind: of `KINDS`, or `reference`.
+        side: `Ours` or `Reference`.
         words: what `_build` takes further.
     """
 
-    def __init__(self, kind: str, *words: Any):
-        self.pool = multiprocessing.get_context("spawn").Pool(1, _build, (kind, *words))
+    def __init__(self, side: "type[Ours | Reference]", *words: Any):
+        self.pool = multiprocessing.get_context("spawn").Pool(1, _build, (side, *words))
 
     def __call__(self) -> None:
         """One step."""
@@ -234,7 +224,10 @@ class Apart:
         """GiB that steps add to what the networks take; ask first of all."""
         return self.pool.apply(_peak)
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         """Ends the process."""
         self.pool.terminate()
         self.pool.join()
@@ -244,17 +237,20 @@ _step: Callable[[], None]
 
 
 def _build(
-    kind: str, encoder: str, crop: int, batch: int, num_classes: int, precision: str
+    side: type[Ours | Reference],
+    kind: str,
+    encoder: str,
+    crop: int,
+    batch: int,
+    num_classes: int,
+    precision: str,
 ) -> None:
     global _step
-    config = ModelConfig(encoder=encoder, checkpointing=kind == KINDS[2])
-    model = create_model(config, num_classes)
-    given = random_batch(batch, crop, num_classes)
-    if kind == "reference":
-        _step = Reference(model, given)
-    else:
-        keep_freed_memory()
-        _step = Ours(model, given, precision, weak_in_forward=kind != KINDS[1])
+    config = ModelConfig(encoder=encoder, checkpointing=side is Ours and kind == AGAIN)
+    model: nn.Module = create_model(config, num_classes)
+    if kind == LOSSES:
+        model = FixedLogits(model, num_classes, batch, crop)
+    _step = side(model, random_batch(batch, crop, num_classes), kind, precision)
 
 
 def _call() -> None:

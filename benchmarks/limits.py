@@ -7,8 +7,6 @@ from functools import cache
 import torch
 import torch.nn.functional as F
 
-from fewmask.run_folder import environment
-
 SECONDS = 1.0
 """Each rate is the best seen in so long."""
 STRIP = 2**18
@@ -17,8 +15,6 @@ STRIP = 2**18
 
 def main() -> None:
     """Measure memory bandwidth, matrix rates and what one pass over numbers in the cache costs."""
-    env = environment()
-    print(f"{env['platform']}, torch {env['torch']}, {env['cpu threads']} threads")
     print(f"copying {bandwidth() / 1e9:.0f} GB/s (read and written)")
     for dtype in (torch.float32, torch.bfloat16):
         print(f"multiplying, {str(dtype)[6:]}: {matrix_rate(dtype) / 1e9:.0f} GFLOP/s")

@@ -24,7 +24,6 @@ from fewmask.data.strong_views import (
     posterize_bits,
     solarize_threshold,
 )
-from fewmask.run_folder import environment
 
 IMAGES = 16
 WIDTH, HEIGHT = 500, 375
@@ -50,8 +49,7 @@ def main(
         "unlabeled, decoded copies": (lambda i: copies._unlabeled(i, 0), reference.unlabeled),
         "labeled, decoded copies": (lambda i: copies._labeled(i, 0), reference.labeled),
     }
-    env = environment()
-    print(f"{env['platform']}, torch {env['torch']}, Pillow, crop {crop}, {WIDTH}x{HEIGHT} JPEG")
+    print(f"crop {crop}, {WIDTH}x{HEIGHT} JPEG")
     for name, (mine, theirs) in pairs.items():
         seconds: list[tuple[float, float]] = []
         for _ in range(rounds + 1):

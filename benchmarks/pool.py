@@ -17,7 +17,6 @@ from PIL import Image
 from fewmask.batch import Dataset
 from fewmask.data.order import shuffled
 from fewmask.data.pool import open_pool
-from fewmask.run_folder import environment
 
 DRAWS = 20_000
 SIDE = (500, 375)
@@ -31,7 +30,7 @@ def main(
     """Time and memory of a list of names; images per second from files and from shards."""
     folder = Path(tempfile.mkdtemp(prefix="pool-"))
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
-    print(f"{names} names, {environment()['platform']}")
+    print(f"{names} names")
     _names(folder, names)
     _reading(folder, rounds)
 

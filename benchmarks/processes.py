@@ -11,8 +11,6 @@ from typing import Annotated
 
 import typer
 
-from fewmask.run_folder import environment
-
 
 def main(
     devices: Annotated[int, typer.Option(help="Processes, beside one.")] = 2,
@@ -23,8 +21,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Of each in turn.")] = 3,
 ) -> None:
     """Train iMAS for some steps on one process and on several, the batch growing with them."""
-    env = environment()
-    print(f"iMAS, {encoder}, crop {crop}, {batch} + {batch} images a process, {env['platform']}")
+    print(f"iMAS, {encoder}, crop {crop}, {batch} + {batch} images a process")
     pairs = []
     for _ in range(rounds):
         one, many = (_images_per_second(n, encoder, crop, batch, steps) for n in (1, devices))

@@ -21,10 +21,16 @@ WEIGHT, DECAY = 3.0, 0.99
 
 
 class ReferenceIMAS:
-    """Student, teacher, and the step; the student gives an `Output`."""
+    """Student, teacher, and the step; the student gives an `Output`.
 
-    def __init__(self, student: nn.Module):
-        self.student = student
+    Args:
+        student: to train.
+        one_forward: sends labeled, weak, mixed and strong images through the network together, as
+            the released code does, not one after the other.
+    """
+
+    def __init__(self, student: nn.Module, one_forward: bool = False):
+        self.student, self.one_forward = student, one_forward
         self.teacher = copy.deepcopy(student)
         trained = [p for p in student.parameters() if p.requires_grad]
         self.optimizer = torch.optim.SGD(trained, lr=1e-4)
@@ -48,10 +54,10 @@ class ReferenceIMAS:
         strong = strong * share + weak * (1 - share)
         mixed, mixed_label, mixed_conf = mix(weak, label_t.clone(), conf_t.clone(), easy)
 
-        loss_l = F.cross_entropy(self.student(x_l).logits, y_l, ignore_index=IGNORE)
-        self.student(weak)  # its logits are thrown away, as in the released code
-        loss_u = loss_strong = confident_loss(self.student(strong).logits, label_t, conf_t, easy)
-        loss_cut = confident_loss(self.student(mixed).logits, mixed_label, mixed_conf, easy)
+        labeled, cut, strong = self._train_logits(x_l, weak, mixed, strong)
+        loss_l = F.cross_entropy(labeled, y_l, ignore_index=IGNORE)
+        loss_strong = confident_loss(strong, label_t, conf_t, easy)
+        loss_cut = confident_loss(cut, mixed_label, mixed_conf, easy)
         loss_u = (loss_strong + loss_cut) / 2
         loss = loss_l + WEIGHT * loss_u
         self.optimizer.zero_grad()
@@ -73,6 +79,19 @@ class ReferenceIMAS:
             "easiness": easy.mean().item(),
             "used": (conf_t >= THRESHOLD).float().mean().item(),
         }
+
+    def _train_logits(
+        self, labeled: Tensor, weak: Tensor, cut: Tensor, strong: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Of all but the weak view, whose logits are thrown away, as in the released code."""
+        if self.one_forward:
+            together = self.student(torch.cat([labeled, weak, cut, strong])).logits
+            of_labeled, _, *others = together.split([len(labeled)] + 3 * [len(weak)])
+        else:
+            of_labeled = self.student(labeled).logits
+            self.student(weak)
+            others = [self.student(view).logits for view in (cut, strong)]
+        return of_labeled, *others
 
 
 def easiness(

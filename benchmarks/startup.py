@@ -14,7 +14,6 @@ from fewmask.assembly import open_data
 from fewmask.batch import Views
 from fewmask.data import BatchStream
 from fewmask.recipe import load_recipe
-from fewmask.run_folder import environment
 
 SIDE = (500, 375)
 LABELED = 92
@@ -26,8 +25,7 @@ def main(
     """Time listing, pairing, checking and the first batch; the files are links to a few."""
     folder = Path(tempfile.mkdtemp(prefix="startup-"))
     _fill(folder, images)
-    env = environment()
-    print(f"{images} images of {SIDE[0]}x{SIDE[1]}, {env['platform']}, torch {env['torch']}")
+    print(f"{images} images of {SIDE[0]}x{SIDE[1]}")
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     words = [f"data={folder}", "method=imas", "loader.crop=321", "data.names=[a, b]"]
     for what in ("first time", "again, unchanged"):

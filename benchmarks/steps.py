@@ -13,7 +13,6 @@ from fewmask.models.decoders import DecoderConfig
 from fewmask.parts.losses import cross_entropy
 from fewmask.parts.pseudo_labels import pseudo_label
 from fewmask.parts.teacher import Teacher
-from fewmask.run_folder import environment
 
 PROGRESS = Progress(step=0, total_steps=1000, steps_per_epoch=1)
 
@@ -57,9 +56,7 @@ def main(
     for _ in range(rounds):
         for name, step in steps.items():
             seconds[name].append(step())
-    env = environment()
     print(f"{encoder}, crop {crop}, {batch} + {batch} images, {num_classes} classes, fp32")
-    print(f"torch {env['torch']}, {env['cpu threads']} threads, {env['platform']}")
     for name, times in seconds.items():
         ratio = median(t / r for t, r in zip(times, seconds["mean teacher"], strict=True))
         print(f"{name:>14}: {median(times):7.3f} s per step, {ratio:5.2f} x mean teacher")

@@ -58,7 +58,38 @@ def test_every_benchmark_is_a_command():
     from benchmarks.__main__ import app
 
     files = {f.stem for f in Path(benchmarks.__path__[0]).glob("[a-z]*.py")}
-    assert {command.name for command in app.registered_commands} == files - {"reference"}
+    assert {command.name for command in app.registered_commands} == files - {"reference", "record"}
+
+
+def test_what_a_benchmark_prints_is_appended_to_the_page(tmp_path, capsys):
+    from benchmarks.record import recorded
+
+    page = tmp_path / "page.md"
+    page.write_text("# Figures\n")
+    with recorded(["loader", "--crop", "65"], page):
+        print("labeled: 1 ms")
+    with pytest.raises(ValueError), recorded(["broken"], page):
+        print("half a figure")
+        raise ValueError
+    text = page.read_text()
+    assert text.startswith("# Figures\n\n### 20")
+    assert "`python -m benchmarks loader --crop 65`\n\n```\nlabeled: 1 ms\n```\n" in text
+    assert "half" not in text and capsys.readouterr().out == "labeled: 1 ms\nhalf a figure\n"
+
+
+def test_a_command_names_the_machine_and_records_itself(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from benchmarks import limits, record
+    from benchmarks.__main__ import app
+
+    monkeypatch.setattr(limits, "SECONDS", 0.01)
+    pages = [tmp_path / "kept.md", tmp_path / "not.md"]
+    for page, words in zip(pages, (["limits"], ["--no-keep", "limits"]), strict=True):
+        monkeypatch.setattr(record, "PAGE", page)
+        printed = CliRunner().invoke(app, words).output
+        assert record.machine() in printed and "GB/s" in printed
+    assert "GB/s" in pages[0].read_text() and not pages[1].exists()
 
 
 def test_the_step_of_imas_is_the_reference_s(capsys, monkeypatch):
@@ -67,7 +98,7 @@ def test_the_step_of_imas_is_the_reference_s(capsys, monkeypatch):
     monkeypatch.setattr(imas.limits, "SECONDS", 0.01)
     imas.main(encoder="test_resnet", crop=65, batch=2, num_classes=3, rounds=1)
     printed = capsys.readouterr().out
-    assert printed.count("times faster") == 6 and printed.count("peak memory") == 3
+    assert printed.count("times faster") == 7 and printed.count("peak memory") == 4
 
 
 def test_the_reference_computes_the_easiness_of_the_paper():

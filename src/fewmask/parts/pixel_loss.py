@@ -3,11 +3,12 @@
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from fewmask.batch import IGNORE
-from fewmask.parts.resizing import resize, strips
+from fewmask.parts.resizing import narrow, strips, widen
 
 
 def pixel_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -16,7 +17,7 @@ def pixel_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None = 
     The same as `F.cross_entropy(resize(logits), target, ignore_index=255, reduction="none")` times
     the weights, summed, but logits are enlarged in strips that are used up on the spot: softmax,
     loss and gradient of a strip follow each other in the cache, and only the gradient at the
-    logits' own height is kept for the backward pass.
+    logits' own size is kept for the backward pass.
 
     Args:
         logits: [B, K, h, w].
@@ -26,8 +27,8 @@ def pixel_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None = 
     Returns:
         [B].
     """
-    wide = resize(logits.float(), (logits.shape[2], target.shape[2]))
-    sums: Tensor = _PixelCrossEntropy.apply(wide, target, weight)  # type: ignore[no-untyped-call]
+    logits = logits.float()
+    sums: Tensor = _PixelCrossEntropy.apply(logits, target, weight)  # type: ignore[no-untyped-call]
     return sums
 
 
@@ -35,26 +36,23 @@ class _PixelCrossEntropy(torch.autograd.Function):
     """Its gradient, weight (softmax - one-hot), takes little more than the loss itself."""
 
     @staticmethod
-    def forward(ctx: Any, wide: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+    def forward(ctx: Any, logits: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        wide = widen(logits, target.shape[2])
         sums = wide.new_zeros(len(wide))
         gradient = torch.zeros_like(wide) if ctx.needs_input_grad[0] else None
         for strip in strips(wide, target.shape[1]):
-            label = target[:, strip.rows]
-            unlabeled = label == IGNORE
-            index = label.masked_fill(unlabeled, 0).unsqueeze(1)  # [B, 1, rows, W]
-            share = 1.0 if weight is None else weight[:, strip.rows]
-            values = strip.of(wide)  # [B, K, rows, W]
-            values -= values.amax(dim=1, keepdim=True)
-            of_label = values.gather(1, index).squeeze(1)
-            total = values.exp_().sum(dim=1)
-            loss = (total.log() - of_label).mul_(share).masked_fill_(unlabeled, 0)
-            sums += loss.sum(dim=(1, 2))
+            values = strip.of(wide).requires_grad_(gradient is not None)  # [B, K, rows, W]
+            with torch.enable_grad():
+                label = target[:, strip.rows]
+                loss = F.cross_entropy(values, label, ignore_index=IGNORE, reduction="none")
+                if weight is not None:
+                    loss = loss * weight[:, strip.rows]
+                part = loss.sum(dim=(1, 2))
+            sums += part.detach()
             if gradient is not None:
-                share = torch.ones_like(total).mul_(share).masked_fill_(unlabeled, 0)
-                values *= (share / total).unsqueeze(1)
-                values.scatter_add_(1, index, -share.unsqueeze(1))
-                strip.give_back(values, gradient)
-        ctx.save_for_backward(gradient)
+                (of_strip,) = torch.autograd.grad(part, values, torch.ones_like(part))
+                strip.give_back(of_strip, gradient)
+        ctx.save_for_backward(None if gradient is None else narrow(gradient, logits.shape[3]))
         return sums
 
     @staticmethod

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fewmask.batch import IGNORE
-from fewmask.parts.resizing import resize, strips
+from fewmask.parts.resizing import strips, widen
 
 
 class PseudoLabel(NamedTuple):
@@ -28,14 +28,14 @@ def pseudo_label(
         size: (H, W); by default that of `valid`, or of the logits.
     """
     size = size or (logits if valid is None else valid).shape[-2:]
-    wide = resize(logits.float(), (logits.shape[2], size[1]))
+    wide = widen(logits.float(), size[1])
     label = torch.empty(len(logits), *size, dtype=torch.int64, device=logits.device)
     confidence = torch.empty(len(logits), *size, device=logits.device)
     for strip in strips(wide, size[0]):
-        values = strip.of(wide)  # [B, K, rows, W]
+        values = strip.of(wide).log_softmax(dim=1)  # [B, K, rows, W]
         most = values.amax(dim=1, keepdim=True)
         label[:, strip.rows] = first_of(values, most)
-        confidence[:, strip.rows] = 1 / values.sub_(most).exp_().sum(dim=1)
+        confidence[:, strip.rows] = most.squeeze(1).exp_()
     if valid is not None:
         label.masked_fill_(~valid, IGNORE)
     return PseudoLabel(label, confidence)
@@ -44,7 +44,7 @@ def pseudo_label(
 @torch.no_grad()
 def most_probable(logits: Tensor, size: tuple[int, ...]) -> Tensor:
     """The labels alone, int64 [B, H, W], of logits [B, K, h, w]."""
-    wide = resize(logits.float(), (logits.shape[2], size[1]))
+    wide = widen(logits.float(), size[1])
     label = torch.empty(len(logits), *size, dtype=torch.int64, device=logits.device)
     for strip in strips(wide, size[0]):
         values = strip.of(wide)
