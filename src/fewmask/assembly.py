@@ -23,6 +23,7 @@ from fewmask.data.shard_files import is_remote
 from fewmask.data.shards import ShardPool
 from fewmask.data.splits import identify
 from fewmask.engine import checkpoint
+from fewmask.engine.memory import keep_freed_memory
 from fewmask.engine.settings import TrainingConfig
 from fewmask.engine.trainer import Trainer
 from fewmask.errors import UserError
@@ -253,6 +254,8 @@ def make_trainer(
         "long_side": recipe.data.long_side,
         "labeled": identify(data.labeled.names).as_dict(),
     }
+    if fabric.device.type == "cpu" and not recipe.model.checkpointing:  # there memory comes first
+        keep_freed_memory()
     return Trainer(
         fabric,
         method,

@@ -17,7 +17,6 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
-from fewmask.engine.memory import keep_freed_memory
 from fewmask.engine.settings import MachineConfig
 from fewmask.engine.sync_batchnorm import SyncBatchNorm
 from fewmask.errors import UserError
@@ -41,8 +40,6 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
         UserError: if the machine has no such devices, or cannot compute in that precision.
     """
     accelerator = choose_accelerator(machine)
-    if accelerator == "cpu":
-        keep_freed_memory()
     external = any(name in os.environ for name in ("TORCHELASTIC_RUN_ID", "SLURM_NTASKS"))
     strategy = "auto"
     if machine.devices > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
@@ -80,7 +77,6 @@ def _in_child(
     """
     if fabric.device.type == "cpu":  # divide the cores, or the processes fight for them
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
-        keep_freed_memory()
     try:
         result = function(fabric, *args)
         if fabric.global_rank == 0:

@@ -15,8 +15,8 @@ def keep_freed_memory() -> None:
     """Lets this process use what it frees again, instead of handing it back to the system.
 
     glibc maps every block of more than 32 MiB anew, and the system zeroes its pages one by one:
-    a tenth to a fifth of a training step on a CPU, where activations are such blocks. Elsewhere
-    than on Linux nothing happens.
+    up to a fifth of a training step on a CPU, where activations are such blocks. The price is
+    gaps between what is kept: up to a half more memory. Elsewhere than on Linux nothing happens.
     """
     with suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt

@@ -33,7 +33,7 @@ def pixel_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None = 
 
 
 class _PixelCrossEntropy(torch.autograd.Function):
-    """Its gradient, weight (softmax - one-hot), takes little more than the loss itself."""
+    """The plain formula on each strip, and its gradient while the strip is at hand."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
@@ -42,15 +42,13 @@ class _PixelCrossEntropy(torch.autograd.Function):
         gradient = torch.zeros_like(wide) if ctx.needs_input_grad[0] else None
         for strip in strips(wide, target.shape[1]):
             values = strip.of(wide).requires_grad_(gradient is not None)  # [B, K, rows, W]
+            label = target[:, strip.rows]
             with torch.enable_grad():
-                label = target[:, strip.rows]
                 loss = F.cross_entropy(values, label, ignore_index=IGNORE, reduction="none")
-                if weight is not None:
-                    loss = loss * weight[:, strip.rows]
-                part = loss.sum(dim=(1, 2))
-            sums += part.detach()
+            share = torch.ones_like(loss) if weight is None else weight[:, strip.rows]
+            sums += (loss.detach() * share).sum(dim=(1, 2))
             if gradient is not None:
-                (of_strip,) = torch.autograd.grad(part, values, torch.ones_like(part))
+                (of_strip,) = torch.autograd.grad(loss, values, share)
                 strip.give_back(of_strip, gradient)
         ctx.save_for_backward(None if gradient is None else narrow(gradient, logits.shape[3]))
         return sums
