@@ -99,7 +99,7 @@ def choose_accelerator(machine: MachineConfig) -> str:
     }
     wanted = machine.accelerator
     if wanted == "auto":
-        wanted = "cuda" if found["cuda"] else "mps" if found["mps"] else "cpu"
+        wanted = "cuda" if found["cuda"] else "cpu"
     if not found[wanted]:
         have = ", ".join(name for name, there in found.items() if there)
         raise UserError(

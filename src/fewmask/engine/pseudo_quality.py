@@ -12,6 +12,7 @@ from fewmask.batch import IGNORE, to_device
 from fewmask.data import BatchStream
 from fewmask.methods import Method
 from fewmask.parts import processes
+from fewmask.parts.counting import exact_float
 from fewmask.parts.pseudo_labels import PseudoLabel
 
 BATCHES = 4
@@ -44,9 +45,10 @@ def pseudo_quality(
     Returns:
         The same on all processes; None for a method without pseudo-labels.
     """
-    bins = torch.zeros(3, BINS, dtype=torch.float64, device=device)
-    classes = torch.zeros(num_classes, dtype=torch.float64, device=device)
-    pixels = torch.zeros((), dtype=torch.float64, device=device)
+    exact = exact_float(device)
+    bins = torch.zeros(3, BINS, dtype=exact, device=device)
+    classes = torch.zeros(num_classes, dtype=exact, device=device)
+    pixels = torch.zeros((), dtype=exact, device=device)
     with _buffers_kept(method):
         for number in range(BATCHES):
             (image, mask), unlabeled = to_device(stream[number], device)
@@ -74,8 +76,8 @@ def pseudo_quality(
 def _calibration(pseudo: PseudoLabel, mask: Tensor) -> Tensor:
     """Pixels, summed confidence and right pixels by confidence, [3, 15]."""
     used = (pseudo.label != IGNORE) & (mask != IGNORE)
-    sure = pseudo.confidence[used].double()
-    right = (pseudo.label == mask)[used].double()
+    sure = pseudo.confidence[used].to(exact_float(mask.device))
+    right = (pseudo.label == mask)[used].to(sure.dtype)
     place = (sure * BINS).long().clamp(max=BINS - 1)
     return torch.stack(
         [place.bincount(weight, minlength=BINS) for weight in (torch.ones_like(sure), sure, right)]

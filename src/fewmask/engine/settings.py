@@ -68,7 +68,8 @@ class MachineConfig(BaseConfig):
     """Where a run happens. Nothing here changes its batches."""
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """The kind of device; auto takes a GPU if there is one."""
+    """The kind of device; auto takes an NVIDIA or AMD GPU if there is one. Apple's (mps) is taken
+    only when asked for: fewmask has not been measured on one."""
     devices: int = Field(default=1, ge=1)
     """How many of them, each with a process of its own that takes its share of the global batch."""
     workers: int = Field(default=2, ge=0)

@@ -35,6 +35,7 @@ from fewmask.errors import UserError
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Segmenter
 from fewmask.parts import processes
+from fewmask.parts.counting import exact_float
 from fewmask.parts.losses import SupervisedLoss
 from fewmask.parts.mixing import cutmix_with_next, require_partners
 from fewmask.parts.pixel_loss import pixel_cross_entropy
@@ -184,7 +185,7 @@ def gentle_weights(
 def nan_quantile(values: Tensor, q: float) -> Tensor:
     """`values.nanquantile(q)`, also of more than the 16 million numbers that torch's takes."""
     ordered = values.flatten().sort().values  # NaN last
-    place = q * (~ordered.isnan()).sum().sub(1).clamp(min=0).double()
+    place = q * (~ordered.isnan()).sum().sub(1).clamp(min=0).to(exact_float(values.device))
     low, high = place.floor(), place.ceil()
     ends = [ordered.gather(0, end.long().view(1))[0] for end in (low, high)]
     return ends[0].lerp(ends[1], (place - low).to(values.dtype))

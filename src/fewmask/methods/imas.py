@@ -29,6 +29,7 @@ from fewmask.batch import IGNORE, Batch, Progress, Scalars, Views
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Segmenter
 from fewmask.parts import processes
+from fewmask.parts.counting import exact_float
 from fewmask.parts.losses import SupervisedLoss, confident_cross_entropy
 from fewmask.parts.mixing import cutmix, easy_hard_partners, random_boxes, require_partners
 from fewmask.parts.pseudo_labels import PseudoLabel, only_confident, pseudo_label
@@ -178,21 +179,22 @@ def easiness(
     """
     (label_s, conf_s), (label_t, conf_t) = look_s, look_t
     b, k = len(label_s), num_classes
+    exact = exact_float(label_s.device)
     image = torch.arange(b, device=label_s.device).view(-1, 1, 1)
     pairs = (image * k + label_s) * k + label_t  # [B, H, W], one number per (image, p_s, p_t)
-    joint = torch.bincount(pairs.flatten(), minlength=b * k * k).view(b, k, k).double()
+    joint = torch.bincount(pairs.flatten(), minlength=b * k * k).view(b, k, k).to(exact)
     both, n_s, n_t = joint.diagonal(dim1=1, dim2=2), joint.sum(2), joint.sum(1)  # [B, K] each
     union = n_s + n_t - both
     iou = both / union.clamp(min=1)  # 0 for a class in neither map
 
     def weighted_iou(area: Tensor) -> Tensor:
-        weight = area.clone() if weight_by_area else (union > 0).double()
+        weight = area.clone() if weight_by_area else (union > 0).to(exact)
         if ignore_background and weight_by_area:
             weight[:, 0] = 0
         return (weight * iou).sum(1) / weight.sum(1).clamp(min=1)
 
-    rho_s = (conf_s >= threshold).double().mean((1, 2))
-    rho_t = (conf_t >= threshold).double().mean((1, 2))
+    rho_s = (conf_s >= threshold).to(exact).mean((1, 2))
+    rho_t = (conf_t >= threshold).to(exact).mean((1, 2))
     h = (rho_t * weighted_iou(n_t) + rho_s * weighted_iou(n_s)) / 2
     return Easiness(h.float(), rho_s.float(), rho_t.float())
 

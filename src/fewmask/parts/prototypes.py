@@ -153,7 +153,7 @@ def _spread_starts(points: Tensor, clusters: int) -> Tensor:
     """k-means++: each start is drawn with probability by its squared distance to those before."""
     chosen = [int(torch.randint(len(points), ()))]
     for _ in range(clusters - 1):
-        gap = torch.cdist(points, points[chosen]).min(dim=1).values.double().cpu() ** 2
+        gap = torch.cdist(points, points[chosen]).min(dim=1).values.cpu().double() ** 2
         weight = gap if gap.sum() > 0 else torch.ones_like(gap)
         chosen.append(int(torch.multinomial(weight, 1)))
     return points[chosen]

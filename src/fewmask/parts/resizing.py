@@ -94,5 +94,7 @@ def _strips(
         place = torch.arange(top, bottom, dtype=torch.float64) * (from_height - 1) / steps
         sources = torch.arange(first, last + 1, dtype=torch.float64)
         weights = (1 - (place[:, None] - sources).abs()).clamp(min=0)
-        found.append(Strip(slice(top, bottom), slice(first, last + 1), weights.to(device, dtype)))
+        found.append(
+            Strip(slice(top, bottom), slice(first, last + 1), weights.to(dtype).to(device))
+        )
     return found
