@@ -90,6 +90,12 @@ def test_the_run_folder_holds_everything(run):
             assert float(row["easiness"]) + float(row["hardness"]) == pytest.approx(1)
 
 
+def test_an_option_given_twice_is_refused(tmp_path):
+    words = ["train", "data=photos", "data.pool=0.tar", "data.pool=1.tar"]
+    text = fewmask(*words, cwd=tmp_path, code=2)
+    assert "data.pool is given twice: 0.tar and 1.tar" in text and "quote" in text
+
+
 def test_the_written_recipe_is_valid_input(run, tmp_path):
     text = fewmask("train", run / "recipe.yaml", "--print-config", cwd=run.parent.parent)
     assert text.strip() == (run / "recipe.yaml").read_text().strip()

@@ -15,14 +15,32 @@ app = typer.Typer(
     help="Train segmentation models from a few labeled and many unlabeled images.",
 )
 
+
+def _each_key_once(words: list[str] | None) -> list[str] | None:
+    """Refuses `data.pool=0.tar data.pool=1.tar`, which a shell makes of `data.pool={0,1}.tar`."""
+    options: dict[str, str] = {}
+    for key, is_option, value in (word.partition("=") for word in words or []):
+        if is_option and options.setdefault(key, value) != value:
+            raise UserError(
+                f"{key} is given twice: {options[key]} and {value}. Give one; if the shell made "
+                f"two of it, quote the word: '{key}=...'."
+            )
+    return words
+
+
 Words = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[RECIPE] [KEY=VALUE]...", help="A recipe, and options such as data=photos."
+        metavar="[RECIPE] [KEY=VALUE]...",
+        help="A recipe, and options such as data=photos.",
+        callback=_each_key_once,
     ),
 ]
 Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options such as seed=1.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...", help="Options such as seed=1.", callback=_each_key_once
+    ),
 ]
 Weights = Annotated[
     str, typer.Option(help="best, or a network of the last checkpoint: student, teacher ...")
