@@ -12,7 +12,7 @@ from fewmask.batch import Batch, Progress
 from fewmask.config import find
 from fewmask.engine import pseudo_quality
 from fewmask.methods import METHODS, gta, imas
-from fewmask.parts.counting import exact_float
+from fewmask.parts.precision import exact_float
 from fewmask.parts.pseudo_labels import PseudoLabel
 from tests.methods.test_no_waiting import minimize
 

@@ -30,8 +30,10 @@ class Minimizer:
         self.networks: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.last_round = True
-        can_fuse = fabric.device.type in ("cpu", "cuda")
-        fused = can_fuse and fabric.strategy.precision.precision != "16-mixed"  # it has a scaler
+        is_scaled = fabric.strategy.precision.precision == "16-mixed"
+        # a fused optimizer unscales fp16's gradients within its step: too late to clip them
+        clips_scaled = is_scaled and config.clip_norm is not None
+        fused = fabric.device.type in ("cpu", "cuda") and not clips_scaled
         for name in method.trains:
             network = share_batchnorm(getattr(method, name), fabric)
             wrapped, optimizer = fabric.setup(network, make_optimizer(network, config, fused))
@@ -65,7 +67,9 @@ class Minimizer:
             return False
         with part("optimizer"):
             if self.config.clip_norm is not None:
-                self.fabric.clip_gradients(network, optimizer, max_norm=self.config.clip_norm)
+                self.fabric.clip_gradients(
+                    network, optimizer, max_norm=self.config.clip_norm, error_if_nonfinite=False
+                )  # the scaler of fp16 leaves such a step out; otherwise the loss will tell
             optimizer.step()
             optimizer.zero_grad()
         return True

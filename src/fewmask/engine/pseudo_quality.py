@@ -12,7 +12,7 @@ from fewmask.batch import IGNORE, to_device
 from fewmask.data import BatchStream
 from fewmask.methods import Method
 from fewmask.parts import processes
-from fewmask.parts.counting import exact_float
+from fewmask.parts.precision import exact_float
 from fewmask.parts.pseudo_labels import PseudoLabel
 
 BATCHES = 4

@@ -35,10 +35,10 @@ from fewmask.errors import UserError
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Segmenter
 from fewmask.parts import processes
-from fewmask.parts.counting import exact_float
 from fewmask.parts.losses import SupervisedLoss
 from fewmask.parts.mixing import cutmix_with_next, require_partners
 from fewmask.parts.pixel_loss import pixel_cross_entropy
+from fewmask.parts.precision import exact_float
 from fewmask.parts.pseudo_labels import PseudoLabel, pseudo_label
 from fewmask.parts.teacher import Teacher, follow, ramped_decay, tensors
 

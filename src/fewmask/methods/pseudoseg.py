@@ -85,7 +85,7 @@ class PseudoSeg(Method):
         assert batch.unlabeled is not None
         weak, (strong,), valid, _, present = batch.unlabeled
         height, width = weak.shape[-2:]
-        cut = random_cut(len(weak), height, width, c.cutout_side).to(weak.device)
+        cut = random_cut(len(weak), height, width, c.cutout_side).to(weak.device, non_blocking=True)
         strong, valid = strong.masked_fill(cut[:, None], 0), valid & ~cut
         present_l = classes_in(y_l, self.num_classes)[:, self.first_class :]
         present_u = None if present is None else present[:, self.first_class :].float()

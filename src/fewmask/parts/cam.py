@@ -9,6 +9,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from fewmask.parts.precision import full_precision
+
 MIN_PEAK = 1e-5  # activations weaker than this are not blown up to 1
 
 
@@ -26,7 +28,7 @@ def class_activation_maps(features: Tensor, weight: Tensor, present: Tensor) -> 
     Returns:
         [B, K, h, w] in [0, 1]; the strongest position of a present class is 1.
     """
-    raw = torch.einsum("kc,bchw->bkhw", weight, features).relu()
+    raw = torch.einsum("kc,bchw->bkhw", weight, features).float().relu()
     maps = raw / (features.shape[-2] * features.shape[-1]) * present[:, :, None, None]
     return maps / maps.amax(dim=(2, 3), keepdim=True).clamp(min=MIN_PEAK)
 
@@ -72,11 +74,12 @@ class AttentionPropagation(nn.Module):
             [B, K, h, w] float32.
         """
         query, key = self.query(features).flatten(2), self.key(features).flatten(2)  # [B, d, L]
-        scores = query.transpose(1, 2).float() @ key.float() / math.sqrt(key.shape[1])  # [B, L, L]
-        if valid is not None:  # a finite number: an image without any valid position is no NaN
-            scores = scores.masked_fill(~valid.flatten(1)[:, None], -1e9)
         value = maps.flatten(2).transpose(1, 2).float()  # [B, L, K or K-1]
-        spread = scores.softmax(dim=-1) @ value + value
+        with full_precision(features):
+            scores = query.float().mT @ key.float() / math.sqrt(key.shape[1])  # [B, L, L]
+            if valid is not None:  # a finite number: an image without any valid position is no NaN
+                scores = scores.masked_fill(~valid.flatten(1)[:, None], -1e9)
+            spread = scores.softmax(dim=-1) @ value + value
         spread = spread.transpose(1, 2).unflatten(2, maps.shape[-2:])
         if self.has_background:
             background = 2 - spread.amax(dim=1, keepdim=True)

@@ -30,7 +30,7 @@ def cutmix(
     Returns:
         This process's mixed images and pseudo-labels.
     """
-    boxes = boxes.to(images.device)
+    boxes = boxes.to(images.device, non_blocking=True)
     mixed_images, label, confidence = (
         processes.own(paste(processes.gather(x), partner, boxes)) for x in (images, *pseudo)
     )

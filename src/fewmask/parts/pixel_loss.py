@@ -38,20 +38,20 @@ class _PixelCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         wide = widen(logits, target.shape[2])
-        sums = wide.new_zeros(len(wide))
+        per_pixel = wide.new_empty(target.shape)
+        share = torch.ones_like(per_pixel) if weight is None else weight
         gradient = torch.zeros_like(wide) if ctx.needs_input_grad[0] else None
         for strip in strips(wide, target.shape[1]):
             values = strip.of(wide).requires_grad_(gradient is not None)  # [B, K, rows, W]
             label = target[:, strip.rows]
             with torch.enable_grad():
                 loss = F.cross_entropy(values, label, ignore_index=IGNORE, reduction="none")
-            share = torch.ones_like(loss) if weight is None else weight[:, strip.rows]
-            sums += (loss.detach() * share).sum(dim=(1, 2))
+            per_pixel[:, strip.rows] = loss.detach()
             if gradient is not None:
-                (of_strip,) = torch.autograd.grad(loss, values, share)
+                (of_strip,) = torch.autograd.grad(loss, values, share[:, strip.rows])
                 strip.give_back(of_strip, gradient)
         ctx.save_for_backward(None if gradient is None else narrow(gradient, logits.shape[3]))
-        return sums
+        return (per_pixel * share).sum(dim=(1, 2))
 
     @staticmethod
     @once_differentiable

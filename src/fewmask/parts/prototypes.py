@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fewmask.batch import IGNORE
 from fewmask.errors import UserError
 from fewmask.parts import processes
+from fewmask.parts.precision import full_precision
 
 MAX_PER_CLASS = 20_000  # vectors of one class that k-means looks at
 
@@ -52,7 +53,8 @@ class Prototypes(nn.Module):
         A class without prototypes gets the logit -inf: it is never chosen.
         """
         own = F.normalize(self.vectors, dim=-1).flatten(0, 1)  # [K P, D]
-        cosine = F.normalize(features.float(), dim=-1) @ own.T  # [N, K P]
+        with full_precision(features):
+            cosine = F.normalize(features.float(), dim=-1) @ own.T  # [N, K P]
         best, nearest = cosine.view(-1, *self.vectors.shape[:2]).max(dim=-1)  # [N, K]
         return Verdict((best / self.temperature).masked_fill(~self.known, -torch.inf), nearest)
 
@@ -208,7 +210,7 @@ def features_at(
         [B, N, D].
     """
     scaled = [
-        2 * position.to(features.device).float() / max(length - 1, 1) - 1
+        2 * position.to(features.device, non_blocking=True).float() / max(length - 1, 1) - 1
         for position, length in zip(points, size, strict=True)
     ]
     grid = torch.stack(scaled[::-1], dim=-1).expand(len(features), 1, -1, -1)  # x before y

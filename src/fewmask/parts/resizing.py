@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fewmask.parts.precision import full_precision
+
 STRIP = {"cpu": 2**19}
 """Numbers in a strip, by device: 2 MiB fit into the caches of a few cores ..."""
 GPU_STRIP = 2**27
@@ -39,12 +41,12 @@ class Strip(NamedTuple):
 
     def of(self, small: Tensor) -> Tensor:
         """These rows of [B, C, h, W], enlarged: [B, C, rows, W], new memory."""
-        with torch.autocast(small.device.type, enabled=False):
+        with full_precision(small):
             return self.weights @ small[:, :, self.source]
 
     def give_back(self, gradient: Tensor, small: Tensor) -> None:
         """Adds the gradient of `of`, [B, C, rows, W], to that of the small map."""
-        with torch.autocast(small.device.type, enabled=False):
+        with full_precision(small):
             small[:, :, self.source] += self.weights.mT @ gradient
 
 
@@ -60,7 +62,7 @@ def strips(small: Tensor, height: int) -> Iterator[Strip]:
 def widen(small: Tensor, width: int) -> Tensor:
     """Resizes the columns alone: [B, C, h, w] to [B, C, h, W]."""
     wide = small.new_empty(*small.shape[:3], width)
-    with torch.autocast(small.device.type, enabled=False):
+    with full_precision(small):
         for columns, source, weights in _columns(small, small.shape[3], width):
             wide[..., columns] = small[..., source] @ weights.mT
     return wide
@@ -70,7 +72,7 @@ def widen(small: Tensor, width: int) -> Tensor:
 def narrow(gradient: Tensor, width: int) -> Tensor:
     """The gradient of what was widened: [B, C, h, W] to [B, C, h, w]."""
     small = gradient.new_zeros(*gradient.shape[:3], width)
-    with torch.autocast(gradient.device.type, enabled=False):
+    with full_precision(gradient):
         for columns, source, weights in _columns(gradient, width, gradient.shape[3]):
             small[..., source] += gradient[..., columns] @ weights
     return small

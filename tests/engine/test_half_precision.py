@@ -1,0 +1,80 @@
+"""fp16 with its loss scaler, on the CPU's slow fp16: what a GPU does, but for the speed."""
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
+
+from fewmask.batch import Batch, Progress
+from fewmask.config import find
+from fewmask.engine.minimizer import Minimizer
+from fewmask.engine.settings import TrainingConfig
+from fewmask.methods import METHODS
+from fewmask.methods.imas import IMAS
+
+INITIAL = 2.0**12
+"""The scale that runs begin with, 2**16, may overflow at first."""
+
+
+def minimizer_of(method, **options) -> Minimizer:
+    scaler = torch.amp.GradScaler("cpu", init_scale=INITIAL)
+    precision = MixedPrecision("16-mixed", device="cpu", scaler=scaler)
+    fabric = Fabric(accelerator="cpu", plugins=precision)
+    training = TrainingConfig(steps=10, optimizer="sgd", lr=0.01, schedule="constant", **options)
+    minimize = Minimizer(fabric, method, training)
+    minimize.begin(0)
+    return minimize
+
+
+def scale(minimize: Minimizer) -> float:
+    return minimize.state_dict()["precision"]["scale"]
+
+
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+@pytest.mark.parametrize("name", METHODS)
+def test_each_method_steps(student, batch: Batch, name: str, clip_norm):
+    kind = find(name, METHODS, "method")
+    fields = kind.Config.model_fields
+    options = {key: 0 for key in ("warmup_epochs", "copy_epochs") if key in fields}
+    options |= {"cells": 4} if "cells" in fields else {}
+    method = kind(student, kind.Config(name=name, **options))
+    minimize = minimizer_of(method, clip_norm=clip_norm)
+    before = next(method.student.parameters()).clone()
+    progress = Progress(step=50, total_steps=100, steps_per_epoch=10)
+    for _ in range(2):
+        logged = method.step(batch, minimize, progress)
+    assert scale(minimize) == INITIAL, "a step has overflowed"
+    assert all(torch.isfinite(value).all() for value in logged.values())
+    after = next(method.student.parameters())
+    assert torch.isfinite(after).all() and not torch.equal(before, after)
+
+
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+def test_a_step_that_overflows_is_left_out_and_the_scale_halved(student, clip_norm):
+    method = IMAS(student, IMAS.Config(name="imas"))
+    minimize = minimizer_of(method, clip_norm=clip_norm)
+    weight = next(student.parameters())
+    before = weight.detach().clone()
+    minimize((weight * 1e36).sum(), over=method.student)  # finite, but not when scaled
+    assert torch.equal(weight, before) and scale(minimize) == INITIAL / 2
+    minimize((weight * 1.0).sum(), over=method.student)
+    assert not torch.equal(weight, before)
+
+
+def test_the_gradient_is_the_unscaled_one(student):
+    method = IMAS(student, IMAS.Config(name="imas"))
+    minimize = minimizer_of(method, momentum=0, weight_decay=0)
+    weight = next(student.parameters())
+    before = weight.detach().clone()
+    minimize((weight * 3.0).sum(), over=method.student)
+    torch.testing.assert_close(weight, before - minimize.lr * 3.0)
+
+
+def test_the_scale_is_kept_in_checkpoints(student):
+    method = IMAS(student, IMAS.Config(name="imas"))
+    minimize = minimizer_of(method)
+    minimize((next(student.parameters()) * 1e36).sum(), over=method.student)
+    again = minimizer_of(IMAS(student, IMAS.Config(name="imas")))
+    assert scale(again) != scale(minimize)
+    again.load_state_dict(minimize.state_dict())
+    assert scale(again) == scale(minimize)
