@@ -4,7 +4,6 @@ import multiprocessing
 import random
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from statistics import median
 from typing import Annotated, Any, Self
 
@@ -30,6 +29,7 @@ WHOLE, NO_WEAK, AGAIN = (
     "... activations computed again",
 )
 LOSSES, ONE_FORWARD = "iMAS step without network", "... one forward in the reference too"
+BOTH = "... left out and computed again"
 
 
 def main(
@@ -56,7 +56,7 @@ def main(
     with Apart(Ours, LOSSES, *words) as ours, Apart(Reference, LOSSES, *words) as theirs:
         _compare(LOSSES, ours, theirs, max(rounds, 9), exp_limit + ema_limit)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    for kind in (WHOLE, ONE_FORWARD, NO_WEAK, AGAIN):
+    for kind in (WHOLE, ONE_FORWARD, NO_WEAK, AGAIN, BOTH):
         with Apart(Ours, kind, *words) as ours, Apart(Reference, kind, *words) as theirs:
             gib, reference_gib = ours.peak(), theirs.peak()
             _compare(kind, ours, theirs, rounds, ours.flop() / limits.matrix_rate(dtype))
@@ -99,28 +99,32 @@ def _compare(
 
 
 class Ours:
-    """A step of `IMAS`, CutMix always."""
+    """A step of `IMAS` that moves no weights, CutMix always."""
 
     def __init__(self, student: nn.Module, batch: Batch, kind: str, precision: str):
-        if kind != AGAIN:  # as a run does
+        if kind not in (AGAIN, BOTH):  # as a run does
             keep_freed_memory()
         torch.manual_seed(0)
         config = IMAS.Config(
             name="imas",
             threshold=reference.THRESHOLD,
             copy_epochs=0,
-            weak_in_forward=kind != NO_WEAK,
+            weak_in_forward=kind not in (NO_WEAK, BOTH),
+            ignore_background=False,
         )
         self.method = IMAS(student, config).to(memory_format=torch.channels_last)
         trained = [p for p in student.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.SGD(trained, lr=1e-4)
-        self.batch, self.is_bf16 = batch, precision == "bf16"
+        self.optimizer = torch.optim.SGD(trained, lr=0.0)
+        self.batch = batch
+        if precision == "bf16":
+            for network in (student, self.method.teacher):
+                network.forward = torch.autocast("cpu", torch.bfloat16)(network.forward)
 
     def __call__(self) -> None:
         """One step."""
         torch.manual_seed(1)
-        with torch.autocast("cpu", torch.bfloat16) if self.is_bf16 else nullcontext():
-            self.method.step(self.batch, self._minimize, Progress(9999, 10000, 1))
+        logged = self.method.step(self.batch, self._minimize, Progress(9999, 10000, 1))
+        assert logged["cutmix"] == 1, "not the reference's step"
 
     def _minimize(self, loss: Tensor, over: nn.Module) -> bool:
         self.optimizer.zero_grad()
@@ -248,10 +252,13 @@ def _build(
     precision: str,
 ) -> None:
     global _step
-    config = ModelConfig(encoder=encoder, checkpointing=side is Ours and kind == AGAIN)
+    config = ModelConfig(encoder=encoder, checkpointing=side is Ours and kind in (AGAIN, BOTH))
     model: nn.Module = create_model(config, num_classes)
     if kind == LOSSES:
         model = FixedLogits(model, num_classes, batch, crop)
+    for layer in model.modules():  # student and teacher agree for ever, so that each step mixes
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 0.0
     _step = side(model, random_batch(batch, crop, num_classes), kind, precision)
 
 

@@ -33,7 +33,7 @@ class ReferenceIMAS:
         self.student, self.one_forward = student, one_forward
         self.teacher = copy.deepcopy(student)
         trained = [p for p in student.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.SGD(trained, lr=1e-4)
+        self.optimizer = torch.optim.SGD(trained, lr=0.0)
         self.log: dict[str, float] = {}
 
     def step(self, batch: Batch) -> None:

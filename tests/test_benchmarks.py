@@ -98,7 +98,7 @@ def test_the_step_of_imas_is_the_reference_s(capsys, monkeypatch):
     monkeypatch.setattr(imas.limits, "SECONDS", 0.01)
     imas.main(encoder="test_resnet", crop=65, batch=2, num_classes=3, rounds=1)
     printed = capsys.readouterr().out
-    assert printed.count("times faster") == 7 and printed.count("peak memory") == 4
+    assert printed.count("times faster") == 8 and printed.count("peak memory") == 5
 
 
 def test_the_reference_computes_the_easiness_of_the_paper():
