@@ -8,7 +8,7 @@ import typer
 
 from benchmarks import imas, limits, loader, pool, processes, ranking, record, startup, steps
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.command(name="steps")(steps.main)
 app.command(name="imas")(imas.main)
 app.command(name="limits")(limits.main)
