@@ -1,6 +1,7 @@
 """The program: its name, what its commands share, and how it ends when a user is mistaken."""
 
 import sys
+from itertools import pairwise
 from typing import Annotated
 
 import typer
@@ -16,14 +17,17 @@ app = typer.Typer(
 )
 
 
-def _each_key_once(words: list[str] | None) -> list[str] | None:
-    """Refuses `data.pool=0.tar data.pool=1.tar`, which a shell makes of `data.pool={0,1}.tar`."""
-    options: dict[str, str] = {}
-    for key, is_option, value in (word.partition("=") for word in words or []):
-        if is_option and options.setdefault(key, value) != value:
+def _not_twice_in_a_row(words: list[str] | None) -> list[str] | None:
+    """Refuses `data.pool=0.tar data.pool=1.tar`, which a shell makes of `data.pool={0,1}.tar`.
+
+    Otherwise the last of several values counts, so that a script's defaults can be overridden.
+    """
+    options = [word.partition("=") for word in words or []]
+    for (key, is_option, first), (following, _, second) in pairwise(options):
+        if is_option and key == following and first != second:
             raise UserError(
-                f"{key} is given twice: {options[key]} and {value}. Give one; if the shell made "
-                f"two of it, quote the word: '{key}=...'."
+                f"{key} is given twice: {first} and {second}. Give one; if the shell made two of "
+                f"it, quote the word: '{key}=...'."
             )
     return words
 
@@ -33,13 +37,13 @@ Words = Annotated[
     typer.Argument(
         metavar="[RECIPE] [KEY=VALUE]...",
         help="A recipe, and options such as data=photos.",
-        callback=_each_key_once,
+        callback=_not_twice_in_a_row,
     ),
 ]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...", help="Options such as seed=1.", callback=_each_key_once
+        metavar="[KEY=VALUE]...", help="Options such as seed=1.", callback=_not_twice_in_a_row
     ),
 ]
 Weights = Annotated[

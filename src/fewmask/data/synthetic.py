@@ -23,7 +23,7 @@ COLOURS = (
     (120, 200, 100),
     (245, 190, 70),
     (180, 110, 220),
-    (250, 250, 250),
+    (235, 130, 190),
 )
 SUPERSAMPLE = 2  # shapes are drawn this much larger, for smooth edges
 
