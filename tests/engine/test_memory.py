@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from fewmask import api, assembly
+from tests.conftest import TINY_WORDS
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and listens")
 
 
@@ -47,3 +50,12 @@ faults()
 print(faults())
 """)
     assert kept < returned / 20
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_training_keeps_freed_memory_unless_memory_comes_first(checkpointing, monkeypatch):
+    asked = []
+    monkeypatch.setattr(assembly, "keep_freed_memory", lambda: asked.append(True))
+    words = ("method=supervised", "model.encoder=test_resnet")
+    api.rehearse("synthetic", *TINY_WORDS, *words, f"model.checkpointing={checkpointing}".lower())
+    assert bool(asked) is not checkpointing
