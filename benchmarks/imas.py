@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable
 from statistics import median
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ def main(
     batch: Annotated[int, typer.Option(help="Labeled, and as many unlabeled images.")] = 2,
     num_classes: int = 21,
     rounds: Annotated[int, typer.Option(help="Of each in turn.")] = 5,
-    precision: Annotated[str, typer.Option(help="Of ours: fp32 or bf16.")] = "fp32",
+    precision: Annotated[Literal["fp32", "bf16"], typer.Option(help="Of ours.")] = "fp32",
 ) -> None:
     """Time ours and the reference in turn; medians, and medians of the ratios within rounds."""
     print(f"{encoder}, crop {crop}, {batch} + {batch} images, {num_classes} classes, {precision}")

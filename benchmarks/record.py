@@ -2,6 +2,7 @@
 
 import io
 import platform
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -33,7 +34,7 @@ def recorded(command: list[str], page: Path | None = None) -> Iterator[None]:
     twice = _Twice(sys.stdout)
     with redirect_stdout(twice):
         yield
-    title = f"### {date.today()}, `python -m benchmarks {' '.join(command)}`"
+    title = f"### {date.today()}, `python -m benchmarks {shlex.join(command)}`"
     with (page or PAGE).open("a", encoding="utf-8") as file:
         file.write(f"\n{title}\n\n```\n{twice.kept.getvalue().rstrip()}\n```\n")
 

@@ -94,9 +94,7 @@ def test_an_option_given_twice_in_a_row_is_refused(tmp_path):
     words = ["train", "data=photos", "data.pool=0.tar", "data.pool=1.tar"]
     text = fewmask(*words, cwd=tmp_path, code=2)
     assert "data.pool is given twice: 0.tar and 1.tar" in text and "quote" in text
-    text = fewmask(
-        "train", "synthetic", "seed=1", "method=pcr", "seed=2", "--print-config", cwd=tmp_path
-    )
+    text = fewmask("train", "synthetic", "seed=1", "seed=2", "--print-config", cwd=tmp_path)
     assert "seed: 2" in text
 
 

@@ -1,4 +1,6 @@
-"""fp16 with its loss scaler, on the CPU's slow fp16: what a GPU does, but for the speed."""
+"""fp16 with its loss scaler, on the CPU's slow fp16: as a GPU trains, but for the speed."""
+
+import copy
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from fewmask.config import find
 from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.settings import TrainingConfig
 from fewmask.methods import METHODS
+from fewmask.methods.gta import GTA
 from fewmask.methods.imas import IMAS
 
 INITIAL = 2.0**12
@@ -78,3 +81,30 @@ def test_the_scale_is_kept_in_checkpoints(student):
     assert scale(again) != scale(minimize)
     again.load_state_dict(minimize.state_dict())
     assert scale(again) == scale(minimize)
+
+
+def test_a_state_from_where_nothing_was_fused_goes_on(student):
+    method = IMAS(copy.deepcopy(student), IMAS.Config(name="imas"))
+    clipped = minimizer_of(method, clip_norm=1.0)
+    clipped((next(method.student.parameters()) * 1.0).sum(), over=method.student)
+    method = IMAS(student, IMAS.Config(name="imas"))
+    again = minimizer_of(method)
+    again.load_state_dict(clipped.state_dict())
+    weight = next(student.parameters())
+    before = weight.detach().clone()
+    again((weight * 1.0).sum(), over=method.student)
+    assert not torch.equal(weight, before)
+
+
+def test_gradients_that_wait_follow_the_scale(student):
+    method = GTA(student, GTA.Config(name="gta"))
+    first, second = method.trains
+    minimize = minimizer_of(method, accumulate=2, momentum=0, weight_decay=0)
+    weights = [next(getattr(method, name).parameters()) for name in (first, second)]
+    before = [weight.detach().clone() for weight in weights]
+    for last, factor in ((False, 1.0), (True, 1e36)):  # the first network overflows at last
+        minimize.last_round = last
+        minimize((weights[0] * factor).sum(), over=getattr(method, first))
+        minimize((weights[1] * 2.0).sum(), over=getattr(method, second))
+    assert torch.equal(weights[0], before[0]) and scale(minimize) == INITIAL / 2
+    torch.testing.assert_close(weights[1], before[1] - minimize.lr * 2.0)

@@ -8,7 +8,7 @@ from torch import Tensor
 from fewmask.batch import IGNORE
 from fewmask.parts import resizing
 from fewmask.parts.pixel_loss import pixel_cross_entropy
-from fewmask.parts.pseudo_labels import most_probable, pseudo_label
+from fewmask.parts.pseudo_labels import PseudoLabel, most_probable, only_confident, pseudo_label
 from fewmask.parts.resizing import resize, strips
 
 SHAPES = [
@@ -68,6 +68,24 @@ def test_nothing_labeled_is_no_loss_and_no_gradient():
     loss = pixel_cross_entropy(logits, torch.full((2, 17, 17), IGNORE))
     loss.sum().backward()
     assert loss.tolist() == [0, 0] and logits.grad.abs().max() == 0
+
+
+def test_a_bad_pixel_stays_alone_where_nothing_is_resized():
+    logits = torch.randn(1, 3, 70, 70)
+    logits[0, 1, 5, 5] = torch.nan
+    plain = most_probable(logits.nan_to_num(), (70, 70))
+    found, sure = pseudo_label(logits)
+    assert sure.isnan().sum() == 1 and (found != plain).sum() <= 1
+    target = only_confident(PseudoLabel(found, sure), 0.0).label
+    assert target[0, 5, 5] == IGNORE and (target == IGNORE).sum() == 1
+
+
+def test_without_gradients_none_is_worked_out():
+    logits, target = torch.randn(1, 3, 5, 5, requires_grad=True), torch.randint(0, 3, (1, 9, 9))
+    expected = pixel_cross_entropy(logits, target)
+    for mode in (torch.no_grad(), torch.inference_mode()):
+        with mode:
+            assert torch.equal(pixel_cross_entropy(logits, target), expected)
 
 
 def test_extreme_logits_stay_finite():

@@ -20,11 +20,11 @@ app = typer.Typer(
 def _not_twice_in_a_row(words: list[str] | None) -> list[str] | None:
     """Refuses `data.pool=0.tar data.pool=1.tar`, which a shell makes of `data.pool={0,1}.tar`.
 
-    Otherwise the last of several values counts, so that a script's defaults can be overridden.
+    Of other options the last of several values counts: a script's defaults can be overridden.
     """
     options = [word.partition("=") for word in words or []]
     for (key, is_option, first), (following, _, second) in pairwise(options):
-        if is_option and key == following and first != second:
+        if key.startswith("data") and is_option and key == following and first != second:
             raise UserError(
                 f"{key} is given twice: {first} and {second}. Give one; if the shell made two of "
                 f"it, quote the word: '{key}=...'."

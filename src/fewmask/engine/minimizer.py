@@ -30,13 +30,14 @@ class Minimizer:
         self.networks: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.last_round = True
-        is_scaled = fabric.strategy.precision.precision == "16-mixed"
-        # a fused optimizer unscales fp16's gradients within its step: too late to clip them
-        clips_scaled = is_scaled and config.clip_norm is not None
-        fused = fabric.device.type in ("cpu", "cuda") and not clips_scaled
+        # of fp16's losses; otherwise None
+        self.scaler: Any = getattr(fabric.strategy.precision, "scaler", None)
+        # a fused optimizer unscales gradients within its step: too late to clip them
+        clips_scaled = self.scaler is not None and config.clip_norm is not None
+        self.fused = fabric.device.type in ("cpu", "cuda") and not clips_scaled
         for name in method.trains:
             network = share_batchnorm(getattr(method, name), fabric)
-            wrapped, optimizer = fabric.setup(network, make_optimizer(network, config, fused))
+            wrapped, optimizer = fabric.setup(network, make_optimizer(network, config, self.fused))
             setattr(method, name, wrapped)
             self.networks[name], self.optimizers[name] = wrapped, optimizer
 
@@ -70,9 +71,21 @@ class Minimizer:
                 self.fabric.clip_gradients(
                     network, optimizer, max_norm=self.config.clip_norm, error_if_nonfinite=False
                 )  # the scaler of fp16 leaves such a step out; otherwise the loss will tell
-            optimizer.step()
+            self._step(optimizer)
             optimizer.zero_grad()
         return True
+
+    def _step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Steps, and lets what other networks have accumulated follow a change of fp16's scale."""
+        others = [other for other in self.optimizers.values() if other is not optimizer]
+        groups = [group for other in others for group in other.param_groups]
+        waiting = [p.grad for group in groups for p in group["params"] if p.grad is not None]
+        if self.scaler is None or not waiting:
+            optimizer.step()
+            return
+        scale = self.scaler.get_scale()
+        optimizer.step()
+        torch._foreach_mul_(waiting, self.scaler.get_scale() / scale)
 
     def state_dict(self) -> dict[str, Any]:
         """Optimizer states by network, and the fp16 scaler's."""
@@ -83,6 +96,8 @@ class Minimizer:
         """Restores what `state_dict` gave."""
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
+            for group in optimizer.param_groups:
+                group["fused"] = self.fused  # another machine may have chosen otherwise
         self.fabric.strategy.precision.load_state_dict(state["precision"])
 
 

@@ -246,6 +246,7 @@ class Trainer:
             }
 
     def _save_last(self) -> None:
+        _refuse_nan_weights(self.method, self.step)
         if processes.rank() == 0:
             state = {
                 "step": self.step,
@@ -367,3 +368,9 @@ def _refuse_nan(values: dict[str, float], step: int) -> None:
                 "training.lr, training.clip_norm=1, training.warmup_steps, or "
                 "training.precision=fp32."
             )
+
+
+def _refuse_nan_weights(method: Method, step: int) -> None:
+    """A loss tells of them one step late: the last good checkpoint would be gone."""
+    norms = torch._foreach_norm([p.detach() for p in method.parameters()])
+    _refuse_nan({"a weight": float(torch.stack(norms).sum())}, step)

@@ -28,7 +28,8 @@ def class_activation_maps(features: Tensor, weight: Tensor, present: Tensor) -> 
     Returns:
         [B, K, h, w] in [0, 1]; the strongest position of a present class is 1.
     """
-    raw = torch.einsum("kc,bchw->bkhw", weight, features).float().relu()
+    with full_precision(features):
+        raw = torch.einsum("kc,bchw->bkhw", weight.float(), features.float()).relu()
     maps = raw / (features.shape[-2] * features.shape[-1]) * present[:, :, None, None]
     return maps / maps.amax(dim=(2, 3), keepdim=True).clamp(min=MIN_PEAK)
 

@@ -160,7 +160,7 @@ def confident_cross_entropy(
     Returns:
         [B].
     """
-    label = label.masked_fill(confidence < threshold, IGNORE)
+    label = label.masked_fill(~(confidence >= threshold), IGNORE)  # nor what is NaN
     return pixel_cross_entropy(logits, label) / label[0].numel()
 
 

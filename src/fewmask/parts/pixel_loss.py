@@ -27,7 +27,7 @@ def pixel_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None = 
     Returns:
         [B].
     """
-    logits = logits.float()
+    logits = logits.float() if torch.is_grad_enabled() else logits.detach().float()
     sums: Tensor = _PixelCrossEntropy.apply(logits, target, weight)  # type: ignore[no-untyped-call]
     return sums
 

@@ -32,10 +32,9 @@ def pseudo_label(
     label = torch.empty(len(logits), *size, dtype=torch.int64, device=logits.device)
     confidence = torch.empty(len(logits), *size, device=logits.device)
     for strip in strips(wide, size[0]):
-        values = strip.of(wide).log_softmax(dim=1)  # [B, K, rows, W]
-        most = values.amax(dim=1, keepdim=True)
-        label[:, strip.rows] = first_of(values, most)
-        confidence[:, strip.rows] = most.squeeze(1).exp_()
+        values = strip.of(wide)  # [B, K, rows, W]
+        label[:, strip.rows] = first_of(values, values.amax(dim=1, keepdim=True))
+        confidence[:, strip.rows] = values.log_softmax(dim=1).amax(dim=1).exp_()
     if valid is not None:
         label.masked_fill_(~valid, IGNORE)
     return PseudoLabel(label, confidence)
@@ -66,7 +65,8 @@ def first_of(values: Tensor, most: Tensor) -> Tensor:
 
 def only_confident(pseudo: PseudoLabel, threshold: float) -> PseudoLabel:
     """The same pseudo-labels with 255 where the confidence is below the threshold."""
-    return pseudo._replace(label=pseudo.label.masked_fill(pseudo.confidence < threshold, IGNORE))
+    sure = pseudo.confidence >= threshold  # NaN is not
+    return pseudo._replace(label=pseudo.label.masked_fill(~sure, IGNORE))
 
 
 def sharpen(probs: Tensor, temperature: float) -> Tensor:

@@ -38,14 +38,20 @@ class Strip(NamedTuple):
     rows: slice  # of the large map
     source: slice  # the rows of the small one that they lie between
     weights: Tensor  # [rows, source]: how much of each
+    is_same: bool  # nothing is resized: rows are copied, and a NaN stays where it is
 
     def of(self, small: Tensor) -> Tensor:
         """These rows of [B, C, h, W], enlarged: [B, C, rows, W], new memory."""
+        if self.is_same:
+            return small[:, :, self.rows].clone()
         with full_precision(small):
             return self.weights @ small[:, :, self.source]
 
     def give_back(self, gradient: Tensor, small: Tensor) -> None:
         """Adds the gradient of `of`, [B, C, rows, W], to that of the small map."""
+        if self.is_same:
+            small[:, :, self.rows] += gradient
+            return
         with full_precision(small):
             small[:, :, self.source] += self.weights.mT @ gradient
 
@@ -61,9 +67,11 @@ def strips(small: Tensor, height: int) -> Iterator[Strip]:
 @torch.no_grad()
 def widen(small: Tensor, width: int) -> Tensor:
     """Resizes the columns alone: [B, C, h, w] to [B, C, h, W]."""
+    if width == small.shape[3]:
+        return small
     wide = small.new_empty(*small.shape[:3], width)
     with full_precision(small):
-        for columns, source, weights in _columns(small, small.shape[3], width):
+        for columns, source, weights, _ in _columns(small, small.shape[3], width):
             wide[..., columns] = small[..., source] @ weights.mT
     return wide
 
@@ -71,9 +79,11 @@ def widen(small: Tensor, width: int) -> Tensor:
 @torch.no_grad()
 def narrow(gradient: Tensor, width: int) -> Tensor:
     """The gradient of what was widened: [B, C, h, W] to [B, C, h, w]."""
+    if width == gradient.shape[3]:
+        return gradient
     small = gradient.new_zeros(*gradient.shape[:3], width)
     with full_precision(gradient):
-        for columns, source, weights in _columns(gradient, width, gradient.shape[3]):
+        for columns, source, weights, _ in _columns(gradient, width, gradient.shape[3]):
             small[..., source] += gradient[..., columns] @ weights
     return small
 
@@ -96,7 +106,7 @@ def _strips(
         place = torch.arange(top, bottom, dtype=torch.float64) * (from_height - 1) / steps
         sources = torch.arange(first, last + 1, dtype=torch.float64)
         weights = (1 - (place[:, None] - sources).abs()).clamp(min=0)
-        found.append(
-            Strip(slice(top, bottom), slice(first, last + 1), weights.to(dtype).to(device))
-        )
+        weights = weights.to(dtype).to(device)
+        is_same = height == from_height
+        found.append(Strip(slice(top, bottom), slice(first, last + 1), weights, is_same))
     return found
