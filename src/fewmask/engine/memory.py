@@ -16,7 +16,7 @@ def keep_freed_memory() -> None:
 
     glibc maps every block of more than 32 MiB anew, and the system zeroes its pages one by one:
     up to a fifth of a training step on a CPU, where activations are such blocks. The price is
-    gaps between what is kept: up to a half more memory. Elsewhere than on Linux nothing happens.
+    gaps between what is kept: up to a third more memory. Elsewhere than on Linux nothing happens.
     """
     with suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
