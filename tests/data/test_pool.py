@@ -1,5 +1,6 @@
 """Pools of unlabeled images: folders, lists, tar shards on disk and behind a URL."""
 
+import errno
 import functools
 import http.server
 import io
@@ -18,7 +19,7 @@ from PIL import Image
 import fewmask
 from fewmask.assembly import open_data
 from fewmask.batch import Views
-from fewmask.data import BatchStream, LoaderConfig, name_index
+from fewmask.data import BatchStream, LoaderConfig, name_index, shard_files
 from fewmask.data.loader import load_batches
 from fewmask.data.name_index import NameIndex
 from fewmask.data.pool import open_pool
@@ -394,6 +395,26 @@ def test_a_shard_that_cannot_be_had_is_named(served, tmp_path):
         downloads.open(f"{url}/none.tar")
     with pytest.raises(UserError, match="Cannot get nosuch://.*ValueError"):
         downloads.open("nosuch://bucket/x.tar")
+
+
+def test_where_the_disk_is_full_shards_of_the_past_go(served, tmp_path, monkeypatch):
+    url, _ = served
+    write_shards(tmp_path / "shards", [3, 3, 3])
+    kept, download, room = tmp_path / "kept", shard_files._download, 2
+
+    def download_while_there_is_room(shard: str, file: Path) -> None:
+        if len(list(kept.glob("*.tar"))) >= room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        download(shard, file)
+
+    monkeypatch.setattr(shard_files, "_download", download_while_there_is_room)
+    downloads = Downloads(kept, limit=10**9)
+    for shard in range(3):
+        assert downloads.open(f"{url}/shards/{shard:03}.tar").read(1)
+    assert [file.name[-7:] for file in kept.glob("*.tar")] == ["002.tar"]
+    room = 0
+    with pytest.raises(UserError, match="001.tar in .*No space left.*XDG_CACHE_HOME"):
+        downloads.open(f"{url}/shards/001.tar")
 
 
 # Decoded copies

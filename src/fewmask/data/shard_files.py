@@ -1,5 +1,6 @@
 """Where tar shards are: listed by pattern, counted once, downloaded while they are used."""
 
+import errno
 import glob
 import hashlib
 import json
@@ -104,20 +105,35 @@ class Downloads:
         file = self._copy(url)
         with FileLock(f"{file}.lock"):
             if not file.is_file():
-                _download(url, file)
-                self._make_room(file)
+                self._fetch(url, file)
+                self._make_room(file, self.limit)
             soon = time.time() + (AHEAD_SECONDS if ahead else 0)
             os.utime(file, (soon, soon))  # the order in which files go
             return file.open("rb")  # stays readable when another process makes room
 
-    def _make_room(self, newest: Path) -> None:
+    def _fetch(self, url: str, file: Path) -> None:
+        """Downloads a shard; where the disk is full before the limit, others have to go."""
+        try:
+            _download(url, file)
+        except OSError:
+            self._make_room(file, 0)
+            try:
+                _download(url, file)
+            except OSError as error:
+                raise UserError(
+                    f"Cannot keep {url} in {self.folder}: {error.strerror}, beside the shards that "
+                    "are being read. Free some space, let XDG_CACHE_HOME name a folder on a larger "
+                    "disk, or pack smaller shards."
+                ) from None
+
+    def _make_room(self, newest: Path, limit: int) -> None:
         kept = []
         for file in self.folder.glob("*.tar"):
             with suppress(FileNotFoundError):  # another process makes room too
                 kept.append((file.stat().st_mtime, file.stat().st_size, file))
         total = sum(size for _, size, _ in kept)
         for _, size, file in sorted(kept):
-            if total > self.limit and file != newest:
+            if total > limit and file != newest:
                 file.unlink(missing_ok=True)
                 total -= size
 
@@ -132,6 +148,12 @@ class Downloads:
 
 
 def _download(url: str, file: Path) -> None:
+    """Puts a shard in its place, whole.
+
+    Raises:
+        UserError: if it cannot be had.
+        OSError: if the disk is full.
+    """
     part = file.with_name(file.name + ".part")
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -142,6 +164,8 @@ def _download(url: str, file: Path) -> None:
         except (FileNotFoundError, ImportError, ValueError, PermissionError) as error:
             raise _unreachable(url, error) from None
         except Exception as error:  # every file system fails in its own way
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise
             if attempt == ATTEMPTS:
                 raise _unreachable(url, error) from None
             time.sleep(2**attempt)
