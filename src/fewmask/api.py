@@ -19,7 +19,7 @@ from fewmask.assembly import (
 from fewmask.data import Classes, Data
 from fewmask.data.splits import identify
 from fewmask.engine import checkpoint
-from fewmask.engine.launch import launch
+from fewmask.engine.launch import is_first, launch
 from fewmask.errors import UserError
 from fewmask.evaluation import Scores
 from fewmask.evaluation import evaluate as evaluate_network
@@ -86,12 +86,15 @@ def train(
     resolved, data = _open(words)
     if weights is not None:
         _require_apart(Path(weights), out)
+    start = None if weights is None else Path(weights)
+    if not is_first():  # it writes nothing and tells nothing
+        folder = Path("runs" if out is None else out)
+        return Run(folder, _launch(resolved, folder, data, start, False, profile))
     name = f"{_word(resolved.data.name)}-{_word(resolved.method.name)}"
     is_new = out is None or not Path(out).exists()
     folder = checkpoint.new_run_folder(name, overwrite, None if out is None else Path(out))
     write_run_files(folder, resolved, data)
     try:
-        start = None if weights is None else Path(weights)
         scores = _launch(resolved, folder, data, start, False, profile)
     except UserError:
         if (
@@ -132,7 +135,8 @@ def resume(folder: Path | str, *overrides: str) -> Run:
         raise UserError(
             f"training.steps={recipe.training.steps}: {folder} has {done} steps behind it already."
         )
-    (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    if is_first():
+        (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
     return Run(folder, _launch(recipe, folder, data, None, True, False))
 
 
@@ -234,7 +238,7 @@ def _launch(
         is_resumed,
         profile,
     )
-    return scores
+    return scores if is_first() else {}
 
 
 def _train_process(

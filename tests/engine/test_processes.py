@@ -1,6 +1,7 @@
 """Two processes with one global batch take the step of one process."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,30 @@ def test_two_processes_equal_one(method, tmp_path):
     if method == "imas":
         hardness = [sorted(rows(tmp_path / n / "hardness.csv")) for n in ("one", "two")]
         assert [r[:2] for r in hardness[0]] == [r[:2] for r in hardness[1]]
+
+
+@pytest.mark.slow
+def test_two_machines_under_torchrun_equal_one(tmp_path):
+    one = train(tmp_path / "one", "method=imas")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    machines = []
+    for rank in range(2):
+        command = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2"]
+        command += [f"--node-rank={rank}", "--master-addr=127.0.0.1", f"--master-port={port}"]
+        command += ["-m", "fewmask", "train", "synthetic", "--out", str(tmp_path / "two")]
+        command += [*TINY_WORDS, *WORDS, "method=imas"]
+        machines.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    said = [machine.communicate(timeout=300)[0] for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0]
+    assert ["Done." in text for text in said] == [True, False]
+    lines = (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()
+    two = [json.loads(line) for line in lines]
+    assert len(one) == len(two) == 5
+    for a, b in zip(one, two, strict=True):
+        for name in a.keys() - {"images_per_second"}:
+            assert b[name] == pytest.approx(a[name], abs=1e-4), f"step {a['step']}: {name}"
 
 
 def large_result(fabric: Fabric) -> np.ndarray:

@@ -34,7 +34,8 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
     """Calls `function(fabric, *args)` on every device and returns what the first one returned.
 
     One device runs in this process. More are processes started here, no launcher needed; under
-    torchrun or SLURM the processes that are already there are used.
+    torchrun (whose numbers count, not `machine.devices`) or SLURM the processes that are already
+    there are used, on one machine or several.
 
     Raises:
         UserError: if the machine has no such devices, or cannot compute in that precision.
@@ -44,9 +45,14 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
     strategy = "auto"
     if machine.devices > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
         strategy = "ddp" if external else "ddp_spawn"
+    here, machines = machine.devices, 1
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        here = int(os.environ["LOCAL_WORLD_SIZE"])
+        machines = int(os.environ["WORLD_SIZE"]) // here
     fabric = Fabric(
         accelerator=accelerator,
-        devices=machine.devices,
+        devices=here,
+        num_nodes=machines,
         strategy=strategy,
         precision=PRECISIONS[choose_precision(precision, accelerator)],
     )
@@ -64,6 +70,11 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
         for error in sorted(answers.glob("error*")):
             raise pickle.loads(error.read_bytes())
         return pickle.loads((answers / "result").read_bytes())
+
+
+def is_first() -> bool:
+    """Whether this process is the one that makes run folders: not so in torchrun's others."""
+    return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["RANK"] == "0"
 
 
 def _in_child(
