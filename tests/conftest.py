@@ -1,6 +1,7 @@
 """What several tests use: tiny networks, tiny data, a fake minimize."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from fewmask.batch import Batch, Labeled, Unlabeled
+from fewmask.batch import Batch, Labeled, Progress, Unlabeled
+from fewmask.config import find
+from fewmask.methods import METHODS, Method
 from fewmask.models import ModelConfig, Segmenter, create_model
 from fewmask.models.decoders import DecoderConfig
 
@@ -73,6 +76,19 @@ class FakeMinimize:
                     p -= self.lr * p.grad
                 p.grad = None
         return True
+
+
+MID_TRAINING = Progress(step=50, total_steps=100, steps_per_epoch=10)
+
+
+def past_warm_up(name: str, student: Segmenter, **options: Any) -> Method:
+    """A method by name that uses unlabeled images from its first step on."""
+    kind = find(name, METHODS, "method")
+    fields = kind.Config.model_fields
+    options |= {key: 0 for key in ("warmup_epochs", "copy_epochs") if key in fields}
+    options |= {"cells": 4} if "cells" in fields else {}
+    method: Method = kind(student, kind.Config(name=name, **options))
+    return method
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 
-from fewmask.batch import Batch, Progress
-from fewmask.config import find
+from fewmask.batch import Batch
 from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.settings import TrainingConfig
 from fewmask.methods import METHODS
 from fewmask.methods.gta import GTA
 from fewmask.methods.imas import IMAS
+from tests.conftest import MID_TRAINING, past_warm_up
 
 INITIAL = 2.0**12
 """The scale that runs begin with, 2**16, may overflow at first."""
@@ -36,16 +36,11 @@ def scale(minimize: Minimizer) -> float:
 @pytest.mark.parametrize("clip_norm", [None, 1.0])
 @pytest.mark.parametrize("name", METHODS)
 def test_each_method_steps(student, batch: Batch, name: str, clip_norm):
-    kind = find(name, METHODS, "method")
-    fields = kind.Config.model_fields
-    options = {key: 0 for key in ("warmup_epochs", "copy_epochs") if key in fields}
-    options |= {"cells": 4} if "cells" in fields else {}
-    method = kind(student, kind.Config(name=name, **options))
+    method = past_warm_up(name, student)
     minimize = minimizer_of(method, clip_norm=clip_norm)
     before = next(method.student.parameters()).clone()
-    progress = Progress(step=50, total_steps=100, steps_per_epoch=10)
     for _ in range(2):
-        logged = method.step(batch, minimize, progress)
+        logged = method.step(batch, minimize, MID_TRAINING)
     assert scale(minimize) == INITIAL, "a step has overflowed"
     assert all(torch.isfinite(value).all() for value in logged.values())
     after = next(method.student.parameters())

@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from fewmask.batch import Batch, Progress
-from fewmask.config import find
+from fewmask.batch import Batch
 from fewmask.engine import pseudo_quality
 from fewmask.methods import METHODS, gta, imas
 from fewmask.parts.precision import exact_float
 from fewmask.parts.pseudo_labels import PseudoLabel
+from tests.conftest import MID_TRAINING, past_warm_up
 from tests.methods.test_no_waiting import minimize
 
 
@@ -40,15 +40,10 @@ def like_apple(monkeypatch):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_step_needs_no_doubles(student, batch: Batch, name: str):
-    kind = find(name, METHODS, "method")
-    fields = kind.Config.model_fields
-    options = {key: 0 for key in ("warmup_epochs", "copy_epochs") if key in fields}
-    options |= {"cells": 4} if "cells" in fields else {}
-    method = kind(student, kind.Config(name=name, **options))
-    progress = Progress(step=50, total_steps=100, steps_per_epoch=10)
-    method.step(batch, minimize, progress)  # what is made once is made now, on the host
+    method = past_warm_up(name, student)
+    method.step(batch, minimize, MID_TRAINING)  # what is made once is made now, on the host
     with Doubles() as doubles:
-        method.step(batch, minimize, progress)
+        method.step(batch, minimize, MID_TRAINING)
     assert doubles.found == []
 
 

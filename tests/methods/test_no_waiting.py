@@ -9,10 +9,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from fewmask.batch import Batch, Progress
-from fewmask.config import find
+from fewmask.batch import Batch
 from fewmask.methods import METHODS
 from fewmask.parts.losses import SupervisedLoss
+from tests.conftest import MID_TRAINING, past_warm_up
 
 READS = (
     torch.ops.aten._local_scalar_dense,  # .item(), float(x), `if x:`
@@ -61,16 +61,10 @@ def minimize(loss: Tensor, over: nn.Module) -> bool:
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("loss", [{}, {"kind": "ohem"}, {"class_weights": (1.0, 2.0, 0.5)}])
 def test_a_step_reads_nothing_back(student, batch: Batch, name: str, loss: dict):
-    kind = find(name, METHODS, "method")
-    options = {"name": name, "supervised_loss": SupervisedLoss(**loss)}
-    fields = kind.Config.model_fields
-    options |= {key: 0 for key in ("warmup_epochs", "copy_epochs") if key in fields}
-    options |= {"cells": 4} if "cells" in fields else {}
-    method = kind(student, kind.Config(**options))
-    progress = Progress(step=50, total_steps=100, steps_per_epoch=10)
-    method.step(batch, minimize, progress)  # what is made once is made now
+    method = past_warm_up(name, student, supervised_loss=SupervisedLoss(**loss))
+    method.step(batch, minimize, MID_TRAINING)  # what is made once is made now
     with Reads() as reads:
-        method.step(batch, minimize, progress)
+        method.step(batch, minimize, MID_TRAINING)
     assert len(reads.found) == KNOWN.get(name, 0), reads.found
 
 
