@@ -1,11 +1,11 @@
 """One step of iMAS, one evaluated image, one EMA update: ours beside research code's."""
 
-import multiprocessing
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import limits, reference
-from benchmarks.steps import random_batch
-from fewmask.batch import Batch, Progress
+from benchmarks.apart import Apart
+from fewmask.batch import Batch, Labeled, Progress, Unlabeled
 from fewmask.engine.memory import forget_peak_memory, keep_freed_memory, peak_memory
 from fewmask.evaluation.metrics import confusion_matrix
 from fewmask.methods.imas import IMAS
@@ -53,15 +53,29 @@ def main(
     _compare(what, *_evaluation(num_classes), max(rounds, 9), score_limit)
     words = (encoder, crop, batch, num_classes, precision)
     exp_limit = 5 * batch * num_classes * crop**2 / limits.exp_rate()  # two looks, three losses
-    with Apart(Ours, LOSSES, *words) as ours, Apart(Reference, LOSSES, *words) as theirs:
-        _compare(LOSSES, ours, theirs, max(rounds, 9), exp_limit + ema_limit)
+    _compare_apart(LOSSES, words, max(rounds, 9), lambda ours: exp_limit + ema_limit)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    rate = limits.matrix_rate(dtype)
     for kind in (WHOLE, ONE_FORWARD, NO_WEAK, AGAIN, BOTH):
-        with Apart(Ours, kind, *words) as ours, Apart(Reference, kind, *words) as theirs:
-            gib, reference_gib = ours.peak(), theirs.peak()
-            _compare(kind, ours, theirs, rounds, ours.flop() / limits.matrix_rate(dtype))
-        share = gib / reference_gib
-        print(f"   peak memory {gib:.2f} GiB, reference {reference_gib:.2f}: {share:.2f} x")
+        _compare_apart(kind, words, rounds, lambda ours: ours.apply(_flop) / rate)
+
+
+def _compare_apart(
+    kind: str,
+    words: tuple[Any, ...],
+    rounds: int,
+    limit: Callable[[Apart], float],
+) -> None:
+    """Times steps of both sides in processes of their own, and tells what memory they take."""
+    with (
+        Apart(_build, Ours, kind, *words) as ours,
+        Apart(_build, Reference, kind, *words) as theirs,
+    ):
+        gib, reference_gib = ours.apply(_peak), theirs.apply(_peak)
+        both = partial(ours.apply, _call), partial(theirs.apply, _call)
+        _compare(kind, *both, rounds, limit(ours))
+    share = gib / reference_gib
+    print(f"   peak memory {gib:.2f} GiB, reference {reference_gib:.2f}: {share:.2f} x", flush=True)
 
 
 def _compare(
@@ -207,51 +221,15 @@ def _evaluation(num_classes: int) -> tuple[Callable[[], object], Callable[[], ob
     return ours, theirs
 
 
-class Apart:
-    """A step in a process of its own, as a run has it.
-
-    Args:
-        side: `Ours` or `Reference`.
-        words: what `_build` takes further.
-    """
-
-    def __init__(self, side: "type[Ours | Reference]", *words: Any):
-        self.pool = multiprocessing.get_context("spawn").Pool(1, _build, (side, *words))
-
-    def __call__(self) -> None:
-        """One step."""
-        self.pool.apply(_call)
-
-    def flop(self) -> int:
-        """Products and convolutions of a step."""
-        return self.pool.apply(_flop)
-
-    def peak(self) -> float:
-        """GiB that steps add to what the networks take; ask first of all."""
-        return self.pool.apply(_peak)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Ends the process."""
-        self.pool.terminate()
-        self.pool.join()
-
-
-_step: Callable[[], None]
-
-
 def _build(
-    side: type[Ours | Reference],
+    side: "type[Ours | Reference]",
     kind: str,
     encoder: str,
     crop: int,
     batch: int,
     num_classes: int,
     precision: str,
-) -> None:
-    global _step
+) -> "Ours | Reference":
     config = ModelConfig(encoder=encoder, checkpointing=side is Ours and kind in (AGAIN, BOTH))
     model: nn.Module = create_model(config, num_classes)
     if kind == LOSSES:
@@ -259,22 +237,35 @@ def _build(
     for layer in model.modules():  # student and teacher agree for ever, so that each step mixes
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = 0.0
-    _step = side(model, random_batch(batch, crop, num_classes), kind, precision)
+    return side(model, random_batch(batch, crop, num_classes), kind, precision)
 
 
-def _call() -> None:
-    _step()
+def random_batch(batch: int, crop: int, num_classes: int) -> Batch:
+    """Noise in the shapes of a batch."""
+    torch.manual_seed(0)
+    images = torch.randn(3, batch, 3, crop, crop)
+    images = [x.contiguous(memory_format=torch.channels_last) for x in images]
+    mask = torch.randint(0, num_classes, (batch, crop, crop))
+    valid = torch.ones(batch, crop, crop, dtype=torch.bool)
+    unlabeled = Unlabeled(images[1], (images[2],), valid, torch.arange(batch))
+    return Batch(Labeled(images[0], mask), unlabeled)
 
 
-def _flop() -> int:
+def _call(step: Callable[[], None]) -> None:
+    step()
+
+
+def _flop(step: Callable[[], None]) -> int:
+    """Products and convolutions of a step."""
     with FlopCounterMode(display=False) as counter:
-        _step()
+        step()
     return counter.get_total_flops()
 
 
-def _peak() -> float:
+def _peak(step: Callable[[], None]) -> float:
+    """GiB that steps add to what the networks take; to be asked first of all."""
     forget_peak_memory(CPU)
     before = peak_memory(CPU)
     for _ in range(2):
-        _step()
+        step()
     return peak_memory(CPU) - before

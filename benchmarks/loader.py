@@ -34,7 +34,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Passes over the images, of each in turn.")] = 9,
 ) -> None:
     """One core: an unlabeled sample (weak and strong view) and a labeled one, from JPEG files."""
-    files = _photos(Path(tempfile.mkdtemp(prefix="loader-")))
+    files = photos(Path(tempfile.mkdtemp(prefix="loader-")))
     config = LoaderConfig(crop=crop, labeled_batch=1, unlabeled_batch=1)
     data = Data(Classes([str(i) for i in range(21)]), files, files, files)
     ours = BatchStream(data, config, Views(strong=("imas",)), seed=0)
@@ -67,7 +67,7 @@ def _time(sample: Callable[[int], object]) -> float:
     return (time.perf_counter() - start) / IMAGES
 
 
-def _photos(folder: Path) -> Files:
+def photos(folder: Path) -> Files:
     """Smooth random pictures: they compress about as photos do."""
     rng = np.random.default_rng(0)
     images, masks = [], []

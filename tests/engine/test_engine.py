@@ -9,12 +9,16 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from fewmask import api
+from fewmask.config import find
 from fewmask.engine import checkpoint
 from fewmask.engine.launch import choose_accelerator, choose_precision
 from fewmask.engine.minimizer import Minimizer, lr_factor, make_optimizer
 from fewmask.engine.settings import MachineConfig, TrainingConfig
 from fewmask.errors import UserError
+from fewmask.methods import METHODS
 from fewmask.methods.imas import IMAS
+from tests.conftest import TINY_WORDS
 
 
 @pytest.mark.parametrize(
@@ -178,3 +182,23 @@ def test_sync_batchnorm_alone_equals_batchnorm():
     gap = synced.train()(constant) - plain.train()(constant)
     assert gap.abs().max() < 1e-3  # a rounding error of the mean, over sqrt(eps)
     torch.testing.assert_close(synced[0].running_var, plain[0].running_var)
+
+
+@pytest.mark.parametrize("name", ["pcr", "gta"])
+def test_a_dry_run_sees_the_warm_up_and_what_comes_after(name, monkeypatch):
+    """The later steps take more time and memory, so they are the ones to be told of."""
+    kind, seen = find(name, METHODS, "method"), []
+    step = kind.step
+
+    def watched(self, batch, minimize, progress):
+        scalars = step(self, batch, minimize, progress)
+        seen.append((progress.step, minimize.last_round, "used_pixels" in scalars))
+        return scalars
+
+    monkeypatch.setattr(kind, "step", watched)
+    words = ("training.steps=50", "training.accumulate=2", "loader.labeled_batch=4")
+    small = ("loader.unlabeled_batch=4", "method.warmup_epochs=2", "model.encoder=test_resnet")
+    cells = ["method.cells=4"] if name == "pcr" else []
+    api.rehearse("synthetic", *TINY_WORDS, f"method={name}", *words, *small, *cells)
+    rounds = [(0, False), (49, True), (49, True)]
+    assert seen == [(step, last, late) for step, late in rounds for last in (False, True)]

@@ -106,8 +106,9 @@ def train(
     if dry_run:
         resolved, seconds, memory = api.rehearse(*words)
         hours = seconds * resolved.training.steps / 3600
+        whole = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
         print(
-            f"Everything fits. {seconds:.2f} s per step, about {hours:.1f} h for "
+            f"Everything fits. {seconds:.2f} s per step, about {whole} for "
             f"{resolved.training.steps} steps; peak memory {memory:.1f} GiB. Nothing was written."
         )
         return

@@ -5,10 +5,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+import torch
+
 from fewmask.parts.marks import part as mark
 
 T = TypeVar("T")
 PARTS = ("data", "steps", "evaluation", "saving")
+
+
+def wait_for(device: torch.device) -> None:
+    """Until a GPU has done all it was told; a CPU always has."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
 
 
 class Stopwatch:

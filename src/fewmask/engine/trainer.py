@@ -15,7 +15,16 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from fewmask.batch import IMAGE_MEAN, IMAGE_STD, Labeled, Progress, Views, to_device
+from fewmask.batch import (
+    IMAGE_MEAN,
+    IMAGE_STD,
+    Batch,
+    Labeled,
+    Progress,
+    Scalars,
+    Views,
+    to_device,
+)
 from fewmask.data import BatchStream, Data, LoaderConfig
 from fewmask.data.dataset import label_shares
 from fewmask.data.loader import load_batches
@@ -29,7 +38,7 @@ from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.profiling import Profile
 from fewmask.engine.pseudo_quality import PseudoQuality, pseudo_quality
 from fewmask.engine.settings import MachineConfig, TrainingConfig
-from fewmask.engine.stopwatch import Stopwatch
+from fewmask.engine.stopwatch import Stopwatch, wait_for
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, Scores, evaluate
 from fewmask.methods import Method
@@ -164,22 +173,26 @@ class Trainer:
             scores = self._score_all() if known else self._evaluate(logger)
         return scores
 
-    def _take_step(self, rounds: list[Any], logger: Logger) -> None:
-        self.minimizer.begin(self.step)
-        progress = Progress(self.step, self.training.steps, self.steps_per_epoch)
+    def _take_step(self, rounds: list[Batch], logger: Logger) -> None:
+        for batch, scalars in zip(rounds, self._train_on(rounds, self.step), strict=True):
+            numbers = None if batch.unlabeled is None else batch.unlabeled.number
+            images = len(batch.labeled.image) + (0 if numbers is None else len(numbers))
+            logger.collect(self.step + 1, scalars, numbers, images)
+        self.step += 1
+
+    def _train_on(self, rounds: list[Batch], step: int) -> Iterator[Scalars]:
+        """A gradient step, round by round."""
+        self.minimizer.begin(step)
+        progress = Progress(step, self.training.steps, self.steps_per_epoch)
         for i, batch in enumerate(rounds):
             # All randomness of a step follows from its number.
-            seeds = np.random.SeedSequence((self.seed, STEP_SEEDS, self.step, i))
+            seeds = np.random.SeedSequence((self.seed, STEP_SEEDS, step, i))
             torch.manual_seed(int(seeds.generate_state(1)[0]))
             if i == 0:
                 self.method.prepare(self._labeled_pass(), progress)
             self.minimizer.last_round = i == len(rounds) - 1
             on_device = to_device(batch, self.fabric.device)
-            scalars = self.method.step(on_device, self.minimizer, progress)
-            numbers = None if batch.unlabeled is None else batch.unlabeled.number
-            images = len(batch.labeled.image) + (0 if numbers is None else len(numbers))
-            logger.collect(self.step + 1, scalars, numbers, images)
-        self.step += 1
+            yield self.method.step(on_device, self.minimizer, progress)
 
     def _labeled_pass(self) -> Iterator[Labeled]:
         """This process's share of one pass over the labeled set; the last batch may wrap round."""
@@ -294,21 +307,19 @@ class Trainer:
         told = torch.tensor(float(self.stop_signal is not None), device=self.fabric.device)
         return bool(processes.total(told) > 0)
 
-    def rehearse(self, steps: int = 2) -> tuple[float, float]:
-        """Takes steps without writing anything.
+    def rehearse(self) -> tuple[float, float]:
+        """Takes the first step, and twice the last, past every warm-up, without writing anything.
 
         Returns:
-            Seconds per step (of the last one) and peak memory in GiB.
+            Seconds of the last one, and peak memory in GiB.
         """
-        seconds = 0.0
-        batches = load_batches(self.streams, 0, steps, workers=0, pin=False)
-        for step, rounds in enumerate(batches):
+        seconds, last = 0.0, self.training.steps - 1
+        batches = load_batches(self.streams, 0, 3, workers=0, pin=False)
+        for step, rounds in zip((0, last, last), batches, strict=True):
             start = time.perf_counter()
-            self.minimizer.begin(step)
-            progress = Progress(step, self.training.steps, self.steps_per_epoch)
-            self.method.prepare(self._labeled_pass(), progress)
-            for batch in rounds:
-                self.method.step(to_device(batch, self.fabric.device), self.minimizer, progress)
+            for _ in self._train_on(rounds, step):
+                pass
+            wait_for(self.fabric.device)
             seconds = time.perf_counter() - start
         return seconds, peak_memory(self.fabric.device)
 
