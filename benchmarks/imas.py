@@ -28,7 +28,7 @@ WHOLE, NO_WEAK, AGAIN = (
     "... weak view left out",
     "... activations computed again",
 )
-LOSSES, ONE_FORWARD = "iMAS step without network", "... one forward in the reference too"
+LOSSES, BY_VIEW = "iMAS step without network", "... the reference view by view"
 BOTH = "... left out and computed again"
 
 
@@ -56,7 +56,7 @@ def main(
     _compare_apart(LOSSES, words, max(rounds, 9), lambda ours: exp_limit + ema_limit)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     rate = limits.matrix_rate(dtype)
-    for kind in (WHOLE, ONE_FORWARD, NO_WEAK, AGAIN, BOTH):
+    for kind in (WHOLE, BY_VIEW, NO_WEAK, AGAIN, BOTH):
         _compare_apart(kind, words, rounds, lambda ours: ours.apply(_flop) / rate)
 
 
@@ -152,7 +152,7 @@ class Reference:
 
     def __init__(self, student: nn.Module, batch: Batch, kind: str, precision: str):
         random.seed(0)
-        self.method = reference.ReferenceIMAS(student, one_forward=kind == ONE_FORWARD)
+        self.method = reference.ReferenceIMAS(student, one_forward=kind != BY_VIEW)
         self.method.student.to(memory_format=torch.contiguous_format)
         labeled = batch.labeled._replace(image=batch.labeled.image.contiguous())
         unlabeled = batch.unlabeled

@@ -1,8 +1,8 @@
 """The yardstick: the mathematics of iMAS, done the way research code of this field does it.
 
-Separate forward passes in NCHW, losses on logits at full resolution with softmax, max and
-cross-entropy one after the other, easiness by a loop over images and classes, an EMA loop that
-allocates, `.item()` for every logged value, a metric that masks before it counts.
+Images in NCHW, forward passes together or one by one, losses on logits at full resolution with
+softmax, max and cross-entropy one after the other, easiness by a loop over images and classes, an
+EMA loop that allocates, `.item()` for every logged value, a metric that masks before it counts.
 """
 
 import copy
@@ -26,10 +26,11 @@ class ReferenceIMAS:
     Args:
         student: to train.
         one_forward: sends labeled, weak, mixed and strong images through the network together, as
-            the released code does, not one after the other.
+            the released code and we do, so that BatchNorm sees one mixture; otherwise one after the
+            other, which is other mathematics, and takes the weak view through no backward pass.
     """
 
-    def __init__(self, student: nn.Module, one_forward: bool = False):
+    def __init__(self, student: nn.Module, one_forward: bool):
         self.student, self.one_forward = student, one_forward
         self.teacher = copy.deepcopy(student)
         trained = [p for p in student.parameters() if p.requires_grad]

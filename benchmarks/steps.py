@@ -66,7 +66,7 @@ def main(
 def _measure(step: Apart, yardstick: Apart, rounds: int, steps: int) -> str:
     gib, flop = step.apply(Step.peak), step.apply(Step.flop)
     device, dtype = step.apply(Step.machine)
-    yardstick.apply(Step.seconds, 1)  # warms up, as the other has
+    yardstick.apply(Step.seconds, 3)  # warms up, as the other has
     pairs = [(a.apply(Step.seconds, steps) for a in (step, yardstick)) for _ in range(rounds)]
     times = [tuple(pair) for pair in pairs]
     seconds, ratio = median(a for a, _ in times), median(a / b for a, b in times)
@@ -134,6 +134,7 @@ class Step:
 
     def seconds(self, steps: int) -> float:
         """Of one step, with nothing between the steps."""
+        time.sleep(0.05)  # until the other's threads no longer wait for work, which is busy
         wait_for(self.device)
         start = time.perf_counter()
         for _ in range(steps):

@@ -181,8 +181,10 @@ def easiness(
     b, k = len(label_s), num_classes
     exact = exact_float(label_s.device)
     image = torch.arange(b, device=label_s.device).view(-1, 1, 1)
-    pairs = (image * k + label_s) * k + label_t  # [B, H, W], one number per (image, p_s, p_t)
-    joint = torch.bincount(pairs.flatten(), minlength=b * k * k).view(b, k, k).to(exact)
+    pairs = ((image * k + label_s) * k + label_t).flatten()  # a number per (image, p_s, p_t)
+    # not bincount, which reads the largest of them first: a GPU's host would wait
+    joint = pairs.new_zeros(b * k * k).scatter_add_(0, pairs, torch.ones_like(pairs))
+    joint = joint.view(b, k, k).to(exact)
     both, n_s, n_t = joint.diagonal(dim1=1, dim2=2), joint.sum(2), joint.sum(1)  # [B, K] each
     union = n_s + n_t - both
     iou = both / union.clamp(min=1)  # 0 for a class in neither map

@@ -1,6 +1,6 @@
 """Where bf16, fp16, or float32, would not do."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -8,7 +8,10 @@ from torch import Tensor
 
 def full_precision(like: Tensor) -> AbstractContextManager[None]:
     """Within it no product on the device of `like` is cast to the run's bf16 or fp16."""
-    return torch.autocast(like.device.type, enabled=False)
+    device = like.device.type
+    if not torch.amp.is_autocast_available(device):
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
 
 
 def exact_float(device: torch.device) -> torch.dtype:
