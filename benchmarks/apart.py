@@ -14,7 +14,8 @@ class Apart:
     """
 
     def __init__(self, build: Callable[..., Any], *words: Any):
-        self.pool = multiprocessing.get_context("spawn").Pool(1, _build, (build, *words))
+        self.pool = multiprocessing.get_context("spawn").Pool(1)
+        self.pool.apply(_build, (build, *words))  # an error comes back from here
 
     def apply(self, function: Callable[..., Any], *words: Any) -> Any:
         """What `function` says of it, given further words."""

@@ -107,6 +107,13 @@ def _statistics_on(device: str, channels: int) -> tuple[Tensor, Tensor]:
     return mean, std
 
 
+def send(x: Tensor, device: torch.device) -> Tensor:
+    """Copies a tensor to a device, if it is elsewhere; the host does not wait for the device."""
+    if x.device.type == "cpu" and device.type == "cuda":
+        x = x.pin_memory()
+    return x.to(device, non_blocking=True)
+
+
 def to_device(batch: Batch, device: torch.device | str) -> Batch:
     """Turns a uint8 batch from the loader into the float batch that a method sees."""
     labeled = Labeled(

@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from lightning_fabric import Fabric
 from fewmask.engine import checkpoint
 from fewmask.engine.launch import launch
 from fewmask.engine.settings import MachineConfig
+from fewmask.errors import UserError
 from tests.conftest import TINY_WORDS
 from tests.engine.test_resume import METHODS, rows
 
@@ -82,6 +84,24 @@ def large_result(fabric: Fabric) -> np.ndarray:
 def test_a_result_larger_than_a_pipe_comes_back():
     machine = MachineConfig(devices=2, accelerator="cpu")
     assert (launch(machine, "fp32", large_result) == np.zeros((300, 300))).all()
+
+
+@pytest.mark.slow
+def test_a_process_without_a_val_image_keeps_the_others_waiting_for_nothing(tmp_path):
+    assert len(train(tmp_path / "run", "method=imas", "machine.devices=2", "data.val=1")) == 5
+
+
+def one_fails(fabric: Fabric) -> None:
+    if fabric.global_rank == 1:
+        raise UserError("a broken image")
+    time.sleep(100)  # as a GPU waits for another that will never answer
+    raise UserError("it has waited to the end")
+
+
+@pytest.mark.slow
+def test_a_mistake_of_one_process_ends_the_others():
+    with pytest.raises(UserError, match="a broken image"):
+        launch(MachineConfig(devices=2, accelerator="cpu"), "fp32", one_fails)
 
 
 @pytest.mark.slow

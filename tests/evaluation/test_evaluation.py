@@ -114,6 +114,15 @@ def test_windows_average_probabilities_or_logits():
     assert found[2] == pytest.approx(float(torch.tensor([1.0, 2.0]).softmax(0)[0]))
 
 
+@pytest.mark.parametrize("average", ["logits", "probs"])
+def test_several_images_in_windows_equal_one_by_one(average):
+    images = torch.randn(3, 3, 6, 5)
+    config = InferenceConfig(mode="sliding", window=4, stride=3, average=average)
+    together = predict_probs(Position(), images, config)
+    alone = [predict_probs(Position(), image[None], config) for image in images]
+    torch.testing.assert_close(together, torch.cat(alone))
+
+
 def test_a_padded_image_comes_back_at_its_size():
     class Size(nn.Module):
         def forward(self, image):

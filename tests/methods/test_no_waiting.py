@@ -46,7 +46,7 @@ def test_a_step_reads_nothing_back(elsewhere: Batch, mixes, name: str, loss: dic
     student = create_model(TINY.model_copy(update={"aux_head": True}), num_classes=3)
     method = past_warm_up(name, student, supervised_loss=SupervisedLoss(**loss)).to("meta")
     scalars = method.step(elsewhere, minimize, MID_TRAINING)
-    assert {x.device.type for key, x in scalars.items() if key != "cutmix"} == {"meta"}
+    assert {x.device.type for x in scalars.values()} == {"meta"}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from fewmask.engine.sync_batchnorm import SyncBatchNorm
 from fewmask.errors import UserError
 from fewmask.models import ModelConfig, create_model
 from fewmask.models.encoders import TimmEncoder, import_timm, load_weights
@@ -187,11 +188,14 @@ def test_checkpointing_changes_nothing_but_memory(encoder):
     assert all(torch.equal(state[key], state_again[key]) for key in state)
 
 
+@pytest.mark.parametrize("over_processes", [False, True])
 @pytest.mark.parametrize("encoder", ["resnet18", "convnext_atto", "mobilenetv3_small_100"])
-def test_frozen_stages_stay_as_they_are(encoder):
+def test_frozen_stages_stay_as_they_are(encoder, over_processes):
     stride = 32 if encoder == "convnext_atto" else 16
     config = ModelConfig(encoder=encoder, output_stride=stride, frozen_stages=2)
     model = create_model(config, 3)
+    if over_processes:  # other modules stand where BatchNorm stood
+        model = SyncBatchNorm.convert(model)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)
     for _ in range(2):
@@ -208,6 +212,7 @@ def test_frozen_stages_stay_as_they_are(encoder):
     assert lies_in(stages[0]) and not lies_in(stages[0]) & moved
     assert lies_in(stages[1]) and not lies_in(stages[1]) & moved
     assert lies_in(stages[2]) & moved and {k for k in moved if k.startswith("decoder")}
-    assert not any("stem" in k or k.startswith("encoder.backbone.conv1") for k in moved)
+    first = ("encoder.backbone.conv1", "encoder.backbone.bn1", "encoder.backbone.stem")
+    assert not any(k.startswith(first) or "stem" in k for k in moved)
     with pytest.raises(UserError, match="has 4 stages|has 5 stages|stages"):
         create_model(ModelConfig(encoder="resnet18", frozen_stages=9), 3)

@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,6 +25,8 @@ from fewmask.errors import UserError
 from fewmask.models.encoders import import_timm
 from fewmask.parts import processes
 
+END_AFTER = 5.0
+"""Seconds that processes have to end by themselves, when one of them has failed."""
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "fp32": "32-true",
     "bf16": "bf16-mixed",
@@ -86,6 +90,7 @@ def _in_child(
     so what does not fit into the pipe (64 KiB: the confusion matrix of 90 classes) would block.
     A user's mistake, or a full disk, of any of them goes back likewise.
     """
+    threading.Thread(target=_end_with_others, args=(answers,), daemon=True).start()
     if fabric.device.type == "cpu":  # divide the cores, or the processes fight for them
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
     try:
@@ -95,6 +100,14 @@ def _in_child(
     except (UserError, OSError) as error:
         (answers / f"error{fabric.global_rank}").write_bytes(pickle.dumps(error))
     processes.leave()
+
+
+def _end_with_others(answers: Path) -> None:
+    """Ends this process some seconds after another one has failed: on GPUs it would wait for it."""
+    while not any(answers.glob("error*")):
+        time.sleep(1)
+    time.sleep(END_AFTER)
+    os._exit(1)
 
 
 def choose_accelerator(machine: MachineConfig) -> str:

@@ -34,7 +34,7 @@ class Minimizer:
         self.scaler: Any = getattr(fabric.strategy.precision, "scaler", None)
         # a fused optimizer unscales gradients within its step: too late to clip them
         clips_scaled = self.scaler is not None and config.clip_norm is not None
-        self.fused = fabric.device.type in ("cpu", "cuda") and not clips_scaled
+        self.fused = True if fabric.device.type in ("cpu", "cuda") and not clips_scaled else None
         for name in method.trains:
             network = share_batchnorm(getattr(method, name), fabric)
             wrapped, optimizer = fabric.setup(network, make_optimizer(network, config, self.fused))
@@ -95,21 +95,23 @@ class Minimizer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what `state_dict` gave."""
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
-            for group in optimizer.param_groups:
-                group["fused"] = self.fused  # another machine may have chosen otherwise
-        self.fabric.strategy.precision.load_state_dict(state["precision"])
+            saved = state["optimizers"][name]
+            # another machine may have chosen otherwise; where Adam's counters go follows from it
+            groups = [{**group, "fused": self.fused} for group in saved["param_groups"]]
+            optimizer.load_state_dict({**saved, "param_groups": groups})
+        if state["precision"]:  # of fp16, as this run's may not have been so far
+            self.fabric.strategy.precision.load_state_dict(state["precision"])
 
 
 def make_optimizer(
-    network: nn.Module, config: TrainingConfig, fused: bool = False
+    network: nn.Module, config: TrainingConfig, fused: bool | None = None
 ) -> torch.optim.Optimizer:
     """The optimizer of one network: the encoder's parameters, and the faster ones of the rest.
 
     Args:
         network: with its parameters on their device.
         config: kind and rates.
-        fused: whether one kernel takes the step of all tensors.
+        fused: whether one kernel takes the step of all tensors; None leaves it to torch.
     """
     encoder = getattr(network, "encoder", None)
     slow = {id(p) for p in encoder.parameters()} if isinstance(encoder, nn.Module) else set()
@@ -127,7 +129,11 @@ def make_optimizer(
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=fused)
     decay, momentum = config.weight_decay, config.momentum
-    return torch.optim.SGD(groups, momentum=momentum, weight_decay=decay, fused=fused)
+    sgd = torch.optim.SGD(groups, momentum=momentum, weight_decay=decay, fused=fused)
+    if momentum:  # if fp16 leaves the first step out, the fused kernel would not fill its own
+        for p in trained:
+            sgd.state[p]["momentum_buffer"] = torch.zeros_like(p)
+    return sgd
 
 
 def lr_factor(step: int, config: TrainingConfig) -> float:

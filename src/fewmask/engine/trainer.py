@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
+from lightning_fabric import Fabric, is_wrapped
 from torch import nn
 
 from fewmask.batch import (
@@ -23,6 +23,7 @@ from fewmask.batch import (
     Progress,
     Scalars,
     Views,
+    send,
     to_device,
 )
 from fewmask.data import BatchStream, Data, LoaderConfig
@@ -192,7 +193,9 @@ class Trainer:
                 self.method.prepare(self._labeled_pass(), progress)
             self.minimizer.last_round = i == len(rounds) - 1
             on_device = to_device(batch, self.fabric.device)
-            yield self.method.step(on_device, self.minimizer, progress)
+            scalars = self.method.step(on_device, self.minimizer, progress)
+            # processes on GPUs can only average what lies there
+            yield {name: send(x, self.fabric.device) for name, x in scalars.items()}
 
     def _labeled_pass(self) -> Iterator[Labeled]:
         """This process's share of one pass over the labeled set; the last batch may wrap round."""
@@ -254,7 +257,7 @@ class Trainer:
         classes, device = len(self.data.classes), self.fabric.device
         with self.fabric.autocast(), eagerly():
             return {
-                name: evaluate(network, self.data.val, classes, self.evaluation, device)
+                name: evaluate(_bare(network), self.data.val, classes, self.evaluation, device)
                 for name, network in self.method.predictors().items()
             }
 
@@ -369,6 +372,12 @@ def _compute_in_run_precision(network: nn.Module, fabric: Fabric) -> None:
             return forward(*args, **kwargs)
 
     network.forward = forward_in_precision
+
+
+def _bare(network: nn.Module) -> nn.Module:
+    """Without its wrapper, whose first call waits for all processes: one may have no image."""
+    module: nn.Module = network.module if is_wrapped(network) else network  # type: ignore[assignment]
+    return module
 
 
 def _refuse_nan(values: dict[str, float], step: int) -> None:

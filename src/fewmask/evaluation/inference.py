@@ -83,7 +83,7 @@ def _sliding(network: nn.Module, image: Tensor, config: InferenceConfig) -> Tens
             rows, columns = slice(top, top + config.window), slice(left, left + config.window)
             logits = network(image[..., rows, columns]).logits
             if total is None:
-                total = logits.new_zeros(1, logits.shape[1], height, width)
+                total = logits.new_zeros(*logits.shape[:2], height, width)
             total[..., rows, columns] += (
                 logits if config.average == "logits" else logits.softmax(dim=1)
             )

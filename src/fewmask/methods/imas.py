@@ -124,7 +124,7 @@ class IMAS(Method):
             "used_pixels": ((pseudo.confidence >= c.threshold) & valid).float().mean(),
             "confident_student": easy.confident_s.mean(),
             "confident_teacher": easy.confident_t.mean(),
-            "cutmix": torch.tensor(float(len(views) > 1)),
+            "cutmix": h.new_full((), float(len(views) > 1)),
         }
 
     @torch.no_grad()

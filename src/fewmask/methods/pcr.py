@@ -91,10 +91,10 @@ class PCR(Method):
             return
         features, labels = [], []
         for image, mask in labeled:
-            points = stratified_points(image.shape[-2:], self.config.cells)
+            points = stratified_points(image.shape[-2:], self.config.cells, image.device)
             sampled = features_at(self.teacher(image).features, points, image.shape[-2:])
-            features.append(processes.gather(sampled).flatten(0, 1))
-            labels.append(processes.gather(_at(mask, points)).flatten())
+            features.append(processes.gather(sampled).flatten(0, 1).cpu())  # may be gigabytes
+            labels.append(processes.gather(_at(mask, points)).flatten().cpu())
         self.prototypes.fit(torch.cat(features), torch.cat(labels))
 
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
@@ -106,7 +106,7 @@ class PCR(Method):
         require_partners(weak)
         updates = self._updates(progress)
         if updates < 0:
-            stratified_points(weak.shape[-2:], c.cells)  # an impossible grid is refused now
+            stratified_points(weak.shape[-2:], c.cells, weak.device)  # refuses an impossible grid
             output = self.student(x_l)
             loss = c.supervised_loss(output.coarse, output.coarse_aux, y_l)
             if minimize(loss, over=self.student):
@@ -124,7 +124,7 @@ class PCR(Method):
         loss_u = cross_entropy(unlabeled.coarse, pseudo.label, confident)
 
         # The prototype predictor is supervised at the same few pixels of all images.
-        points = stratified_points(weak.shape[-2:], c.cells)
+        points = stratified_points(weak.shape[-2:], c.cells, weak.device)
         features = features_at(output.features, points, weak.shape[-2:]).flatten(0, 1)  # [N, D]
         labels_l, labels_u = _at(y_l, points).flatten(), _at(pseudo.label, points).flatten()
         sure = _at(confident, points).flatten()

@@ -34,7 +34,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fewmask.batch import Batch, Progress, Scalars, Views
+from fewmask.batch import Batch, Progress, Scalars, Views, send
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Output, Segmenter
 from fewmask.parts import processes
@@ -85,7 +85,7 @@ class PseudoSeg(Method):
         assert batch.unlabeled is not None
         weak, (strong,), valid, _, present = batch.unlabeled
         height, width = weak.shape[-2:]
-        cut = random_cut(len(weak), height, width, c.cutout_side).to(weak.device, non_blocking=True)
+        cut = send(random_cut(len(weak), height, width, c.cutout_side), weak.device)
         strong, valid = strong.masked_fill(cut[:, None], 0), valid & ~cut
         present_l = classes_in(y_l, self.num_classes)[:, self.first_class :]
         present_u = None if present is None else present[:, self.first_class :].float()

@@ -50,7 +50,7 @@ class DeepLabV3Plus(nn.Module):
         """Turns encoder stages into features [B, C, H/4, W/4]."""
         low = self.low_level(stages[0])  # [B, L, H/4, W/4]
         high = resize(self.aspp(stages[-1]), low.shape[-2:])  # [B, C, H/4, W/4]
-        return torch.cat([high, low], dim=1)
+        return torch.cat([high.to(low.dtype), low], dim=1)  # a GPU's autocast resizes in float32
 
 
 class ASPP(nn.Module):

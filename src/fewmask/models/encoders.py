@@ -55,7 +55,7 @@ class TimmEncoder(nn.Module):
         in_channels: int = 3,
     ):
         super().__init__()
-        self.frozen: list[nn.Module] = []
+        self.frozen: list[str] = []  # by name: BatchNorm over processes takes the place of others
         timm = import_timm()
         if not timm.is_model(name.split(".")[0]):
             raise UserError(
@@ -95,15 +95,15 @@ class TimmEncoder(nn.Module):
             )
         if stages:
             last = self.backbone.feature_info.module_name()[self.stages[stages - 1]]
-            self.frozen = _modules_up_to(self.backbone, last)
-        for part in self.frozen:
-            part.requires_grad_(False)
+            self.frozen = _names_up_to(self.backbone, last)
+        for name in self.frozen:
+            self.backbone.get_submodule(name).requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:
         """Puts all but the frozen parts into training mode."""
         super().train(mode)
-        for part in self.frozen:
-            part.eval()
+        for name in self.frozen:
+            self.backbone.get_submodule(name).eval()
         return self
 
     def checkpoint_blocks(self) -> None:
@@ -136,8 +136,8 @@ class TimmEncoder(nn.Module):
         return [maps[i] for i in self.stages]
 
 
-def _modules_up_to(backbone: nn.Module, last: str) -> list[nn.Module]:
-    """All modules up to and with the one called `last`, in the order of their definition."""
+def _names_up_to(backbone: nn.Module, last: str) -> list[str]:
+    """Names of all modules up to and with `last`, in the order of their definition."""
     place = f"{last}.".replace("_", ".")  # timm's lists write layers.0 as layers_0
     leaves = [(n, m) for n, m in backbone.named_modules() if not [*m.children()]]
     end = max(i for i, (n, _) in enumerate(leaves) if f"{n}.".replace("_", ".").startswith(place))
@@ -146,7 +146,7 @@ def _modules_up_to(backbone: nn.Module, last: str) -> list[nn.Module]:
     def lies_before(module: nn.Module) -> bool:
         return all(id(m) in before for m in module.modules() if not [*m.children()])
 
-    return [module for module in backbone.modules() if lies_before(module)]
+    return [name for name, module in backbone.named_modules() if lies_before(module)]
 
 
 def _two_passes(block: nn.Module) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ half the area: Wang et al., U2PL, CVPR 2022.
 import torch
 from torch import Tensor
 
+from fewmask.batch import send
 from fewmask.errors import UserError
 from fewmask.parts import processes
 from fewmask.parts.pseudo_labels import PseudoLabel
@@ -30,7 +31,7 @@ def cutmix(
     Returns:
         This process's mixed images and pseudo-labels.
     """
-    boxes = boxes.to(images.device, non_blocking=True)
+    boxes = send(boxes, images.device)
     mixed_images, label, confidence = (
         processes.own(paste(processes.gather(x), partner, boxes)) for x in (images, *pseudo)
     )

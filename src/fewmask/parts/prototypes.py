@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fewmask.batch import IGNORE
+from fewmask.batch import IGNORE, send
 from fewmask.errors import UserError
 from fewmask.parts import processes
 from fewmask.parts.precision import full_precision
 
+CPU = torch.device("cpu")
 MAX_PER_CLASS = 20_000  # vectors of one class that k-means looks at
 
 
@@ -65,12 +66,12 @@ class Prototypes(nn.Module):
         Clusters are found by direction (on unit vectors), a prototype is the mean of the raw ones.
 
         Args:
-            features: [N, D], the same in every process.
+            features: [N, D], the same in every process, perhaps on the host.
             labels: [N] int64, 0..K-1 or 255.
         """
         per_class = self.vectors.shape[1]
         for label in range(len(self.vectors)):
-            own = features[labels == label][:MAX_PER_CLASS]
+            own = features[labels == label][:MAX_PER_CLASS].to(self.vectors.device)
             self.known[label] = len(own) > 0
             if len(own) == 0:
                 continue
@@ -79,6 +80,8 @@ class Prototypes(nn.Module):
             cluster = kmeans(F.normalize(own, dim=-1), per_class)
             for k in range(per_class):
                 self.vectors[label, k] = own[cluster == k].mean(dim=0)
+        # a GPU's sums differ in their last digits, and ties between clusters in each process
+        self.vectors.copy_(processes.gather(self.vectors[None])[0])
 
     @torch.no_grad()
     def update(self, features: Tensor, labels: Tensor, nearest: Tensor, momentum: float) -> None:
@@ -169,13 +172,15 @@ def _jittered(vectors: Tensor, count: int) -> Tensor:
     return copies + 1e-3 * noise * copies.abs().mean(dim=1, keepdim=True)
 
 
-def stratified_points(size: tuple[int, int] | torch.Size, cells: int) -> tuple[Tensor, Tensor]:
+def stratified_points(
+    size: tuple[int, int] | torch.Size, cells: int, device: torch.device = CPU
+) -> tuple[Tensor, Tensor]:
     """Draws one pixel in each of cells x cells equal rectangles of an image.
 
     Source: PCR's released `select_granularity`. Pixels beyond the last whole cell are never drawn.
 
     Returns:
-        Rows and columns, [cells^2] int64 each, cell by cell in reading order.
+        Rows and columns on the device, [cells^2] int64 each, cell by cell in reading order.
 
     Raises:
         UserError: if a cell would hold no pixel.
@@ -190,10 +195,9 @@ def stratified_points(size: tuple[int, int] | torch.Size, cells: int) -> tuple[T
     first = torch.arange(cells)
     row = (first * (height // cells)).repeat_interleave(cells)
     column = (first * (width // cells)).repeat(cells)
-    return (
-        row + torch.randint(height // cells, (cells**2,)),
-        column + torch.randint(width // cells, (cells**2,)),
-    )
+    row += torch.randint(height // cells, (cells**2,))
+    column += torch.randint(width // cells, (cells**2,))
+    return send(row, device), send(column, device)
 
 
 def features_at(
@@ -203,14 +207,14 @@ def features_at(
 
     Args:
         features: [B, D, h, w].
-        points: rows and columns in the image, [N] each.
+        points: rows and columns in the image, [N] each, on the features' device.
         size: height and width of the image.
 
     Returns:
         [B, N, D].
     """
     scaled = [
-        2 * position.to(features.device, non_blocking=True).float() / max(length - 1, 1) - 1
+        2 * position.float() / max(length - 1, 1) - 1
         for position, length in zip(points, size, strict=True)
     ]
     grid = torch.stack(scaled[::-1], dim=-1).expand(len(features), 1, -1, -1)  # x before y
