@@ -9,7 +9,7 @@ from torch import Tensor
 def full_precision(like: Tensor) -> AbstractContextManager[None]:
     """Within it no product on the device of `like` is cast to the run's bf16 or fp16."""
     device = like.device.type
-    if not torch.amp.is_autocast_available(device):
+    if not torch.amp.is_autocast_available(device):  # so nothing is cast
         return nullcontext()
     return torch.autocast(device, enabled=False)
 
