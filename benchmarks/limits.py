@@ -13,14 +13,12 @@ SECONDS = 1.0
 """Each rate is the best seen in so long."""
 STRIP = 2**18
 """Numbers that fit into a core's cache."""
-
-
 CPU = torch.device("cpu")
 
 
 def main() -> None:
     """Measure memory bandwidth, matrix rates and what one pass over numbers in the cache costs."""
-    for device in (CPU, torch.device("cuda"))[: 1 + torch.cuda.is_available()]:
+    for device in [CPU] + [torch.device("cuda")] * torch.cuda.is_available():
         print(f"copying {bandwidth(device) / 1e9:.0f} GB/s (read and written, {device})")
         for dtype in (torch.float32, torch.bfloat16):
             rate = matrix_rate(dtype, device) / 1e9

@@ -20,6 +20,18 @@ def test_steps_of_methods_are_timed_and_weighed(capsys, monkeypatch):
     assert "one core" in printed
 
 
+def test_a_step_of_every_method_is_timed(tmp_path):
+    from benchmarks import steps
+    from fewmask.methods import METHODS
+
+    words = ["data=synthetic", "model.encoder=test_resnet", "loader.crop=65"]
+    words += ["loader.labeled_batch=2", "loader.unlabeled_batch=2"]
+    for name in (steps.YARDSTICK, *METHODS):
+        step = steps.Step(name, words, str(tmp_path))
+        assert step.seconds(1) > 0 and step.flop() > 1e9 and step.peak() > 0, name
+        assert step.loading() > 0 and step.machine()[0] == step.device
+
+
 def test_the_loader_is_timed_beside_the_reference(capsys):
     from benchmarks import loader
 

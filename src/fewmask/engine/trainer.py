@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -376,8 +376,7 @@ def _compute_in_run_precision(network: nn.Module, fabric: Fabric) -> None:
 
 def _bare(network: nn.Module) -> nn.Module:
     """Without its wrapper, whose first call waits for all processes: one may have no image."""
-    module: nn.Module = network.module if is_wrapped(network) else network  # type: ignore[assignment]
-    return module
+    return cast(nn.Module, network.module) if is_wrapped(network) else network
 
 
 def _refuse_nan(values: dict[str, float], step: int) -> None:

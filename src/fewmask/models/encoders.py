@@ -67,7 +67,7 @@ class TimmEncoder(nn.Module):
             shape["output_stride"] = output_stride
         try:
             self.backbone = timm.create_model(name, features_only=True, **shape)
-        except (NotImplementedError, TypeError, RuntimeError, AssertionError) as error:
+        except (TypeError, RuntimeError, AssertionError) as error:  # as timm's builders refuse
             raise UserError(
                 f"model.encoder={name} with model.output_stride={output_stride}: timm cannot build "
                 f"it as a feature pyramid ({error}). Try output_stride=32, or a ResNet."
@@ -137,7 +137,7 @@ class TimmEncoder(nn.Module):
 
 
 def _names_up_to(backbone: nn.Module, last: str) -> list[str]:
-    """Names of all modules up to and with `last`, in the order of their definition."""
+    """Names of the modules up to and with `last`, as defined; of nested ones the outermost."""
     place = f"{last}.".replace("_", ".")  # timm's lists write layers.0 as layers_0
     leaves = [(n, m) for n, m in backbone.named_modules() if not [*m.children()]]
     end = max(i for i, (n, _) in enumerate(leaves) if f"{n}.".replace("_", ".").startswith(place))
@@ -146,7 +146,8 @@ def _names_up_to(backbone: nn.Module, last: str) -> list[str]:
     def lies_before(module: nn.Module) -> bool:
         return all(id(m) in before for m in module.modules() if not [*m.children()])
 
-    return [name for name, module in backbone.named_modules() if lies_before(module)]
+    found = [name for name, module in backbone.named_modules() if lies_before(module)]
+    return [name for name in found if not name or name.rpartition(".")[0] not in found]
 
 
 def _two_passes(block: nn.Module) -> tuple[Any, Any]:
