@@ -17,7 +17,7 @@ from fewmask.batch import IMAGE_MEAN, IMAGE_STD, Views
 from fewmask.data import BatchStream, Classes, Data, LoaderConfig
 from fewmask.data.cache import DecodedFolder
 from fewmask.data.files import Files, LabelTable
-from fewmask.data.strong_views import (
+from fewmask.data.views.strong import (
     blur_radius,
     enhance_factor,
     hue_shift,
@@ -84,7 +84,7 @@ def photos(folder: Path) -> Files:
 
 
 class Reference:
-    """The whole image resized, then cropped; Pillow operations; normalised floats handed out."""
+    """The whole image resized, then cropped; Pillow operations; normalized floats handed out."""
 
     def __init__(self, files: Files, crop: int):
         self.images = files.images

@@ -16,7 +16,7 @@ from PIL import Image
 
 from fewmask.batch import Dataset
 from fewmask.data.order import shuffled
-from fewmask.data.pool import open_pool
+from fewmask.data.pool.opening import open_pool
 
 DRAWS = 20_000
 SIDE = (500, 375)

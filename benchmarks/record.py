@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TextIO
 
-from fewmask.run_folder import environment
+from fewmask.runs.files import environment
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 

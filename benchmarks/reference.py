@@ -44,7 +44,10 @@ class ReferenceIMAS:
         self.student.eval()
         self.teacher.eval()
         with torch.no_grad():
-            logits_s, logits_t = self.student(weak).logits, self.teacher(weak).logits
+            logits_s, logits_t = (
+                self.student(weak).upsampled_logits,
+                self.teacher(weak).upsampled_logits,
+            )
             probs_s, probs_t = F.softmax(logits_s, dim=1), F.softmax(logits_t, dim=1)
             conf_s, label_s = torch.max(probs_s, dim=1)
             conf_t, label_t = torch.max(probs_t, dim=1)
@@ -86,12 +89,12 @@ class ReferenceIMAS:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Of all but the weak view, whose logits are thrown away, as in the released code."""
         if self.one_forward:
-            together = self.student(torch.cat([labeled, weak, cut, strong])).logits
+            together = self.student(torch.cat([labeled, weak, cut, strong])).upsampled_logits
             of_labeled, _, *others = together.split([len(labeled)] + 3 * [len(weak)])
         else:
-            of_labeled = self.student(labeled).logits
+            of_labeled = self.student(labeled).upsampled_logits
             self.student(weak)
-            others = [self.student(view).logits for view in (cut, strong)]
+            others = [self.student(view).upsampled_logits for view in (cut, strong)]
         return of_labeled, *others
 
 

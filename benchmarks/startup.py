@@ -10,10 +10,10 @@ import numpy as np
 import typer
 from PIL import Image
 
-from fewmask.assembly import open_data
 from fewmask.batch import Views
 from fewmask.data import BatchStream
-from fewmask.recipe import load_recipe
+from fewmask.recipes.recipe import load_recipe
+from fewmask.runs.building import open_data
 
 SIDE = (500, 375)
 LABELED = 92

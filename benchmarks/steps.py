@@ -15,7 +15,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import limits
 from benchmarks.apart import Apart
 from benchmarks.loader import photos
-from fewmask.assembly import build_method, make_trainer, settle
 from fewmask.batch import Batch, Progress, Scalars, Views, to_device
 from fewmask.config import find
 from fewmask.data import Classes, Data
@@ -27,7 +26,8 @@ from fewmask.methods import METHODS, Method, Minimize
 from fewmask.parts.losses import cross_entropy
 from fewmask.parts.pseudo_labels import pseudo_label
 from fewmask.parts.teacher import Teacher
-from fewmask.recipe import load_recipe
+from fewmask.recipes.recipe import load_recipe
+from fewmask.runs.building import build_method, make_trainer, settle
 
 NUM_CLASSES = 21
 YARDSTICK = "mean teacher"
@@ -93,12 +93,12 @@ class MeanTeacher(Method):
         """One step on labeled and unlabeled images."""
         x_l, y_l = batch.labeled
         weak, (strong, *_), valid, *_ = batch.unlabeled
-        pseudo = pseudo_label(self.teacher(weak).coarse, valid)
+        pseudo = pseudo_label(self.teacher(weak).logits, valid)
         output = self.student(torch.cat([x_l, strong]))
         labeled, unlabeled = output.split(len(x_l), len(strong))
         confident = pseudo.confidence >= 0.8
-        loss = cross_entropy(labeled.coarse, y_l)
-        loss = loss + cross_entropy(unlabeled.coarse, pseudo.label, confident)
+        loss = cross_entropy(labeled.logits, y_l)
+        loss = loss + cross_entropy(unlabeled.logits, pseudo.label, confident)
         minimize(loss, over=self.student)
         self.teacher.update(self.student, decay=0.99)
         return {"loss": loss.detach()}

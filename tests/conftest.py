@@ -13,7 +13,7 @@ from fewmask.batch import Batch, Labeled, Progress, Unlabeled
 from fewmask.config import find
 from fewmask.methods import METHODS, Method
 from fewmask.models import ModelConfig, Segmenter, create_model
-from fewmask.models.decoders import DecoderConfig
+from fewmask.models.decoders.deeplabv3plus import DecoderConfig
 
 TINY = ModelConfig(encoder="test_resnet", decoder=DecoderConfig(channels=8, low_level_channels=4))
 TINY_WORDS = (
@@ -60,7 +60,7 @@ def batch() -> Batch:
 
 
 class FakeMinimize:
-    """Plain SGD, remembers what it was asked to minimise."""
+    """Plain SGD, remembers what it was asked to minimize."""
 
     def __init__(self, lr: float = 0.1):
         self.lr = lr

@@ -7,12 +7,12 @@ import torch
 from PIL import Image
 
 import fewmask
-from fewmask import checking
-from fewmask.batch import normalise
+from fewmask.batch import normalize
 from fewmask.data.images import read_image
-from fewmask.data.strong_views import imas_strong_view, strong_view
+from fewmask.data.views.strong import imas_strong_view, strong_view
 from fewmask.errors import UserError
 from fewmask.models import ModelConfig, create_model
+from fewmask.tasks import check
 from tests.conftest import TINY_WORDS
 
 WORDS = [word for word in TINY_WORDS if not word.startswith("data.")]
@@ -68,18 +68,18 @@ def test_bands_are_read_as_stored(tmp_path):
         read_image(tmp_path / "cut.tif", 6)
 
 
-def test_colours_keep_their_statistics_and_their_strong_view():
+def test_colors_keep_their_statistics_and_their_strong_view():
     image = np.random.default_rng(0).integers(0, 256, (20, 20, 5), dtype=np.uint8)
-    of_five = normalise(torch.tensor(image)[None], "cpu")
-    of_three = normalise(torch.tensor(image[:, :, :3])[None], "cpu")
+    of_five = normalize(torch.tensor(image)[None], "cpu")
+    of_three = normalize(torch.tensor(image[:, :, :3])[None], "cpu")
     assert torch.equal(of_five[:, :3], of_three)
     strong = strong_view("imas", image, np.random.default_rng(3))
     expected = imas_strong_view(image[:, :, :3].copy(), np.random.default_rng(3))
     assert (strong[:, :, :3] == expected).all() and (expected != image[:, :, :3]).any()
     assert (strong[:, :, 3:] == image[:, :, 3:]).all()
-    grey = np.repeat(image[:, :, :1], 3, axis=2)
+    gray = np.repeat(image[:, :, :1], 3, axis=2)
     alone = strong_view("imas", image[:, :, :1], np.random.default_rng(3))
-    assert (alone[:, :, 0] == imas_strong_view(grey, np.random.default_rng(3))[:, :, 0]).all()
+    assert (alone[:, :, 0] == imas_strong_view(gray, np.random.default_rng(3))[:, :, 0]).all()
 
 
 def test_weights_made_for_rgb_fit_any_number_of_bands(tmp_path):
@@ -104,10 +104,10 @@ def test_check_names_the_bands(tmp_path):
     for i in range(3):
         write(tmp_path / f"images/{i}.tif", np.full((9, 9, 5), 40 * i, np.uint8))
         Image.fromarray(np.full((9, 9), i % 2, np.uint8)).save(tmp_path / f"masks/{i}.png")
-    said = checking.check([f"data={tmp_path}"]).in_words()
+    said = check.check([f"data={tmp_path}"]).in_words()
     assert "3 images have 5 bands" in said and "model.in_channels=5" in said
-    assert checking.check([f"data={tmp_path}"]).exit_code == 2  # train would stop
-    told = checking.check([f"data={tmp_path}", "model.in_channels=5"])
+    assert check.check([f"data={tmp_path}"]).exit_code == 2  # train would stop
+    told = check.check([f"data={tmp_path}", "model.in_channels=5"])
     assert "Training would stop" not in told.in_words()
     with pytest.raises(UserError, match=r"bands other than RGB, set model.in_channels"):
         read_image(tmp_path / "images/0.tif")

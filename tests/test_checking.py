@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewmask import checking, cli
-from fewmask.assembly import open_data
+from fewmask import cli
 from fewmask.data.images import read_image
 from fewmask.errors import UserError
-from fewmask.recipe import load_recipe
+from fewmask.recipes.recipe import load_recipe
+from fewmask.runs.building import open_data
+from fewmask.tasks import check as checking
 from tests.data import trees
 from tests.test_cli import fewmask
 
@@ -120,10 +121,10 @@ def test_16_bit_masks(clean):
     assert np.unique(data.val.mask(0)).tolist() == [0, 1]
 
 
-def test_masks_coded_in_colours_get_a_palette(clean):
-    colours = np.array([[255, 255, 255], [200, 0, 10]], np.uint8)
+def test_masks_coded_in_colors_get_a_palette(clean):
+    colors = np.array([[255, 255, 255], [200, 0, 10]], np.uint8)
     for file in clean.rglob("masks/*.png"):
-        Image.fromarray(colours[np.asarray(Image.open(file))]).save(file)
+        Image.fromarray(colors[np.asarray(Image.open(file))]).save(file)
     palette = """data.palette={"#ffffff": 0, "#c8000a": 1}"""
     assert """data.palette='{"#ffffff": 0, "#c8000a": 1}'""" in said(clean)
     assert check(clean, palette).exit_code == 0
@@ -132,8 +133,8 @@ def test_masks_coded_in_colours_get_a_palette(clean):
     assert mask[10, 10] == 1 and mask[0, 0] == 0
     file = clean / "masks" / "p00.png"
     Image.open(file).resize((80, 60)).resize((40, 30)).save(file)  # smoothed
-    assert "colour(s) that data.palette does not name" in said(clean, palette)
-    with pytest.raises(UserError, match=r"p00.png has \d+ pixels in colours"):
+    assert "color(s) that data.palette does not name" in said(clean, palette)
+    with pytest.raises(UserError, match=r"p00.png has \d+ pixels in colors"):
         open_data(load_recipe(None, words))
 
 
@@ -198,12 +199,12 @@ def test_the_command_prints_writes_and_ends_with_its_code(clean, tmp_path):
     assert "no such folder" in fewmask("check", tmp_path / "nowhere", code=2)
 
 
-@pytest.mark.parametrize("kind", ["binary", "numbers", "colours"])
+@pytest.mark.parametrize("kind", ["binary", "numbers", "colors"])
 def test_the_draft_makes_odd_masks_ready_to_train_on(kind, clean, tmp_path):
-    colours = np.array([[0, 0, 0], [250, 9, 9]], np.uint8)
+    colors = np.array([[0, 0, 0], [250, 9, 9]], np.uint8)
     for file in clean.rglob("masks/*.png"):
         mask = np.asarray(Image.open(file))
-        odd = {"binary": mask * 255, "numbers": mask * 7 + 3, "colours": colours[mask]}[kind]
+        odd = {"binary": mask * 255, "numbers": mask * 7 + 3, "colors": colors[mask]}[kind]
         Image.fromarray(odd).save(file)
     checking.check([f"data={clean}", "data.val=val"]).draft(clean / "data.yaml")
     moved = tmp_path / "moved"
@@ -235,13 +236,13 @@ def test_16_bit_photos_that_come_out_dark(clean):
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "bmp", "webp"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK", "I;16", "LA", "1", "P", "F"])
 def test_every_kind_of_image_is_read_as_rgb(mode, suffix, tmp_path):
-    grey = np.tile(np.linspace(0, 255, 40), (30, 1))
+    gray = np.tile(np.linspace(0, 255, 40), (30, 1))
     if mode == "I;16":
-        picture = Image.fromarray((grey * 257).astype(np.uint16))
+        picture = Image.fromarray((gray * 257).astype(np.uint16))
     elif mode == "F":
-        picture = Image.fromarray((grey / 255).astype(np.float32))
+        picture = Image.fromarray((gray / 255).astype(np.float32))
     else:
-        picture = Image.fromarray(grey.astype(np.uint8)).convert(mode)
+        picture = Image.fromarray(gray.astype(np.uint8)).convert(mode)
     file = tmp_path / f"image.{suffix}"
     if suffix == "webp" and mode in ("I;16", "F"):
         pytest.skip("webp files have 8 bits")

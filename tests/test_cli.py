@@ -134,7 +134,7 @@ def test_predict_writes_masks_overlays_and_confidence_of_any_size(run, tmp_path)
 
 def test_predict_leaves_out_what_it_cannot_read_and_says_so(run, tmp_path):
     (tmp_path / "in").mkdir()
-    Image.new("L", (33, 21), 90).save(tmp_path / "in" / "grey.png")
+    Image.new("L", (33, 21), 90).save(tmp_path / "in" / "gray.png")
     Image.new("CMYK", (20, 20)).save(tmp_path / "in" / "ink.jpg")
     (tmp_path / "in" / "broken.jpg").write_bytes(b"no image")
     text = fewmask("predict", run, tmp_path / "in", "--out", tmp_path / "out", code=1)
@@ -154,7 +154,7 @@ def test_predict_leaves_out_what_it_cannot_read_and_says_so(run, tmp_path):
             ["train", "synthetic", "loader.labeled_batch=3", "training.accumulate=2"],
             "multiple of 2",
         ),
-        (["train", "synthetic", "loader.labeled_batch=1"], "one image to normalise"),
+        (["train", "synthetic", "loader.labeled_batch=1"], "one image to normalize"),
         (["train", "synthetic", "--weights", "nowhere.pt"], "no checkpoint"),
         (["predict", "nowhere", "images"], "no folder, list or image"),
         (["evaluate", "nowhere"], "not a run folder"),
@@ -163,7 +163,7 @@ def test_predict_leaves_out_what_it_cannot_read_and_says_so(run, tmp_path):
         (["prepare", "vok", "--root", "."], "Did you mean 'voc'"),
         (["prepare", "voc", "--root", "."], "VOCtrainval_11-May-2012.tar"),
         (["prepare", "cityscapes", "--root", ".", "--download"], "cannot be downloaded"),
-        (["split"], "a list file to recognise"),
+        (["split"], "a list file to recognize"),
         (["split", "nowhere.txt"], "Cannot read the list"),
         (["split", "--published", "voc/92"], "no published list"),
         (["split", "data=synthetic", "--size", "5", "--how", "best"], "random, balanced, every"),
@@ -345,7 +345,7 @@ def test_a_comparison_notices_that_its_data_changed(tmp_path):
     assert "have changed since it began" in fewmask(*words, cwd=tmp_path, code=2)
 
 
-def test_lists_are_drawn_and_recognised(run, tmp_path):
+def test_lists_are_drawn_and_recognized(run, tmp_path):
     photos = run.parents[1] / "photos"
     text = fewmask("split", f"data={photos}", "--size", "1/2,1", "--how", "balanced", cwd=tmp_path)
     assert "1 of 4 images" in text and "validation images were left alone" in text

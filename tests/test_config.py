@@ -8,7 +8,7 @@ from fewmask.config import merge, parse_overrides
 from fewmask.errors import UserError
 from fewmask.methods import METHODS
 from fewmask.methods.imas import IMAS
-from fewmask.recipe import Recipe, load_recipe, recipe_names
+from fewmask.recipes.recipe import Recipe, load_recipe, recipe_names
 
 
 def expect(words: list[str], *parts: str, base: str | None = "synthetic") -> None:

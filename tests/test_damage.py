@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewmask import api
 from fewmask.config import validate
 from fewmask.data.images import read_image
 from fewmask.data.loader import LoaderConfig
 from fewmask.errors import UserError
+from fewmask.tasks import train
 from tests.test_cli import TINY_PHOTOS, fewmask
 
 
@@ -29,7 +29,7 @@ def done(tmp_path_factory) -> Path:
         Image.fromarray(pixels).save(home / "photos/images" / f"p{i}.png")
         if i < 6:
             Image.fromarray(pixels[:, :, 0] % 2).save(home / "photos/masks" / f"p{i}.png")
-    api.train(f"data={home}/photos", "method=imas", *TINY_PHOTOS, out=home / "run")
+    train.train(f"data={home}/photos", "method=imas", *TINY_PHOTOS, out=home / "run")
     return home
 
 
@@ -102,7 +102,7 @@ def test_names_with_a_hash_are_names(done, tmp_path):
     for seed in range(50):
         words = (*words[:-1], f"data.split_seed={seed}")
         try:
-            _, data = api._open(words)
+            _, data = train._open(words)
         except UserError:
             continue  # one of them is held out
         assert set(data.labeled.names) == held_out

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fewmask.errors import UserError
-from fewmask.recipe import load_recipe
+from fewmask.recipes.recipe import load_recipe
 from tests.conftest import TINY_WORDS
 
 DOCS = Path(__file__).parent.parent / "docs" / "extending.md"

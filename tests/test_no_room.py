@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import fewmask
-from fewmask.engine import checkpoint
+from fewmask.run_folder import checkpoint
 from tests.conftest import TINY_WORDS
 
 

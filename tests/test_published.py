@@ -5,14 +5,14 @@ import json
 import pytest
 import torch
 
-from fewmask import api
-from fewmask.assembly import settle
-from fewmask.data.splits import find_published
+from fewmask.data.lists.published import find_published
 from fewmask.engine.settings import TrainingConfig
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig
-from fewmask.recipe import load_recipe, published_scores, recipe_names
-from fewmask.report.results import in_words, read_result, table, warnings
+from fewmask.recipes.recipe import load_recipe, published_scores, recipe_names
+from fewmask.run_folder.result import in_words, read_result, table, warnings
+from fewmask.runs.building import settle
+from fewmask.tasks import train
 from tests.data.test_benchmarks import SIZES, opened, tree
 
 PAPERS = [name for name in recipe_names() if "/" in name]
@@ -53,7 +53,7 @@ def test_every_recipe_takes_a_step_at_reduced_size(name, tmp_path):
         words.append("method.cells=8")
     if method == "supervised":
         words.remove("loader.unlabeled_batch=2")
-    recipe, seconds, _ = api.rehearse(name, *words)
+    recipe, seconds, _ = train.rehearse(name, *words)
     assert seconds > 0 and recipe.training.steps > 0
 
 
@@ -141,7 +141,7 @@ def two_runs(tmp_path_factory):
             "model.encoder=test_resnet", "model.decoder.channels=8", *SMALL, "training.steps=4",
             "training.evaluate_every=2",
         )  # fmt: skip
-        api.train(*words, out=folder / name)
+        train.train(*words, out=folder / name)
     return folder
 
 
@@ -175,7 +175,7 @@ def test_a_resumed_run_keeps_its_images(two_runs):
     before = labeled.read_text()
     labeled.write_text("train_1\ntrain_3\n")
     with pytest.raises(UserError, match="labeled images of .* have changed since it began"):
-        api.resume(two_runs / "a", "training.steps=6")
+        train.resume(two_runs / "a", "training.steps=6")
     labeled.write_text(before)
 
 

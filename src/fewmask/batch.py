@@ -18,9 +18,9 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 
 def band_statistics(channels: int) -> tuple[list[float], list[float]]:
     """Mean and deviation of each band: ImageNet's for RGB, their average for every other band."""
-    colours = 3 if channels >= 3 else 0
+    colors = 3 if channels >= 3 else 0
     mean, std = (
-        [*values[:colours]] + [sum(values) / 3] * (channels - colours)
+        [*values[:colors]] + [sum(values) / 3] * (channels - colors)
         for values in (IMAGE_MEAN, IMAGE_STD)
     )
     return mean, std
@@ -29,7 +29,7 @@ def band_statistics(channels: int) -> tuple[list[float], list[float]]:
 class Labeled(NamedTuple):
     """Images with human masks."""
 
-    image: Tensor  # [B, C, H, W] float, normalised (uint8 [B, H, W, C] until it is on the device)
+    image: Tensor  # [B, C, H, W] float, normalized (uint8 [B, H, W, C] until it is on the device)
     mask: Tensor  # [B, H, W] int64: 0..K-1, or 255 = ignore (uint8 until it is on the device)
 
 
@@ -37,9 +37,9 @@ class Unlabeled(NamedTuple):
     """Images without masks, in pixel-aligned views."""
 
     weak: Tensor  # [B, C, H, W] like Labeled.image: scaled, cropped, flipped
-    strong: tuple[Tensor, ...]  # each [B, C, H, W]: the weak view in other colours
+    strong: tuple[Tensor, ...]  # each [B, C, H, W]: the weak view in other colors
     valid: Tensor  # [B, H, W] bool: False where the crop is padding
-    number: Tensor  # [B] int64: which image of the unlabeled set this is
+    image_index: Tensor  # [B] int64: which image of the unlabeled set this is
     present: Tensor | None = None  # [B, K] bool: the classes in the image, if known
 
 
@@ -87,8 +87,8 @@ class Dataset(Protocol):
         """The mask as uint8 [H, W], 0..K-1 or 255; only asked of labeled images."""
 
 
-def normalise(image: Tensor, device: torch.device | str) -> Tensor:
-    """Moves uint8 images [B, H, W, C] to a device as normalised floats [B, C, H, W].
+def normalize(image: Tensor, device: torch.device | str) -> Tensor:
+    """Moves uint8 images [B, H, W, C] to a device as normalized floats [B, C, H, W].
 
     The result is in channels-last memory order, which costs nothing here and is the faster one.
     """
@@ -117,17 +117,17 @@ def send(x: Tensor, device: torch.device) -> Tensor:
 def to_device(batch: Batch, device: torch.device | str) -> Batch:
     """Turns a uint8 batch from the loader into the float batch that a method sees."""
     labeled = Labeled(
-        normalise(batch.labeled.image, device),
+        normalize(batch.labeled.image, device),
         batch.labeled.mask.to(device, non_blocking=True).long(),
     )
     if batch.unlabeled is None:
         return Batch(labeled, None)
-    weak, strong, valid, number, present = batch.unlabeled
+    weak, strong, valid, index, present = batch.unlabeled
     unlabeled = Unlabeled(
-        normalise(weak, device),
-        tuple(normalise(view, device) for view in strong),
+        normalize(weak, device),
+        tuple(normalize(view, device) for view in strong),
         valid.to(device, non_blocking=True),
-        number,
+        index,
         None if present is None else present.to(device, non_blocking=True),
     )
     return Batch(labeled, unlabeled)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewmask.data.annotations import import_masks
+from fewmask.data.annotations.importing import import_masks
 from fewmask.errors import UserError
 from tests.test_cli import fewmask
 

@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from fewmask import api
 from fewmask.config import find, validate
-from fewmask.data.check import check_data
-from fewmask.data.prepare import prepare
+from fewmask.data.checks.before_training import check_data
 from fewmask.data.sources import SOURCES
 from fewmask.errors import UserError
 from fewmask.report.pictures import mask_picture
+from fewmask.tasks import train
+from fewmask.tasks.prepare import prepare
 from tests.data import trees
 
 SIZES = {  # labeled list, labeled, unlabeled, val, classes
@@ -57,10 +57,10 @@ def test_each_data_set_is_checked_rehearsed_trained_and_evaluated(name, tmp_path
         "loader.labeled_batch=2", "loader.unlabeled_batch=2", "training.steps=2",
         "machine.workers=0", "machine.accelerator=cpu", "training.precision=fp32",
     )  # fmt: skip
-    recipe, seconds, memory = api.rehearse(*words)
+    recipe, seconds, memory = train.rehearse(*words)
     assert recipe.training.steps == 2 and seconds > 0 and memory > 0
-    run = api.train(*words, out=tmp_path / "run")
-    _, scores = api.evaluate(run.folder, weights="teacher")
+    run = train.train(*words, out=tmp_path / "run")
+    _, scores = train.evaluate(run.folder, weights="teacher")
     assert scores.confusion.sum() == sum((data.val.mask(i) != 255).sum() for i in range(val))
     assert scores.miou == pytest.approx(run.scores["teacher"].miou)
 
@@ -223,9 +223,9 @@ def test_damaged_masks_are_named(tmp_path):
     refuses("damaged")
     Image.new("RGB", (trees.WIDTH, trees.HEIGHT)).save(file)
     refuses("RGB")
-    trees.grey(file, np.zeros((20, 20)))
+    trees.gray(file, np.zeros((20, 20)))
     refuses("20x20 pixels")
-    trees.grey(file, trees.blocks(0, 33))
+    trees.gray(file, trees.blocks(0, 33))
     refuses("label 33")
     file.write_bytes(whole)
     check_data(opened("voc", root, labeled=3), needs_unlabeled=True, tell=quiet)
@@ -243,7 +243,9 @@ def test_files_that_passed_are_not_read_again_until_they_change(tmp_path, monkey
     root = tree("camvid", tmp_path)
     data = opened("camvid", root, labeled=2)
     check_data(data, needs_unlabeled=True, tell=quiet)
-    monkeypatch.setattr("fewmask.data.check._check_pair", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(
+        "fewmask.data.checks.before_training._check_pair", lambda *_: pytest.fail("read again")
+    )
     check_data(data, needs_unlabeled=True, tell=quiet)
     monkeypatch.undo()
     (root / "val/masks/val_1.png").write_bytes(b"no longer an image")

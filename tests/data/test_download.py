@@ -10,11 +10,11 @@ from threading import Thread
 
 import pytest
 
-from fewmask.data import splits
-from fewmask.data.benchmarks import benchmark, camvid
 from fewmask.data.download import download, unpack
-from fewmask.data.prepare import prepare
+from fewmask.data.lists import published
+from fewmask.data.sources import camvid, published_dataset
 from fewmask.errors import UserError
+from fewmask.tasks.prepare import prepare
 from tests.data import trees
 
 CONTENT = bytes(range(256)) * 4000
@@ -154,7 +154,7 @@ def test_prepare_downloads_unpacks_and_counts(server, tmp_path, monkeypatch):
         tar.add(source / "val", "val")
     server["files"]["/camvid.tgz"] = stream.getvalue()
     md5 = hashlib.md5(stream.getvalue()).hexdigest()
-    archive = benchmark.Archive(f"{server['url']}/camvid.tgz", md5)
+    archive = published_dataset.Archive(f"{server['url']}/camvid.tgz", md5)
     monkeypatch.setattr(camvid.CamVid, "ARCHIVES", (archive,))
     told = []
     for _ in range(2):  # the second call finds everything done
@@ -165,16 +165,16 @@ def test_prepare_downloads_unpacks_and_counts(server, tmp_path, monkeypatch):
 
 def test_a_published_list_is_copied_from_a_url(server, tmp_path, monkeypatch):
     ids = [f"2007_0000{i}" for i in range(10, 15)]
-    sha256 = splits.identify(ids).sha256
-    mine = splits.Published("voc/tiny/5", "labeled", 5, sha256, "a/b", "HEAD", "lists/5.txt", "")
-    monkeypatch.setattr(splits, "published_lists", lambda: (mine,))
+    sha256 = published.identify(ids).sha256
+    mine = published.Published("voc/tiny/5", "labeled", 5, sha256, "a/b", "HEAD", "lists/5.txt", "")
+    monkeypatch.setattr(published, "published_lists", lambda: (mine,))
     server["files"]["/lists/5.txt"] = "\n".join(ids).encode()
     for source in (server["url"], f"{server['url']}/lists/5.txt"):
-        splits.copy_published("voc/tiny/5", source, tmp_path / "5.txt")
+        published.copy_published("voc/tiny/5", source, tmp_path / "5.txt")
         assert (tmp_path / "5.txt").read_text().split() == ids
     server["files"]["/lists/5.txt"] = b"2007_000099"
     with pytest.raises(UserError, match="is not the published list"):
-        splits.copy_published("voc/tiny/5", server["url"], tmp_path / "other.txt")
+        published.copy_published("voc/tiny/5", server["url"], tmp_path / "other.txt")
     assert [f.name for f in tmp_path.iterdir()] == ["5.txt"]
 
 

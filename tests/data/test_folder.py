@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewmask.data.check import check_data
+from fewmask.data.checks.before_training import check_data
 from fewmask.data.dataset import Data
 from fewmask.data.files import Files, LabelTable
-from fewmask.data.folder import Folder, folder_values
-from fewmask.data.lists import pick_names
+from fewmask.data.lists.reading import pick_names
+from fewmask.data.sources.folder import Folder, folder_values
 from fewmask.errors import UserError
 
 
@@ -109,9 +109,9 @@ def test_a_mask_of_another_size(photos):
     expect(photos, "p1.png", "61x40", "60x40", names=("a", "b"))
 
 
-def test_a_mask_in_colours(photos):
+def test_a_mask_in_colors(photos):
     save_mask(photos, "p1", np.ones((40, 60), np.uint8), "RGB")
-    expect(photos, "p1.png", "RGB", "palette or grey", names=("a", "b"))
+    expect(photos, "p1.png", "RGB", "palette or gray", names=("a", "b"))
 
 
 @pytest.mark.parametrize("place", ["images/p6.jpg", "images/p0.jpg", "masks/p2.png"])

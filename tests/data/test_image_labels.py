@@ -3,14 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fewmask.assembly import open_data
 from fewmask.batch import Views, to_device
 from fewmask.data import BatchStream, Classes, LoaderConfig
-from fewmask.data.folder import folder_values
 from fewmask.data.image_labels import read_image_labels
-from fewmask.data.synthetic import Synthetic
+from fewmask.data.sources.folder import folder_values
+from fewmask.data.sources.synthetic import Synthetic
 from fewmask.errors import UserError
-from fewmask.recipe import load_recipe
+from fewmask.recipes.recipe import load_recipe
+from fewmask.runs.building import open_data
 
 CLASSES = Classes(["ground", "cat", "dog"])
 NAMES = ["a/0001", "a/0002"]
@@ -60,7 +60,7 @@ def test_image_labels_travel_with_their_images(tmp_path):
         seed=0,
     )
     batch = to_device(stream[0], "cpu")
-    assert batch.unlabeled.present.nonzero()[:, 1].tolist() == batch.unlabeled.number.tolist()
+    assert batch.unlabeled.present.nonzero()[:, 1].tolist() == batch.unlabeled.image_index.tolist()
 
 
 def test_the_option_opens_the_file(tmp_path):

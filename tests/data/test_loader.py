@@ -7,7 +7,7 @@ import torch
 from fewmask.batch import Views
 from fewmask.data import BatchStream, Classes, Data, LoaderConfig
 from fewmask.data.loader import load_batches
-from fewmask.data.synthetic import Synthetic
+from fewmask.data.sources.synthetic import Synthetic
 
 VIEWS = Views(("imas",))
 LOADER = LoaderConfig(crop=40, scale=(0.5, 1.5), labeled_batch=4, unlabeled_batch=4)
@@ -61,7 +61,7 @@ def test_every_image_comes_once_an_epoch(data):
 
 
 def test_names_are_those_of_the_batch(data):
-    index = stream(data)[2].unlabeled.number.tolist()
+    index = stream(data)[2].unlabeled.image_index.tolist()
     assert stream(data).names(2)[1] == [data.unlabeled.names[i] for i in index]
 
 

@@ -23,7 +23,7 @@ def test_a_large_order_depends_on_its_key(monkeypatch):
 
 
 def test_a_large_order_looks_random(monkeypatch):
-    """Neighbours in the order are no neighbours in the set, and halves are mixed."""
+    """Neighbors in the order are no neighbors in the set, and halves are mixed."""
     monkeypatch.setattr(order, "LARGE", 0)
     count = 40_000
     numbers = np.array([shuffled(place, count, (7,)) for place in range(count)])

@@ -17,19 +17,20 @@ import torch
 from PIL import Image
 
 import fewmask
-from fewmask.assembly import open_data
 from fewmask.batch import Views
-from fewmask.data import BatchStream, LoaderConfig, name_index, shard_files
+from fewmask.data import BatchStream, LoaderConfig
+from fewmask.data.lists.published import identify
 from fewmask.data.loader import load_batches
-from fewmask.data.name_index import NameIndex
-from fewmask.data.pool import open_pool
-from fewmask.data.shard_files import Downloads, list_shards, shard_sizes
-from fewmask.data.shards import MIXED, ShardPool
-from fewmask.data.splits import identify
+from fewmask.data.pool import name_index, shard_files
+from fewmask.data.pool.name_index import NameIndex
+from fewmask.data.pool.opening import open_pool
+from fewmask.data.pool.shard_files import Downloads, list_shards, shard_sizes
+from fewmask.data.pool.shards import MIXED, ShardPool
 from fewmask.errors import UserError
-from fewmask.prediction import pseudo_labels as export_pseudo_labels
-from fewmask.ranking import rank
-from fewmask.recipe import load_recipe
+from fewmask.recipes.recipe import load_recipe
+from fewmask.runs.building import open_data
+from fewmask.tasks.predict import pseudo_labels as export_pseudo_labels
+from fewmask.tasks.rank import rank
 from tests.conftest import TINY_WORDS
 
 
@@ -238,7 +239,7 @@ def test_what_cannot_be_read_is_passed_over(tmp_path):
         pool.images[i].write_bytes(b"\x89PNG")
     stream = BatchStream(data, LoaderConfig(crop=32, unlabeled_batch=30), Views(), seed=0)
     with pytest.warns(UserWarning, match="Passed over. Cannot read image"):
-        numbers = stream[0].unlabeled.number.tolist()
+        numbers = stream[0].unlabeled.image_index.tolist()
     assert set(numbers) == set(range(30)) - set(damaged)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fewmask.data.strong_views import (
+from fewmask.data.views.strong import (
     STRONG_VIEWS,
     add_brightness,
     scale_contrast,

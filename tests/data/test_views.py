@@ -1,10 +1,10 @@
-"""Views: geometry of the weak one, colours of the strong one."""
+"""Views: geometry of the weak one, colors of the strong one."""
 
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from fewmask.data import strong_views, views
+from fewmask.data.views import strong, weak
 
 
 @pytest.fixture
@@ -20,9 +20,9 @@ def test_crop_and_mask_stay_aligned():
     image = np.repeat((mask * 20)[:, :, None], 3, axis=2)
     for seed in range(30):
         rng = np.random.default_rng(seed)
-        place = views.draw_placement(rng, mask.shape, 33, views.draw_scale(rng, (0.5, 2.0)))
-        seen, labels = views.weak_image(image, place, 33), views.weak_mask(mask, place, 33)
-        valid = views.valid_pixels(place, 33)
+        place = weak.draw_placement(rng, mask.shape, 33, weak.draw_scale(rng, (0.5, 2.0)))
+        seen, labels = weak.weak_image(image, place, 33), weak.weak_mask(mask, place, 33)
+        valid = weak.valid_pixels(place, 33)
         assert seen.shape == (33, 33, 3) and labels.shape == (33, 33)
         assert ((labels != 255) == valid).all()
         agrees = np.abs(seen[..., 0].astype(int) - labels * 20.0)[valid] <= 10
@@ -31,28 +31,28 @@ def test_crop_and_mask_stay_aligned():
 
 def test_without_scaling_a_crop_is_a_plain_crop(image):
     for seed in range(10):
-        place = views.draw_placement(np.random.default_rng(seed), image.shape[:2], 32, 1.0)
+        place = weak.draw_placement(np.random.default_rng(seed), image.shape[:2], 32, 1.0)
         cut = image[place.top : place.top + 32, place.left : place.left + 32]
         cut = cut[:, ::-1] if place.mirrored else cut
-        assert np.array_equal(views.weak_image(image, place, 32), cut)
+        assert np.array_equal(weak.weak_image(image, place, 32), cut)
 
 
-def test_padding_lies_at_the_bottom_and_the_right_in_the_mean_colour(image):
-    place = views.Placement(0, 0, 48, 64, 48, 64, mirrored=True)
-    view = views.weak_image(image, place, 80)
+def test_padding_lies_at_the_bottom_and_the_right_in_the_mean_color(image):
+    place = weak.Placement(0, 0, 48, 64, 48, 64, mirrored=True)
+    view = weak.weak_image(image, place, 80)
     assert np.array_equal(view[:48, :64], image[:, ::-1])
     assert (view[48:] == (124, 116, 104)).all() and (view[:, 64:] == (124, 116, 104)).all()
 
 
 def test_every_position_and_both_directions_are_drawn():
-    places = [views.draw_placement(np.random.default_rng(s), (40, 40), 38, 1.0) for s in range(99)]
+    places = [weak.draw_placement(np.random.default_rng(s), (40, 40), 38, 1.0) for s in range(99)]
     assert {p.top for p in places} == {0, 1, 2} and {p.mirrored for p in places} == {True, False}
 
 
 def test_scales_are_drawn_as_each_paper_draws_them():
     rng = np.random.default_rng(0)
     drawn = {
-        how: np.array([views.draw_scale(rng, (0.5, 2.0), how) for _ in range(2000)])
+        how: np.array([weak.draw_scale(rng, (0.5, 2.0), how) for _ in range(2000)])
         for how in ("uniform", "halves", "quarters")
     }
     assert all(0.5 <= d.min() < 0.51 and 1.98 < d.max() <= 2 for d in drawn.values())
@@ -62,22 +62,22 @@ def test_scales_are_drawn_as_each_paper_draws_them():
 
 
 def test_magnitudes_at_one_half():
-    assert strong_views.enhance_factor(0.5) == pytest.approx(0.525425)
-    assert strong_views.blur_radius(0.5) == pytest.approx(1.049050)
-    assert strong_views.posterize_bits(0.5) == 6 and strong_views.solarize_threshold(0.5) == 128
-    assert strong_views.hue_shift(0.5) == 63 and strong_views.hue_shift(-0.5) == -63
+    assert strong.enhance_factor(0.5) == pytest.approx(0.525425)
+    assert strong.blur_radius(0.5) == pytest.approx(1.049050)
+    assert strong.posterize_bits(0.5) == 6 and strong.solarize_threshold(0.5) == 128
+    assert strong.hue_shift(0.5) == 63 and strong.hue_shift(-0.5) == -63
 
 
 @pytest.mark.parametrize(
     ("u", "bits"), [(0, 7), (0.25, 7), (0.26, 6), (0.5, 6), (0.51, 5), (0.76, 4), (1, 4)]
 )
 def test_posterize_bits(u, bits):
-    assert strong_views.posterize_bits(u) == bits
+    assert strong.posterize_bits(u) == bits
 
 
 def pil(operation: str, image: np.ndarray, u: float) -> np.ndarray:
     """The same operation done with Pillow, as the papers' codes do."""
-    picture, factor = Image.fromarray(image), strong_views.enhance_factor(u)
+    picture, factor = Image.fromarray(image), strong.enhance_factor(u)
     done = {
         "_autocontrast": lambda: ImageOps.autocontrast(picture),
         "_equalize": lambda: ImageOps.equalize(picture),
@@ -86,9 +86,9 @@ def pil(operation: str, image: np.ndarray, u: float) -> np.ndarray:
         "_brightness": lambda: ImageEnhance.Brightness(picture).enhance(factor),
         "_saturation": lambda: ImageEnhance.Color(picture).enhance(factor),
         "_sharpness": lambda: ImageEnhance.Sharpness(picture).enhance(factor),
-        "_posterize": lambda: ImageOps.posterize(picture, strong_views.posterize_bits(u)),
-        "_solarize": lambda: ImageOps.solarize(picture, strong_views.solarize_threshold(u)),
-        "_blur": lambda: picture.filter(ImageFilter.GaussianBlur(strong_views.blur_radius(u))),
+        "_posterize": lambda: ImageOps.posterize(picture, strong.posterize_bits(u)),
+        "_solarize": lambda: ImageOps.solarize(picture, strong.solarize_threshold(u)),
+        "_blur": lambda: picture.filter(ImageFilter.GaussianBlur(strong.blur_radius(u))),
     }[operation]
     return np.asarray(done())
 
@@ -103,23 +103,21 @@ def pil(operation: str, image: np.ndarray, u: float) -> np.ndarray:
 )  # fmt: skip
 def test_operations_agree_with_pillow(image, operation, tolerance):
     for u in (0.1, 0.5, 0.9):
-        ours = getattr(strong_views, operation)(image, u).astype(int)
+        ours = getattr(strong, operation)(image, u).astype(int)
         assert np.abs(ours - pil(operation, image, u)).max() <= tolerance
 
 
 def test_hue_turns_round_the_circle():
     red = np.full((2, 2, 3), (255, 0, 0), np.uint8)
-    turned = strong_views._hue(red, 1.0)  # half a turn: cyan
+    turned = strong._hue(red, 1.0)  # half a turn: cyan
     assert turned[0, 0, 0] < 20 and turned[0, 0, 1:].min() > 235
-    assert (
-        np.abs(strong_views._hue(strong_views._hue(red, 0.4), -0.4).astype(int) - red).max() <= 12
-    )
+    assert np.abs(strong._hue(strong._hue(red, 0.4), -0.4).astype(int) - red).max() <= 12
 
 
 def test_the_strong_view_leaves_the_weak_one_alone_and_repeats_with_the_seed(image):
     before = image.copy()
-    first = [strong_views.imas_strong_view(image, np.random.default_rng(s)) for s in range(40)]
-    again = [strong_views.imas_strong_view(image, np.random.default_rng(s)) for s in range(40)]
+    first = [strong.imas_strong_view(image, np.random.default_rng(s)) for s in range(40)]
+    again = [strong.imas_strong_view(image, np.random.default_rng(s)) for s in range(40)]
     assert np.array_equal(image, before)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert all(view.shape == image.shape and view.dtype == np.uint8 for view in first)

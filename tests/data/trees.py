@@ -8,8 +8,8 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from scipy.io import savemat
 
-from fewmask.data.benchmarks.coco import NAMES as COCO_NAMES
-from fewmask.data.benchmarks.voc import voc_colours
+from fewmask.data.sources.coco import NAMES as COCO_NAMES
+from fewmask.data.sources.voc import voc_colors
 
 HEIGHT, WIDTH = 40, 56
 
@@ -20,7 +20,7 @@ def picture(file: Path, seed: int) -> None:
     Image.fromarray(pixels.astype(np.uint8)).save(file)
 
 
-def grey(file: Path, labels: np.ndarray) -> None:
+def gray(file: Path, labels: np.ndarray) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(labels.astype(np.uint8)).save(file)
 
@@ -49,7 +49,7 @@ def voc(root: Path) -> Path:
         picture(home / "JPEGImages" / f"{name}.jpg", i)
     for name in [*train, *val]:
         mask = Image.fromarray(blocks(0, 255, 15, 20))
-        mask.putpalette([value for colour in voc_colours(256) for value in colour])
+        mask.putpalette([value for color in voc_colors(256) for value in color])
         (home / "SegmentationClass").mkdir(exist_ok=True)
         mask.save(home / "SegmentationClass" / f"{name}.png")
     write_list(home / "ImageSets" / "Segmentation" / "train.txt", train)
@@ -73,9 +73,9 @@ def cityscapes(root: Path, train_ids: bool = False) -> Path:
                 name = f"{city}/{city}_00000{i}_000019"
                 picture(root / "leftImg8bit" / part / f"{name}_leftImg8bit.png", i)
                 masks = root / "gtFine" / part
-                grey(masks / f"{name}_gtFine_labelIds.png", blocks(1, 7, 11, 26, 33, 5))
+                gray(masks / f"{name}_gtFine_labelIds.png", blocks(1, 7, 11, 26, 33, 5))
                 if train_ids:
-                    grey(masks / f"{name}_gtFine_labelTrainIds.png", blocks(255, 0, 2, 13, 18, 255))
+                    gray(masks / f"{name}_gtFine_labelTrainIds.png", blocks(255, 0, 2, 13, 18, 255))
     lines = [f"leftImg8bit/train/ulm/ulm_00000{i}_000019_leftImg8bit.png" for i in range(2)]
     write_list(root / "splits" / "labeled_2.txt", lines)
     return root
@@ -133,7 +133,7 @@ def ade20k(root: Path) -> Path:
         for i in range(count):
             name = f"ADE_{prefix}_{i + 1:08d}"
             picture(home / "images" / part / f"{name}.jpg", i)
-            grey(home / "annotations" / part / f"{name}.png", blocks(0, 1, 75, 150))
+            gray(home / "annotations" / part / f"{name}.png", blocks(0, 1, 75, 150))
     write_list(root / "splits" / "labeled_2.txt", ["ADE_train_00000001", "ADE_train_00000003"])
     return root
 
@@ -143,6 +143,6 @@ def camvid(root: Path) -> Path:
     for part, count in (("train", 4), ("val", 2)):
         for i in range(count):
             picture(root / part / "images" / f"{part}_{i}.jpg", i)
-            grey(root / part / "masks" / f"{part}_{i}.png", blocks(*range(12)))
+            gray(root / part / "masks" / f"{part}_{i}.png", blocks(*range(12)))
     write_list(root / "splits" / "labeled_2.txt", ["train_2", "train_0"])
     return root

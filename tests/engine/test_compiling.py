@@ -71,7 +71,7 @@ def test_a_segmenter_is_one_graph(captured, settings):
     image = torch.randn(2, 3, 33, 33)
     for training in (True, False):
         model.train(training)
-        assert model(image).logits.shape == (2, 3, 33, 33)
+        assert model(image).upsampled_logits.shape == (2, 3, 33, 33)
 
 
 def test_uncompiled_where_sizes_change(captured, student):

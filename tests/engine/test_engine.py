@@ -9,15 +9,15 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from fewmask import api
 from fewmask.config import find
-from fewmask.engine import checkpoint
 from fewmask.engine.launch import choose_accelerator, choose_precision
 from fewmask.engine.minimizer import Minimizer, lr_factor, make_optimizer
 from fewmask.engine.settings import MachineConfig, TrainingConfig
 from fewmask.errors import UserError
 from fewmask.methods import METHODS
 from fewmask.methods.imas import IMAS
+from fewmask.run_folder import checkpoint
+from fewmask.tasks import train
 from tests.conftest import TINY_WORDS
 
 
@@ -199,6 +199,6 @@ def test_a_dry_run_sees_the_warm_up_and_what_comes_after(name, monkeypatch):
     words = ("training.steps=50", "training.accumulate=2", "loader.labeled_batch=4")
     small = ("loader.unlabeled_batch=4", "method.warmup_epochs=2", "model.encoder=test_resnet")
     cells = ["method.cells=4"] if name == "pcr" else []
-    api.rehearse("synthetic", *TINY_WORDS, f"method={name}", *words, *small, *cells)
+    train.rehearse("synthetic", *TINY_WORDS, f"method={name}", *words, *small, *cells)
     rounds = [(0, False), (49, True), (49, True)]
     assert seen == [(step, last, late) for step, late in rounds for last in (False, True)]

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from fewmask import api, assembly
+from fewmask.runs import building
+from fewmask.tasks import train
 from tests.conftest import TINY_WORDS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and listens")
@@ -55,7 +56,7 @@ print(faults())
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_training_keeps_freed_memory_unless_memory_comes_first(checkpointing, monkeypatch):
     asked = []
-    monkeypatch.setattr(assembly, "keep_freed_memory", lambda: asked.append(True))
+    monkeypatch.setattr(building, "keep_freed_memory", lambda: asked.append(True))
     words = ("method=supervised", "model.encoder=test_resnet")
-    api.rehearse("synthetic", *TINY_WORDS, *words, f"model.checkpointing={checkpointing}".lower())
+    train.rehearse("synthetic", *TINY_WORDS, *words, f"model.checkpointing={checkpointing}".lower())
     assert bool(asked) is not checkpointing

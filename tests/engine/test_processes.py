@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from lightning_fabric import Fabric
 
-from fewmask.engine import checkpoint
 from fewmask.engine.launch import launch
 from fewmask.engine.settings import MachineConfig
 from fewmask.errors import UserError
+from fewmask.run_folder import checkpoint
 from tests.conftest import TINY_WORDS
 from tests.engine.test_resume import METHODS, rows
 

@@ -15,8 +15,8 @@ import torch
 import fewmask
 from fewmask import methods
 from fewmask.config import find
-from fewmask.engine import checkpoint
 from fewmask.errors import UserError
+from fewmask.run_folder import checkpoint
 from tests.conftest import TINY_WORDS
 
 STEPS = 12

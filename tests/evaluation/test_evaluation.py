@@ -16,7 +16,7 @@ from fewmask.evaluation.predictor import Predictor
 from fewmask.models import Output
 
 
-class ByColour(nn.Module):
+class ByColor(nn.Module):
     """Logits that depend on each pixel alone: the image's channels."""
 
     def forward(self, image):
@@ -24,7 +24,7 @@ class ByColour(nn.Module):
 
 
 class Samples:
-    """Two images that ByColour labels right, but for what the test spoils."""
+    """Two images that ByColor labels right, but for what the test spoils."""
 
     names = ("a", "b")
 
@@ -73,7 +73,7 @@ def test_nothing_labeled_gives_nan_instead_of_a_crash():
 
 
 def test_every_image_is_counted_once():
-    found = evaluate(ByColour(), Samples(), 3, EvaluationConfig())
+    found = evaluate(ByColor(), Samples(), 3, EvaluationConfig())
     assert found.confusion.sum() == 14
     assert found.confusion.tolist() == [[3, 0, 1], [0, 6, 0], [0, 0, 4]]
 
@@ -83,7 +83,7 @@ def test_scores_are_taken_at_the_size_of_the_mask():
         def image(self, index):
             return np.repeat(np.repeat(super().image(0), 3, 0), 3, 1)
 
-    assert evaluate(ByColour(), Small(), 3, EvaluationConfig()).confusion.sum() == 14
+    assert evaluate(ByColor(), Small(), 3, EvaluationConfig()).confusion.sum() == 14
 
 
 def test_windows_of_the_u2pl_family_are_shifted_back_at_the_border():
@@ -135,7 +135,7 @@ def test_a_padded_image_comes_back_at_its_size():
     assert torch.allclose(padded, predict_probs(network, image, InferenceConfig()))
 
 
-def test_a_centre_crop_is_scored_alone():
+def test_a_center_crop_is_scored_alone():
     image, truth = np.zeros((10, 6, 3), np.uint8), np.arange(60, dtype=np.uint8).reshape(10, 6)
     middle, labels = center_crop(image, truth, 4)
     assert middle.shape == (4, 4, 3) and np.array_equal(labels, truth[3:7, 1:5])
@@ -162,19 +162,19 @@ def test_window_starts_of_the_papers(length, window, expected):
 )
 def test_other_modes_agree_with_whole_for_a_network_that_sees_single_pixels(config):
     image = torch.randn(1, 3, 20, 13)
-    expected = predict_probs(ByColour(), image, InferenceConfig())
-    torch.testing.assert_close(predict_probs(ByColour(), image, config), expected)
+    expected = predict_probs(ByColor(), image, InferenceConfig())
+    torch.testing.assert_close(predict_probs(ByColor(), image, config), expected)
 
 
 def test_scales_are_averaged_and_sum_to_one():
     probs = predict_probs(
-        ByColour(), torch.randn(1, 3, 20, 13), InferenceConfig(scales=(0.5, 1.0, 1.5))
+        ByColor(), torch.randn(1, 3, 20, 13), InferenceConfig(scales=(0.5, 1.0, 1.5))
     )
     assert probs.shape == (1, 3, 20, 13)
     torch.testing.assert_close(probs.sum(1), torch.ones(1, 20, 13))
 
 
-class ShortOfMemory(ByColour):
+class ShortOfMemory(ByColor):
     """Takes two images, not more."""
 
     def forward(self, image):

@@ -66,7 +66,7 @@ def test_both_predictors_can_be_evaluated(student, batch):
     networks = pcr.predictors()
     assert list(networks) == ["teacher", "student", "prototype"]
     image = torch.randn(1, 3, 40, 52)
-    logits = networks["prototype"].eval()(image).logits
+    logits = networks["prototype"].eval()(image).upsampled_logits
     assert logits.shape == (1, 3, 40, 52)
     features = networks["teacher"](image).features.permute(0, 2, 3, 1).flatten(0, 2)
     corner = pcr.prototypes(features).logits[0]

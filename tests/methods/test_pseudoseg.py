@@ -137,10 +137,10 @@ def test_valid_pixels_are_read_where_the_logits_lie():
 
 
 @pytest.mark.parametrize(
-    ("centre", "area"), [((10, 500), 3780), ((256, 256), 10000), ((0, 0), 2500), ((512, 512), 2601)]
+    ("center", "area"), [((10, 500), 3780), ((256, 256), 10000), ((0, 0), 2500), ((512, 512), 2601)]
 )
-def test_cutout_is_clipped_at_the_border(centre, area):
-    box = boxes_at(torch.tensor([centre[0]]), torch.tensor([centre[1]]), (100, 100), 513, 513)
+def test_cutout_is_clipped_at_the_border(center, area):
+    box = boxes_at(torch.tensor([center[0]]), torch.tensor([center[1]]), (100, 100), 513, 513)
     assert box.sum() == area
 
 
@@ -215,7 +215,12 @@ def test_step_reports_what_the_paper_names(student, batch, minimize):
     assert 0 <= scalars["fusion_entropy"] <= torch.log(torch.tensor(3.0))
     assert minimize.calls[0][1] is pseudoseg.student
     assert list(pseudoseg.predictors()) == ["student"]
-    assert pseudoseg.predictors()["student"](batch.labeled.image).logits.shape == (2, 3, 33, 33)
+    assert pseudoseg.predictors()["student"](batch.labeled.image).upsampled_logits.shape == (
+        2,
+        3,
+        33,
+        33,
+    )
     assert all(layer.training for layer in pseudoseg.student.modules())
 
 

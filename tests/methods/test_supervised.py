@@ -4,7 +4,7 @@ from fewmask.batch import Batch, Progress
 from fewmask.methods.supervised import Supervised
 
 
-def test_step_minimises_the_labeled_loss_and_needs_no_unlabeled_images(student, batch, minimize):
+def test_step_minimizes_the_labeled_loss_and_needs_no_unlabeled_images(student, batch, minimize):
     method = Supervised(student, Supervised.Config(name="supervised"))
     labeled_only = Batch(batch.labeled, None)
     losses = [

@@ -11,7 +11,7 @@ from torch import nn
 from fewmask.engine.sync_batchnorm import SyncBatchNorm
 from fewmask.errors import UserError
 from fewmask.models import ModelConfig, create_model
-from fewmask.models.encoders import TimmEncoder, import_timm, load_weights
+from fewmask.models.encoders.timm_encoder import TimmEncoder, import_timm, load_weights
 from tests.conftest import TINY
 
 
@@ -55,7 +55,12 @@ def test_an_encoder_that_cannot_be_dilated():
 
 def test_the_users_own_encoder():
     config = TINY.model_copy(update={"encoder": "tests.models.test_encoders:OwnEncoder"})
-    assert create_model(config, 3)(torch.randn(2, 3, 32, 32)).logits.shape == (2, 3, 32, 32)
+    assert create_model(config, 3)(torch.randn(2, 3, 32, 32)).upsampled_logits.shape == (
+        2,
+        3,
+        32,
+        32,
+    )
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])
@@ -149,9 +154,9 @@ class Finder(importlib.abc.MetaPathFinder):
         if name == "torchvision": return importlib.machinery.ModuleSpec(name, Loader())
 sys.meta_path.insert(0, Finder())
 sys.modules["timm"] = type(sys)("timm")
-from fewmask.models import encoders
-encoders.import_timm()
-print(encoders._torchvision_schemas is not None)
+from fewmask.models.encoders import timm_encoder
+timm_encoder.import_timm()
+print(timm_encoder._torchvision_schemas is not None)
 """
 
 
@@ -162,7 +167,10 @@ def test_torchvision_is_helped_only_when_it_is_broken(broken):
 
 def test_timm_can_be_imported_in_this_environment():
     assert (
-        python("from fewmask.models.encoders import import_timm; print(import_timm().__name__)")
+        python(
+            "from fewmask.models.encoders.timm_encoder import import_timm\n"
+            "print(import_timm().__name__)"
+        )
         == "timm\n"
     )
 
@@ -171,7 +179,7 @@ def stepped(model, images):
     """Gradients and state after a forward and a backward pass in training mode."""
     torch.manual_seed(1)
     model.train()
-    model(images).logits.square().mean().backward()
+    model(images).upsampled_logits.square().mean().backward()
     return [p.grad for p in model.parameters()], model.state_dict()
 
 
@@ -200,7 +208,7 @@ def test_frozen_stages_stay_as_they_are(encoder, over_processes):
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)
     for _ in range(2):
         model.train()
-        model(torch.randn(2, 3, 65, 65)).logits.square().mean().backward()
+        model(torch.randn(2, 3, 65, 65)).upsampled_logits.square().mean().backward()
         optimizer.step()
     moved = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
     names = model.encoder.backbone.feature_info.module_name()

@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from fewmask.models import ModelConfig, Output, create_model
-from fewmask.models.decoders import DecoderConfig
+from fewmask.models.decoders.deeplabv3plus import DecoderConfig
 from tests.conftest import TINY
 
 
 @pytest.mark.parametrize("size", [(33, 33), (65, 49), (64, 40), (31, 57)])
 def test_any_size_goes_in_and_comes_out(student, size):
     output = student.eval()(torch.randn(2, 3, *size))
-    assert output.logits.shape == (2, 3, *size)
-    assert output.aux_logits is None
+    assert output.upsampled_logits.shape == (2, 3, *size)
+    assert output.upsampled_aux_logits is None
 
 
 @pytest.mark.parametrize("crop", [321, 513, 769])
@@ -41,23 +41,25 @@ def test_the_default_is_the_decoder_of_imas():
 def test_auxiliary_head_speaks_in_training_only():
     model = create_model(TINY.model_copy(update={"aux_head": True}), 3)
     image = torch.randn(2, 3, 32, 32)
-    assert model(image).aux_logits.shape == (2, 3, 32, 32)
-    assert model.eval()(image).aux_logits is None
+    assert model(image).upsampled_aux_logits.shape == (2, 3, 32, 32)
+    assert model.eval()(image).upsampled_aux_logits is None
 
 
 def test_logits_are_float32_under_bf16_autocast(student):
     with torch.autocast("cpu", torch.bfloat16):
         output = student(torch.randn(2, 3, 32, 32))
-    assert output.logits.dtype == torch.float32 and output.features.dtype == torch.bfloat16
+    assert (
+        output.upsampled_logits.dtype == torch.float32 and output.features.dtype == torch.bfloat16
+    )
 
 
 def test_channels_last_gives_the_same(student):
     image = torch.randn(2, 3, 40, 40)
-    plain = student.eval()(image).logits
+    plain = student.eval()(image).upsampled_logits
     last = student.to(memory_format=torch.channels_last)(
         image.to(memory_format=torch.channels_last)
     )
-    torch.testing.assert_close(last.logits, plain, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(last.upsampled_logits, plain, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("size", [(33, 47), None])
@@ -65,15 +67,22 @@ def test_parts_and_labels_of_an_output_are_those_of_its_logits(size):
     torch.manual_seed(0)
     coarse, aux = torch.randn(2, 5, 3, 9, 12).requires_grad_().unbind()
     output = Output(coarse, torch.randn(5, 4, 9, 12), aux, size)
-    assert torch.equal(output.labels(), output.logits.argmax(dim=1))
-    assert output.logits.shape == (5, 3, *(size or (9, 12)))
+    assert torch.equal(output.labels(), output.upsampled_logits.argmax(dim=1))
+    assert output.upsampled_logits.shape == (5, 3, *(size or (9, 12)))
     first, unused, last = output.split(2, 1, 2)
-    assert torch.equal(torch.cat([first.logits, unused.logits, last.logits]), output.logits)
-    assert torch.equal(last.aux_logits, output.aux_logits[3:])
-    weights = torch.randn_like(output.logits)
-    parts = (first.logits * weights[:2]).sum() + (last.logits * weights[3:]).sum()
-    slices = (output.logits[:2] * weights[:2]).sum() + (output.logits[3:] * weights[3:]).sum()
+    assert torch.equal(
+        torch.cat([first.upsampled_logits, unused.upsampled_logits, last.upsampled_logits]),
+        output.upsampled_logits,
+    )
+    assert torch.equal(last.upsampled_aux_logits, output.upsampled_aux_logits[3:])
+    weights = torch.randn_like(output.upsampled_logits)
+    parts = (first.upsampled_logits * weights[:2]).sum() + (
+        last.upsampled_logits * weights[3:]
+    ).sum()
+    slices = (output.upsampled_logits[:2] * weights[:2]).sum() + (
+        output.upsampled_logits[3:] * weights[3:]
+    ).sum()
     of_parts, of_slices = (torch.autograd.grad(x, coarse)[0] for x in (parts, slices))
     torch.testing.assert_close(of_parts, of_slices)
     assert (of_parts[2] == 0).all()
-    assert output._replace(coarse_aux=None).split(5)[0].aux_logits is None
+    assert output._replace(aux_logits=None).split(5)[0].upsampled_aux_logits is None

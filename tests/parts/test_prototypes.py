@@ -6,13 +6,7 @@ import torch.nn.functional as F
 
 from fewmask.errors import UserError
 from fewmask.parts.losses import cross_entropy
-from fewmask.parts.prototypes import (
-    Prototypes,
-    features_at,
-    kmeans,
-    lloyd,
-    stratified_points,
-)
+from fewmask.parts.prototypes import Prototypes, features_at, kmeans, lloyd, stratified_points
 
 ROWS = torch.tensor([[[3.0, 4.0], [0.0, 2.0]], [[5.0, 0.0], [1.0, -1.0]]])  # [K, P, D]
 PIXELS = torch.tensor([[1.0, 0], [0, 3], [1, 1], [-2, 1], [4, 3], [2, -2]])

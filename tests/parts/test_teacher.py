@@ -25,15 +25,15 @@ def test_a_teacher_stays_in_eval_mode_and_gives_no_gradient(student):
     teacher.train()
     assert not any(module.training for module in teacher.modules())
     output = teacher(torch.randn(1, 3, 32, 32, requires_grad=True))
-    assert not output.logits.requires_grad
+    assert not output.upsampled_logits.requires_grad
 
 
 def test_batch_statistics_replace_running_ones_and_dropout_stays_off():
     network = nn.Sequential(nn.BatchNorm2d(3), nn.Dropout(0.5))
     teacher = Teacher(network, batch_statistics=True)
     x = 5 + 2 * torch.randn(4, 3, 8, 8)
-    normalised = teacher(x)
-    assert normalised.mean().abs() < 1e-5 and (normalised != 0).all()
+    normalized = teacher(x)
+    assert normalized.mean().abs() < 1e-5 and (normalized != 0).all()
     assert not any(module.training for module in teacher.modules())
     assert teacher.network[0].running_mean.abs().sum() > 0  # they follow the batch
     assert Teacher(network)(x).mean() > 4

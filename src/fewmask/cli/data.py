@@ -29,9 +29,9 @@ def check(
     """
     import json
 
-    from fewmask import checking
+    from fewmask.tasks import check
 
-    found = checking.check([f"data={data}", *(overrides or [])])
+    found = check.check([f"data={data}", *(overrides or [])])
     print(json.dumps(found.as_dict(), indent=2) if as_json else found.in_words())
     if write is not None:
         found.draft(write)
@@ -56,7 +56,7 @@ def import_(
 
     Example: `fewmask import export.json --out photos/masks`
     """
-    from fewmask.data.annotations import import_masks
+    from fewmask.data.annotations.importing import import_masks
 
     given = [name.strip() for name in names.split(",") if name.strip()]
     classes, drawn, left_out = import_masks(source, out, given, overwrite)
@@ -88,7 +88,7 @@ def prepare(
 
     Example: `fewmask prepare voc --root data/voc --download`
     """
-    from fewmask.data import prepare as preparation
+    from fewmask.tasks import prepare as preparation
 
     data, warnings = preparation.prepare(name, root, download, print)
     for warning in warnings:
@@ -104,7 +104,7 @@ def split(
         list[str] | None,
         typer.Argument(
             metavar="[LIST] [DATA OPTIONS]...",
-            help="A list to recognise, or a data set to draw from: data=photos.",
+            help="A list to recognize, or a data set to draw from: data=photos.",
         ),
     ] = None,
     published: Annotated[
@@ -124,24 +124,24 @@ def split(
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Recognise, copy or draw lists of labeled images.
+    """Recognize, copy or draw lists of labeled images.
 
     Examples: `fewmask split my_list.txt`, `fewmask split --published voc/u2pl/662`,
     `fewmask split data=voc data.root=VOC --size 1/16,1/8 --how balanced --out lists`
     """
-    from fewmask import labeled_lists
+    from fewmask.tasks import lists
 
     words = words or []
     if published is not None:
         if words or size is not None:
             raise UserError("--published copies a list; it takes no data set and no --size.")
-        labeled_lists.copy(published, source, out or Path(f"{published.replace('/', '_')}.txt"))
+        lists.copy(published, source, out or Path(f"{published.replace('/', '_')}.txt"))
     elif size is not None:
-        labeled_lists.draw_lists(words, size.split(","), how, seed, out or Path("splits"))
+        lists.draw_lists(words, size.split(","), how, seed, out or Path("splits"))
     elif len(words) == 1 and "=" not in words[0]:
-        labeled_lists.recognise(Path(words[0]))
+        lists.recognize(Path(words[0]))
     else:
         raise UserError(
-            "Give a list file to recognise, --published NAME to copy one, or a data set and "
+            "Give a list file to recognize, --published NAME to copy one, or a data set and "
             "--size to draw one. See fewmask split --help."
         )

@@ -45,19 +45,19 @@ def compare(
 def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str) -> None:
     from rich.console import Console
 
-    from fewmask import comparison, reporting
     from fewmask.methods import METHODS
+    from fewmask.tasks import compare, report
 
-    names = comparison.known_methods(methods, [*METHODS])
-    done = comparison.compare(words, names, range(seeds), out)
+    names = compare.known_methods(methods, [*METHODS])
+    done = compare.compare(words, names, range(seeds), out)
     if done is None:
         return
-    comparison.picture(done, out / picture)
-    said = comparison.verdict(done)
-    page = reporting.report([row.folders[0] for row in done.rows], out / "report.html", said)
+    compare.picture(done, out / picture)
+    said = compare.verdict(done)
+    page = report.report([row.folders[0] for row in done.rows], out / "report.html", said)
     Console().print()
-    Console().print(comparison.table(done))
-    Console().print(comparison.class_table(done))
+    Console().print(compare.table(done))
+    Console().print(compare.class_table(done))
     print("\n".join(said))
     print(f"\nReport: {page}\nPicture: {out / picture}\nRuns: {out}/METHOD-seedN")
 
@@ -97,14 +97,14 @@ def train(
     words += [f"machine.devices={devices}"] if devices is not None else []
     words += [f"seed={seed}"] if seed is not None else []
     if print_config:
-        from fewmask.recipe import load_recipe, split_words
+        from fewmask.recipes.recipe import load_recipe, split_words
 
         print(load_recipe(*split_words(words)).to_yaml(), end="")
         return
-    from fewmask import api
+    from fewmask.tasks import train
 
     if dry_run:
-        resolved, seconds, memory = api.rehearse(*words)
+        resolved, seconds, memory = train.rehearse(*words)
         hours = seconds * resolved.training.steps / 3600
         whole = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
         print(
@@ -114,13 +114,13 @@ def train(
         return
     if resume is not None:
         _refuse_with_resume(words, weights, out, overwrite, profile)
-        run = api.resume(resume, *words)
+        run = train.resume(resume, *words)
     else:
-        run = api.train(*words, out=out, overwrite=overwrite, weights=weights, profile=profile)
+        run = train.train(*words, out=out, overwrite=overwrite, weights=weights, profile=profile)
     if (run.folder / "profile.txt").is_file() and profile:
         print(f"Profile: {run.folder}/profile.txt, and profile_trace.json for ui.perfetto.dev")
     if run.scores:
-        from fewmask.report.results import in_words, read_result
+        from fewmask.run_folder.result import in_words, read_result
 
         print(
             f"Done. {in_words(read_result(run.folder))}\nRun folder: {run.folder}\nNext: fewmask "
@@ -137,7 +137,7 @@ def recipes(
 
     Example: `fewmask recipes voc/imas`
     """
-    from fewmask.recipe import published_scores, recipe_names, recipe_text, recipe_title
+    from fewmask.recipes.recipe import published_scores, recipe_names, recipe_text, recipe_title
 
     if name is not None:
         print(recipe_text(name), end="")
@@ -158,8 +158,8 @@ def info(debug: Debug = False) -> None:
     """Show versions, devices, methods, data sources and recipes."""
     from fewmask.data import SOURCES
     from fewmask.methods import METHODS
-    from fewmask.recipe import recipe_names
-    from fewmask.run_folder import environment
+    from fewmask.recipes.recipe import recipe_names
+    from fewmask.runs.files import environment
 
     for name, value in environment().items():
         print(f"{name:15} {value}")

@@ -9,7 +9,7 @@ from fewmask.cli.app import Debug, Overrides, Overwrite, Weights, app
 from fewmask.errors import UserError
 
 if TYPE_CHECKING:
-    from fewmask.prediction import Predicted
+    from fewmask.tasks.predict import Predicted
 
 
 @app.command()
@@ -29,18 +29,18 @@ def evaluate(
     from rich.console import Console
     from rich.table import Table
 
-    from fewmask import api
+    from fewmask.tasks import train
 
     closer = ""
     if closely:
-        classes, found = api.examine(run, *(overrides or []), weights=weights)
+        classes, found = train.examine(run, *(overrides or []), weights=weights)
         scores = found.scores
         closer = (
             f"boundary IoU {found.boundary_iou:.2f}   expected calibration error "
             f"{found.calibration_error:.2f}"
         )
     else:
-        classes, scores = api.evaluate(run, *(overrides or []), weights=weights)
+        classes, scores = train.evaluate(run, *(overrides or []), weights=weights)
     table = Table("class", "IoU %", title=f"{run}, {weights}")
     for name, iou in zip(classes.names, scores.iou, strict=True):
         table.add_row(name, "absent" if iou != iou else f"{iou:.2f}")
@@ -66,9 +66,9 @@ def report(
 
     Example: `fewmask report runs/photos-imas-001`
     """
-    from fewmask import reporting
+    from fewmask.tasks import report
 
-    print(f"Report: {reporting.report(runs, out)}")
+    print(f"Report: {report.report(runs, out)}")
 
 
 @app.command()
@@ -79,7 +79,7 @@ def results(
 
     Example: `fewmask results runs/voc-*`
     """
-    from fewmask.report.results import read_result, table, warnings
+    from fewmask.run_folder.result import read_result, table, warnings
 
     read = [read_result(run) for run in runs]
     print(f"mIoU on val in %\n{table(read)}")
@@ -102,13 +102,13 @@ def predict(
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
-    """Label new images: masks with the values of your own, colour overlays, confidence.
+    """Label new images: masks with the values of your own, color overlays, confidence.
 
     What is there already is kept: after a stop, give the same command again.
 
     Example: `fewmask predict runs/photos-imas-001 new_photos/ --out predictions`
     """
-    from fewmask.prediction import predict as predict_images
+    from fewmask.tasks.predict import predict as predict_images
 
     done = predict_images(run, images, out, weights, share=_share(shard), overwrite=overwrite)
     _say_written(done, out)
@@ -129,7 +129,7 @@ def pseudo(
 
     Example: `fewmask pseudo runs/photos-imas-001 --threshold 0.95`
     """
-    from fewmask.prediction import pseudo_labels
+    from fewmask.tasks.predict import pseudo_labels
 
     _say_written(pseudo_labels(run, out, threshold, weights, overwrite), out)
 
@@ -148,13 +148,13 @@ def rank(
 
     Example: `fewmask rank runs/photos-imas-001 --count 10`
     """
-    from fewmask import ranking
+    from fewmask.tasks import rank
 
     out = out or run / "rank"
-    chosen = ranking.rank(run, count, by, out)
+    chosen = rank.rank(run, count, by, out)
     print(f"Label next, the first first: {', '.join(chosen[:10])}" + " ..." * (len(chosen) > 10))
     print(f"Order of all: {out}/rank.csv; to look at: {out}/to_label.png; list: {out}/to_label.txt")
-    if held_out := ranking.held_out(run):
+    if held_out := rank.held_out(run):
         print(f"To score the next run on the same val images: data.val={held_out}")
 
 

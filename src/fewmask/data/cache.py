@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fewmask.data.convert import write_whole
+from fewmask import atomic
 from fewmask.errors import UserError
 
 
@@ -56,7 +56,7 @@ class DecodedFolder:
         content = BytesIO()
         np.save(content, array)
         try:
-            write_whole(kept, content.getvalue())
+            atomic.write_bytes(kept, content.getvalue())
         except OSError as error:
             raise UserError(
                 f"Cannot keep decoded images in data.cache={self.folder}: {error.strerror}. Make "

@@ -14,6 +14,8 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from fewmask import atomic
+
 Job = TypeVar("Job")
 
 
@@ -48,15 +50,7 @@ def _end_with_parent(parent: int) -> None:
 
 
 def save_mask(mask: np.ndarray, file: Path) -> None:
-    """Writes labels uint8 [H, W] as a grey PNG, whole or not at all."""
+    """Writes labels uint8 [H, W] as a gray PNG, whole or not at all."""
     content = BytesIO()
     Image.fromarray(mask).save(content, format="PNG")
-    write_whole(file, content.getvalue())
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Writes a file under another name first, so that a kill leaves no half of it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{os.getpid()}")
-    part.write_bytes(content)
-    part.replace(file)
+    atomic.write_bytes(file, content.getvalue())

@@ -14,29 +14,27 @@ from fewmask.config import BaseConfig
 
 
 class Classes:
-    """The classes of a data set: their names, colours for pictures, and which one is background.
+    """The classes of a data set: their names, colors for pictures, and which one is background.
 
     Args:
         names: one per class, in order of the label.
-        colours: RGB per class, 0..255; by default spread round the colour circle.
+        colors: RGB per class, 0..255; by default spread round the color circle.
         values: what stands for each class in the user's mask files; by default 0..K-1.
         no_label: what stands for 'no label' there; None if nothing does.
-        no_label_colour: its RGB.
+        no_label_color: its RGB.
     """
 
     def __init__(
         self,
         names: Sequence[str],
-        colours: Sequence[Sequence[int]] | None = None,
+        colors: Sequence[Sequence[int]] | None = None,
         values: Sequence[int] | None = None,
         no_label: int | None = IGNORE,
-        no_label_colour: Sequence[int] = (255, 255, 255),
+        no_label_color: Sequence[int] = (255, 255, 255),
     ):
         self.names = tuple(str(name) for name in names)
-        self.colours = np.array(
-            colours or default_colours(len(self.names)), dtype=np.uint8
-        )  # [K, 3]
-        self.no_label, self.no_label_colour = no_label, tuple(no_label_colour)
+        self.colors = np.array(colors or default_colors(len(self.names)), dtype=np.uint8)  # [K, 3]
+        self.no_label, self.no_label_color = no_label, tuple(no_label_color)
         self.values = tuple(values if values is not None else range(len(self.names)))
 
     def __len__(self) -> int:
@@ -116,11 +114,11 @@ def label_shares(dataset: Dataset, num_classes: int, most: int | None = None) ->
     return counted
 
 
-def default_colours(count: int) -> list[tuple[int, int, int]]:
-    """Well separated colours: dark grey first (often background), then golden steps of the hue."""
+def default_colors(count: int) -> list[tuple[int, int, int]]:
+    """Well separated colors: dark gray first (often background), then golden steps of the hue."""
     hues = (np.arange(count) * 0.618034 * 180).astype(int) % 180
     hsv = np.stack(
         [hues, 150 + 70 * (np.arange(count) % 2), 235 - 50 * (np.arange(count) % 3)], axis=1
     ).astype(np.uint8)
-    colours = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0].tolist()
-    return [(60, 60, 60), *(tuple(c) for c in colours[1:])]
+    colors = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0].tolist()
+    return [(60, 60, 60), *(tuple(c) for c in colors[1:])]

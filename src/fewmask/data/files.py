@@ -12,12 +12,7 @@ import numpy as np
 from fewmask.batch import IGNORE
 from fewmask.data.cache import DecodedFolder
 from fewmask.data.computed import Computed
-from fewmask.data.images import (
-    read_colours,
-    read_image,
-    read_mask,
-    to_long_side,
-)
+from fewmask.data.images import read_colors, read_image, read_mask, to_long_side
 from fewmask.errors import UserError
 
 
@@ -29,7 +24,7 @@ class LabelTable:
         num_classes: K.
         mapping: file value to label, applied first; other values stay as they are.
         ignore: file values that become 255, unless the mapping names them.
-        palette: colour 0xRRGGBB to label, for masks coded in colours; then nothing else counts.
+        palette: color 0xRRGGBB to label, for masks coded in colors; then nothing else counts.
         advice: what to do about a value that is none of these, for the error.
     """
 
@@ -49,7 +44,7 @@ class LabelTable:
             UserError: for a value that is none of the classes.
         """
         if self.palette:
-            return self._by_colour(values, file)
+            return self._by_color(values, file)
         table = self._table
         if values.dtype == np.uint8:
             if cv2.countNonZero(cv2.LUT(values, self._is_wrong)) == 0:
@@ -66,14 +61,14 @@ class LabelTable:
             + self.advice.format(value=wrong[0])
         )
 
-    def _by_colour(self, colours: np.ndarray, file: Path) -> np.ndarray:
+    def _by_color(self, colors: np.ndarray, file: Path) -> np.ndarray:
         known = np.array(sorted(self.palette))
-        place = np.searchsorted(known, colours).clip(max=len(known) - 1)
-        foreign = colours[known[place] != colours]
+        place = np.searchsorted(known, colors).clip(max=len(known) - 1)
+        foreign = colors[known[place] != colors]
         if len(foreign):
             found = [f"#{c:06x}" for c in np.unique(foreign)[:3]]
             raise UserError(
-                f"Mask {file} has {len(foreign)} pixels in colours that data.palette does not "
+                f"Mask {file} has {len(foreign)} pixels in colors that data.palette does not "
                 f"name ({', '.join(found)}). Add them (255 means: no label), or save the mask "
                 "without smoothing and not as JPEG."
             )
@@ -167,7 +162,7 @@ class Files:
         """The labels as uint8 [H, W], at the mask's own size."""
         file = self.masks[index]
         assert file is not None, f"{self.names[index]} has no mask"
-        read = read_colours if self.labels.palette else read_mask
+        read = read_colors if self.labels.palette else read_mask
         return self._remembered(
             file, ("mask", self.labels), lambda: self.labels.to_labels(read(file), file)
         )

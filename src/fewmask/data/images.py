@@ -1,7 +1,7 @@
 """Reads image files and resizes pictures.
 
 Every file is read through Pillow: one decoder, palette masks stay indices, and a truncated file is
-an error instead of a half-grey picture.
+an error instead of a half-gray picture.
 """
 
 import os
@@ -35,7 +35,7 @@ def read_image(file: Path, channels: int = 3, content: bytes | None = None) -> n
         return read_bands(file, channels, content)
     with _opened(file, "image", content) as picture:
         upright = ImageOps.exif_transpose(picture)
-        if upright.mode[0] in "IF":  # grey with more than 8 bits
+        if upright.mode[0] in "IF":  # gray with more than 8 bits
             return np.repeat(to_8_bits(np.asarray(upright))[:, :, None], 3, axis=2)
         return np.asarray(upright.convert("RGB"))
 
@@ -44,7 +44,7 @@ def read_bands(file: Path, channels: int, content: bytes | None = None) -> np.nd
     """Reads an image of any number of bands as it is stored: uint8 [H, W, channels].
 
     A TIFF is read by tifffile (`pip install 'fewmask[multiband]'`), everything else by Pillow:
-    grey is one band, RGBA and CMYK are four.
+    gray is one band, RGBA and CMYK are four.
 
     Raises:
         UserError: if the file is missing, damaged, or has another number of bands.
@@ -101,7 +101,7 @@ def read_tiff(file: Path, content: bytes | None = None) -> np.ndarray:
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
-    """An image [H, W, C] for people: its first three bands, or its first one in grey."""
+    """An image [H, W, C] for people: its first three bands, or its first one in gray."""
     return image[:, :, :3] if image.shape[2] >= 3 else np.repeat(image[:, :, :1], 3, axis=2)
 
 
@@ -123,10 +123,10 @@ def to_8_bits(values: np.ndarray) -> np.ndarray:
 
 
 def read_mask(file: Path) -> np.ndarray:
-    """Reads the values of a palette or grey mask, [H, W].
+    """Reads the values of a palette or gray mask, [H, W].
 
     Raises:
-        UserError: if the file is missing, damaged or coded in colours.
+        UserError: if the file is missing, damaged or coded in colors.
     """
     with _opened(file, "mask") as picture:
         if picture.mode == "1":
@@ -134,22 +134,22 @@ def read_mask(file: Path) -> np.ndarray:
         if picture.mode not in ("L", "P", "I", "I;16"):
             raise UserError(
                 f"Mask {file} has mode {picture.mode}; expected one number per pixel (palette or "
-                "grey, PNG modes P, L). If its colours are the classes, set data.palette; fewmask "
-                "check lists the colours."
+                "gray, PNG modes P, L). If its colors are the classes, set data.palette; fewmask "
+                "check lists the colors."
             )
         return np.asarray(picture)
 
 
-def read_colours(file: Path) -> np.ndarray:
-    """Reads a mask whose colours are the classes: [H, W] int32, 0xRRGGBB.
+def read_colors(file: Path) -> np.ndarray:
+    """Reads a mask whose colors are the classes: [H, W] int32, 0xRRGGBB.
 
     Raises:
         UserError: if the file is missing, damaged or no image.
     """
     with _opened(file, "mask") as picture:
         red, green, blue = np.asarray(picture.convert("RGB"), np.int32).transpose(2, 0, 1)
-        colours: np.ndarray = (red << 16) | (green << 8) | blue
-        return colours
+        colors: np.ndarray = (red << 16) | (green << 8) | blue
+        return colors
 
 
 class _opened:

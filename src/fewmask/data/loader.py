@@ -20,11 +20,11 @@ from fewmask.batch import IGNORE, Batch, Labeled, Unlabeled, Views
 from fewmask.config import BaseConfig
 from fewmask.data.dataset import Data
 from fewmask.data.images import resize_mask
-from fewmask.data.name_index import PoolNames
 from fewmask.data.order import shuffled
-from fewmask.data.shards import ShardPool
-from fewmask.data.strong_views import strong_view
-from fewmask.data.views import (
+from fewmask.data.pool.name_index import PoolNames
+from fewmask.data.pool.shards import ShardPool
+from fewmask.data.views.strong import strong_view
+from fewmask.data.views.weak import (
     ScaleDraw,
     draw_placement,
     draw_scale,

@@ -55,7 +55,7 @@ def _round_keys(key: Key) -> list[int]:
 
 
 def _mix(x: int) -> int:
-    """The finaliser of SplitMix64: every bit of the result depends on every bit of x."""
+    """The finalizer of SplitMix64: every bit of the result depends on every bit of x."""
     x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
     x = (x ^ x >> 27) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
     return x ^ x >> 31

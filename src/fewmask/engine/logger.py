@@ -16,19 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from fewmask import atomic
 from fewmask.batch import Scalars
 from fewmask.engine.pseudo_quality import PseudoQuality
 from fewmask.evaluation import Scores
 from fewmask.parts import processes
-
-TABLES = (
-    "results.csv",
-    "per_class.csv",
-    "hardness.csv",
-    "pseudo_labels.csv",
-    "pseudo_shares.csv",
-    "times.csv",
-)
+from fewmask.run_folder.paths import TABLES
 
 
 class Logger:
@@ -235,7 +228,7 @@ def _drop_later_rows(file: Path, first_step: int) -> None:
     kept = rows[:1] + [row for row in whole if int(row[0]) <= first_step]
     text = io.StringIO()
     csv.writer(text).writerows(kept)
-    _replace(file, text.getvalue())
+    _rewrite(file, text.getvalue())
 
 
 def _drop_later_lines(file: Path, first_step: int) -> None:
@@ -249,13 +242,12 @@ def _drop_later_lines(file: Path, first_step: int) -> None:
                 kept.append(line)
         except (ValueError, TypeError, KeyError):
             continue  # cut off by a kill, or damaged
-    _replace(file, "".join(line + "\n" for line in kept))
+    _rewrite(file, "".join(line + "\n" for line in kept))
 
 
-def _replace(file: Path, text: str) -> None:
-    """A kill at any moment leaves the old file or the new one; an empty file is no file."""
-    part = file.with_name(file.name + ".tmp")
-    part.write_text(text, encoding="utf-8", newline="")
-    part.replace(file)
-    if not text:
+def _rewrite(file: Path, text: str) -> None:
+    """Replaces a file, or removes it where nothing is left."""
+    if text:
+        atomic.write_text(file, text)
+    else:
         file.unlink()

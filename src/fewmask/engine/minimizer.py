@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from fewmask.engine.launch import share_batchnorm
 from fewmask.engine.settings import TrainingConfig
 from fewmask.methods import Method
-from fewmask.parts.marks import part
+from fewmask.parts.spans import part
 
 
 class Minimizer:

@@ -8,7 +8,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile, schedule
 
 from fewmask.engine.stopwatch import Stopwatch
-from fewmask.parts.marks import PREFIX, part
+from fewmask.parts.spans import PREFIX, part
 
 WARM_UP, STEPS = 2, 10
 """Steps that are passed over, and steps that are looked at after them."""

@@ -38,13 +38,13 @@ class SyncBatchNorm(nn.BatchNorm2d):
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self, x: Tensor) -> Tensor:
-        """Normalises [B, C, H, W]."""
+        """Normalizes [B, C, H, W]."""
         if not self.training:
             return super().forward(x)
-        normalised, mean, unbiased_var = _Normalise.apply(x, self.weight, self.bias, self.eps)  # type: ignore[no-untyped-call]
+        normalized, mean, unbiased_var = _Normalize.apply(x, self.weight, self.bias, self.eps)  # type: ignore[no-untyped-call]
         if self.track_running_stats:
             self._follow(mean, unbiased_var)
-        result: Tensor = normalised
+        result: Tensor = normalized
         return result
 
     @torch.no_grad()
@@ -56,7 +56,7 @@ class SyncBatchNorm(nn.BatchNorm2d):
         self.num_batches_tracked.add_(1)
 
 
-class _Normalise(torch.autograd.Function):
+class _Normalize(torch.autograd.Function):
     """BatchNorm's own kernels on each process, with one message between them in each direction."""
 
     @staticmethod

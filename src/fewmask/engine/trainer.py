@@ -29,7 +29,6 @@ from fewmask.batch import (
 from fewmask.data import BatchStream, Data, LoaderConfig
 from fewmask.data.dataset import label_shares
 from fewmask.data.loader import load_batches
-from fewmask.engine import checkpoint
 from fewmask.engine.compiling import compile_networks, eagerly
 from fewmask.engine.health import Health
 from fewmask.engine.launch import share_batchnorm
@@ -44,7 +43,8 @@ from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, Scores, evaluate
 from fewmask.methods import Method
 from fewmask.parts import processes
-from fewmask.parts.marks import part
+from fewmask.parts.spans import part
+from fewmask.run_folder import checkpoint
 
 STOP_EVERY = 10  # steps after which several processes agree on whether to stop
 PRIOR_MASKS = 200  # of which the shares of classes are told, to compare pseudo-labels with
@@ -176,7 +176,7 @@ class Trainer:
 
     def _take_step(self, rounds: list[Batch], logger: Logger) -> None:
         for batch, scalars in zip(rounds, self._train_on(rounds, self.step), strict=True):
-            numbers = None if batch.unlabeled is None else batch.unlabeled.number
+            numbers = None if batch.unlabeled is None else batch.unlabeled.image_index
             images = len(batch.labeled.image) + (0 if numbers is None else len(numbers))
             logger.collect(self.step + 1, scalars, numbers, images)
         self.step += 1
@@ -347,7 +347,7 @@ def make_streams(
             )
     if loader.labeled_batch // accumulate < 2:
         raise UserError(
-            f"loader.labeled_batch={loader.labeled_batch} leaves one image to normalise over "
+            f"loader.labeled_batch={loader.labeled_batch} leaves one image to normalize over "
             "(BatchNorm after image pooling needs two). Use 2 or more per accumulation round."
         )
     shares = [(i * fabric.world_size + fabric.global_rank, parts) for i in range(accumulate)]

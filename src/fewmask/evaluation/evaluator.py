@@ -9,7 +9,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from fewmask.batch import Dataset, normalise
+from fewmask.batch import Dataset, normalize
 from fewmask.config import did_you_mean
 from fewmask.errors import UserError
 from fewmask.evaluation.inference import InferenceConfig, predict_probs
@@ -70,7 +70,7 @@ class EvaluationConfig(InferenceConfig):
     def in_words(self) -> str:
         """What a score must be called."""
         if self.mode == "center_crop":
-            return f"centre crop {self.window}, not comparable"
+            return f"center crop {self.window}, not comparable"
         words = "whole image" + (f" padded to {self.pad_to}" if self.pad_to else "")
         if self.mode == "sliding":
             words = (
@@ -166,7 +166,7 @@ def probs_at(
     size: tuple[int, ...],
 ) -> Tensor:
     """Probabilities [B, K, H, W] of uint8 images [B, h, w, C], resized to (H, W)."""
-    probs = predict_probs(network, normalise(torch.tensor(images), device), config)
+    probs = predict_probs(network, normalize(torch.tensor(images), device), config)
     return resize(probs, (size[0], size[1]))
 
 
@@ -184,7 +184,7 @@ def labels_at(
     """
     single_look = config.mode != "sliding" and config.scales == (1.0,) and not config.flip
     if single_look and config.pad_to is None and image.shape[:2] == size:
-        output: Output = network(normalise(torch.tensor(image)[None], device))
+        output: Output = network(normalize(torch.tensor(image)[None], device))
         return output.labels()[0]
     return probs_at(network, image[None], config, device, size)[0].argmax(dim=0)
 

@@ -46,7 +46,7 @@ def predict_probs(network: nn.Module, image: Tensor, config: InferenceConfig) ->
 
     Args:
         network: gives an `Output`; should be in eval mode.
-        image: [B, C, H, W], normalised, any size.
+        image: [B, C, H, W], normalized, any size.
         config: whole or sliding, scales, flip; an image whose middle is wanted comes cropped.
 
     Returns:
@@ -68,8 +68,8 @@ def predict_probs(network: nn.Module, image: Tensor, config: InferenceConfig) ->
 def _whole(network: nn.Module, image: Tensor, config: InferenceConfig) -> Tensor:
     height, width = image.shape[-2:]
     side = config.pad_to or 0
-    padded = F.pad(image, (0, max(0, side - width), 0, max(0, side - height)))  # 0: mean colour
-    probs: Tensor = network(padded).logits[..., :height, :width].softmax(dim=1)
+    padded = F.pad(image, (0, max(0, side - width), 0, max(0, side - height)))  # 0: mean color
+    probs: Tensor = network(padded).upsampled_logits[..., :height, :width].softmax(dim=1)
     return probs
 
 
@@ -81,7 +81,7 @@ def _sliding(network: nn.Module, image: Tensor, config: InferenceConfig) -> Tens
     for top in window_starts(height, config.window, config.stride, config.at_border):
         for left in window_starts(width, config.window, config.stride, config.at_border):
             rows, columns = slice(top, top + config.window), slice(left, left + config.window)
-            logits = network(image[..., rows, columns]).logits
+            logits = network(image[..., rows, columns]).upsampled_logits
             if total is None:
                 total = logits.new_zeros(*logits.shape[:2], height, width)
             total[..., rows, columns] += (

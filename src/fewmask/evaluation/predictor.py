@@ -27,7 +27,7 @@ class Prediction:
     Attributes:
         mask: uint8 [H, W], labels 0..K-1.
         confidence: float32 [H, W] in 0..1, probability of the label.
-        classes: their names and colours.
+        classes: their names and colors.
     """
 
     def __init__(self, mask: np.ndarray, confidence: np.ndarray, classes: Classes):
@@ -40,9 +40,9 @@ class Prediction:
         return cls(label.to(torch.uint8).cpu().numpy(), confidence.float().cpu().numpy(), classes)
 
     def overlay(self, image: np.ndarray, opacity: float = 0.5) -> np.ndarray:
-        """The image, uint8 [H, W, C], with the labels' colours over it."""
-        colours, photo = self.classes.colours[self.mask], np.ascontiguousarray(as_rgb(image))
-        return cv2.addWeighted(photo, 1 - opacity, colours, opacity, 0)
+        """The image, uint8 [H, W, C], with the labels' colors over it."""
+        colors, photo = self.classes.colors[self.mask], np.ascontiguousarray(as_rgb(image))
+        return cv2.addWeighted(photo, 1 - opacity, colors, opacity, 0)
 
 
 class Predictor:
@@ -50,7 +50,7 @@ class Predictor:
 
     Args:
         network: gives an `Output`.
-        classes: their names and colours.
+        classes: their names and colors.
         config: whole or sliding, scales, flip.
         long_side: pixels that images are brought to first, as in training; None for their own size.
         device: cpu, cuda or mps.

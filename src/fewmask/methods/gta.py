@@ -6,12 +6,12 @@ Pseudo-labels help features and harm the classifier. So a third network, the ass
 from them; its feature extractor phi flows gently into the student S, its mask predictor psi never.
 S learns from human labels alone, and the teacher T, which makes the pseudo-labels, follows S:
 
-    L_u      = sum_{i in K} w_i CE(A(x_u)_i, y_i) / sum_i w_i          minimised over A
+    L_u      = sum_{i in K} w_i CE(A(x_u)_i, y_i) / sum_i w_i          minimized over A
                y, c: label and confidence of T, after CutMix
                K = { i : c_i > percentile(c, 100 - q) }
                w_i = 1 + c_i in K, 1 for dropped pixels
     phi_S   <- d phi_S + (1 - d) phi_A                             d(n) = min(1 - 1/(n+1), kappa)
-    L_s      = CE(S(x_l), y_l)                                         minimised over S
+    L_s      = CE(S(x_l), y_l)                                         minimized over S
     theta_T <- d theta_T + (1 - d) theta_S
 
 Epochs of warm-up train S on labels alone; then A and T start as copies of it.
@@ -62,7 +62,7 @@ class GTA(Method):
         warmup_epochs: int = 1
         """Epochs in which the student learns alone."""
         teacher_batch_statistics: bool = False
-        """Normalises the teacher's look by the batch, not by running statistics; better when a run
+        """Normalizes the teacher's look by the batch, not by running statistics; better when a run
         is short."""
         mask_predictor: tuple[str, ...] = ("head", "aux_head")
         """psi: parts of the network, by attribute, that never flow from assistant to student."""
@@ -90,24 +90,24 @@ class GTA(Method):
         updates = progress.step - c.warmup_epochs * progress.steps_per_epoch
         if updates < 0:
             output = self.student(x_l)
-            loss_s = c.supervised_loss(output.coarse, output.coarse_aux, y_l)
+            loss_s = c.supervised_loss(output.logits, output.aux_logits, y_l)
             if minimize(loss_s, over=self.student):
                 self.teacher.update(self.student, decay=0)
             return {"loss_labeled": loss_s.detach()}
         if updates == 0:
             follow(tensors(self.assistant), tensors(self.student), decay=0)
 
-        pseudo = pseudo_label(self.teacher(weak).coarse, valid)
+        pseudo = pseudo_label(self.teacher(weak).logits, valid)
         mixed, pseudo = cutmix_with_next(weak, pseudo, c.cutmix_probability)
         images = torch.cat([x_l, mixed])  # BatchNorm sees both; each network learns from one half
 
         # The assistant learns from pseudo-labels, and hands its features on.
         _, output = self.assistant(images).split(len(x_l), len(mixed))
         target, weight, cut = gentle_weights(pseudo.label, pseudo.confidence, c.keep_percent)
-        loss_u = gentle_loss(output.coarse, target, weight)
+        loss_u = gentle_loss(output.logits, target, weight)
         loss = loss_u
-        if output.coarse_aux is not None:
-            aux_loss = gentle_loss(output.coarse_aux, target, weight)
+        if output.aux_logits is not None:
+            aux_loss = gentle_loss(output.aux_logits, target, weight)
             loss = loss + c.supervised_loss.aux_weight * aux_loss
         decay = ramped_decay(updates, c.feature_decay)
         if minimize(c.unlabeled_weight * loss, over=self.assistant):
@@ -115,7 +115,7 @@ class GTA(Method):
 
         # The student learns from labels, and the teacher follows it.
         output, _ = self.student(images).split(len(x_l), len(mixed))
-        loss_s = c.supervised_loss(output.coarse, output.coarse_aux, y_l)
+        loss_s = c.supervised_loss(output.logits, output.aux_logits, y_l)
         if minimize(loss_s, over=self.student):
             self.teacher.update(self.student, ramped_decay(updates, c.ema_decay))
         return {
@@ -128,7 +128,7 @@ class GTA(Method):
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The teacher's labels that the assistant would learn from."""
-        pseudo = pseudo_label(self.teacher(weak).coarse, valid)
+        pseudo = pseudo_label(self.teacher(weak).logits, valid)
         kept, *_ = gentle_weights(pseudo.label, pseudo.confidence, self.config.keep_percent)
         return pseudo._replace(label=kept)
 

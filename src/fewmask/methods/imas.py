@@ -13,7 +13,7 @@ rho_s, rho_t the share of pixels with confidence >= tau, in [0, 1]:
     L            = L_labeled + lambda/2 mean_i h_i (l_i(strong) + l_i(cutmix))
     theta_t      = EMA(theta_s)
 
-Where paper and released code differ, the code's behaviour is kept, and it says so at the line:
+Where paper and released code differ, the code's behavior is kept, and it says so at the line:
 * The paper prints the blend with h and 1 - h exchanged; its authors call that a typo.
 * The released code calls h "hardness". Here it is `easiness`, and `hardness.csv` holds 1 - h.
 * The code leaves the background out of wIoU's weights; the paper does not (`ignore_background`).
@@ -49,7 +49,7 @@ class IMAS(Method):
         ema_decay: float = 0.996
         """alpha: how slowly the teacher follows, once its warm-up 1 - 1/n has passed it."""
         teacher_batch_statistics: bool = False
-        """Normalises the teacher's look by the batch, not by running statistics; better when a run
+        """Normalizes the teacher's look by the batch, not by running statistics; better when a run
         is short."""
         copy_epochs: int = 1
         """Epochs in which the teacher copies the student; the released code does one, unsaid in
@@ -107,9 +107,9 @@ class IMAS(Method):
         unused = [weak] if c.weak_in_forward else []
         output = self.student(torch.cat([x_l, *unused, *views]))
         labeled, *others = output.split(len(x_l), *[len(weak)] * len([*unused, *views]))
-        loss_l = c.supervised_loss(labeled.coarse, labeled.coarse_aux, y_l)
+        loss_l = c.supervised_loss(labeled.logits, labeled.aux_logits, y_l)
         per_image = [
-            confident_cross_entropy(view.coarse, *target, c.threshold)
+            confident_cross_entropy(view.logits, *target, c.threshold)
             for view, target in zip(others[len(unused) :], targets, strict=True)
         ]
         # h of the base image, also where CutMix pasted
@@ -131,15 +131,15 @@ class IMAS(Method):
     def _look(self, weak: Tensor) -> tuple[PseudoLabel, PseudoLabel]:
         """What student and teacher see in every pixel, padding too."""
         self.student.eval()
-        logits_s = self.student(weak).coarse
+        logits_s = self.student(weak).logits
         self.student.train()
         size = weak.shape[-2:]
-        return pseudo_label(logits_s, size=size), pseudo_label(self.teacher(weak).coarse, size=size)
+        return pseudo_label(logits_s, size=size), pseudo_label(self.teacher(weak).logits, size=size)
 
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The teacher's labels where it is confident."""
-        pseudo = pseudo_label(self.teacher(weak).coarse, valid)
+        pseudo = pseudo_label(self.teacher(weak).logits, valid)
         return only_confident(pseudo, self.config.threshold)
 
     def predictors(self) -> dict[str, torch.nn.Module]:

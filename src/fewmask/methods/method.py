@@ -12,7 +12,7 @@ from fewmask.parts.pseudo_labels import PseudoLabel
 
 
 class Minimize(Protocol):
-    """How a loss is minimised: handed to a method by whoever trains it."""
+    """How a loss is minimized: handed to a method by whoever trains it."""
 
     def __call__(self, loss: Tensor, over: nn.Module) -> bool:
         """Takes one gradient step that reduces `loss`.
@@ -76,7 +76,7 @@ class Method(nn.Module, abc.ABC):
         """Does one gradient step.
 
         Args:
-            batch: normalised floats on the method's device.
+            batch: normalized floats on the method's device.
             minimize: does the gradient step; see `Minimize`.
             progress: how far training is.
 
@@ -91,7 +91,7 @@ class Method(nn.Module, abc.ABC):
         back afterwards.
 
         Args:
-            weak: [B, 3, H, W], normalised.
+            weak: [B, 3, H, W], normalized.
             valid: [B, H, W] bool, False on padding.
 
         Returns:

@@ -64,7 +64,7 @@ class PCR(Method):
         ema_decay: float = 0.99
         """beta: how slowly the teacher follows, once its start as a plain average is over."""
         teacher_batch_statistics: bool = False
-        """Normalises the teacher's look by the batch, not by running statistics; better when a run
+        """Normalizes the teacher's look by the batch, not by running statistics; better when a run
         is short."""
         supervised_loss: SupervisedLoss = SupervisedLoss(kind="ohem")
         """Loss of the linear head on labeled images (Cityscapes: with model.aux_head=true)."""
@@ -108,20 +108,20 @@ class PCR(Method):
         if updates < 0:
             stratified_points(weak.shape[-2:], c.cells, weak.device)  # refuses an impossible grid
             output = self.student(x_l)
-            loss = c.supervised_loss(output.coarse, output.coarse_aux, y_l)
+            loss = c.supervised_loss(output.logits, output.aux_logits, y_l)
             if minimize(loss, over=self.student):
                 self.teacher.update(self.student, decay=0)
             return {"loss_labeled": loss.detach()}
 
-        pseudo = pseudo_label(self.teacher(weak).coarse, valid)
+        pseudo = pseudo_label(self.teacher(weak).logits, valid)
         mixed, pseudo = cutmix_with_next(weak, pseudo, c.cutmix_probability)
         confident = pseudo.confidence >= c.threshold  # [B, H, W]
 
         # One forward; the linear head is supervised at every pixel.
         output = self.student(torch.cat([x_l, mixed]))
         labeled, unlabeled = output.split(len(x_l), len(mixed))
-        loss_l = c.supervised_loss(labeled.coarse, labeled.coarse_aux, y_l)
-        loss_u = cross_entropy(unlabeled.coarse, pseudo.label, confident)
+        loss_l = c.supervised_loss(labeled.logits, labeled.aux_logits, y_l)
+        loss_u = cross_entropy(unlabeled.logits, pseudo.label, confident)
 
         # The prototype predictor is supervised at the same few pixels of all images.
         points = stratified_points(weak.shape[-2:], c.cells, weak.device)
@@ -152,7 +152,7 @@ class PCR(Method):
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The teacher's labels where it is confident."""
-        pseudo = pseudo_label(self.teacher(weak).coarse, valid)
+        pseudo = pseudo_label(self.teacher(weak).logits, valid)
         return only_confident(pseudo, self.config.threshold)
 
     def predictors(self) -> dict[str, nn.Module]:
@@ -189,7 +189,7 @@ class PrototypePredictor(nn.Module):
         vectors = output.features.permute(0, 2, 3, 1)  # [B, h, w, D]
         logits = self.prototypes(vectors.flatten(0, 2)).logits.clamp(min=-1e4)
         logits = logits.unflatten(0, vectors.shape[:3]).permute(0, 3, 1, 2)  # [B, K, h, w]
-        return output._replace(coarse=logits)
+        return output._replace(logits=logits)
 
 
 def _at(maps: Tensor, points: tuple[Tensor, Tensor]) -> Tensor:

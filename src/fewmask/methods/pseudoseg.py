@@ -15,7 +15,7 @@ logits p, and m, class activation maps of a classifier H spread by self-attentio
     L        = L_s + L_sgc + L_cls + lambda L_u
     L_s      = CE(student(x_l), y_l)    L_sgc = CE(m(x_l), y_l)    L_cls = BCE(H(x), classes of x)
 
-x_s: the weak view in other colours, with a box cut out. No gradient passes through y, the maps, the
+x_s: the weak view in other colors, with a box cut out. No gradient passes through y, the maps, the
 attention's features, or the classes predicted for an unlabeled image. With image-level labels
 (`data.image_labels`) the maps of unlabeled images use those, and L_cls learns from them instead of
 from the labeled images.
@@ -24,7 +24,7 @@ The released code is followed where it and the paper differ (RMS over the batch 
 a box of 100 pixels, 1/sqrt(d), the background score). Deviations from it:
 * BatchNorm and the scale s see the batch of all processes, not of one GPU.
 * Masks are sampled where the logits lie (corners aligned), not up to 15 pixels beside.
-* Colours are jittered on the crop, not on the whole scaled image before it.
+* Colors are jittered on the crop, not on the whole scaled image before it.
 * Image-level labels are those of the image; the code took them from the masks of the crop.
 """
 
@@ -95,7 +95,7 @@ class PseudoSeg(Method):
         target = sharpen(fuse(views.decoder, views.attention, c.decoder_share), c.temperature)
         confident = target.amax(dim=1) >= c.threshold
 
-        loss_s = c.supervised_loss(views.labeled.coarse, views.labeled.coarse_aux, y_l)
+        loss_s = c.supervised_loss(views.labeled.logits, views.labeled.aux_logits, y_l)
         loss_sgc = cross_entropy(views.labeled_attention, y_l)
         truth = present_l if present_u is None else present_u
         loss_cls = F.binary_cross_entropy_with_logits(views.class_logits, truth)
@@ -204,7 +204,7 @@ class WithAttention(nn.Module):
         )
 
     def _stride4(self, stages: list[Tensor]) -> Tensor:
-        logits: Tensor = self.segmenter.decode(stages, stages[0].shape[-2:]).logits
+        logits: Tensor = self.segmenter.decode(stages, stages[0].shape[-2:]).upsampled_logits
         return logits
 
     def _classify(self, stages: list[Tensor]) -> Tensor:

@@ -9,7 +9,7 @@ from fewmask.parts.losses import SupervisedLoss
 
 
 class Supervised(Method):
-    """Minimises the supervised loss, nothing else."""
+    """Minimizes the supervised loss, nothing else."""
 
     class Config(Method.Config):
         """The loss, the only choice there is."""
@@ -22,6 +22,6 @@ class Supervised(Method):
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
         """One step on the labeled images."""
         output = self.student(batch.labeled.image)
-        loss = self.config.supervised_loss(output.coarse, output.coarse_aux, batch.labeled.mask)
+        loss = self.config.supervised_loss(output.logits, output.aux_logits, batch.labeled.mask)
         minimize(loss, over=self.student)
         return {"loss_labeled": loss.detach()}

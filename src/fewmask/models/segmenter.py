@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from fewmask.config import BaseConfig
 from fewmask.errors import UserError
-from fewmask.models.decoders import (
+from fewmask.models.decoders.deeplabv3plus import (
     DecoderConfig,
     DeepLabV3Plus,
     make_aux_head,
     make_head,
 )
-from fewmask.models.encoders import TimmEncoder, create_encoder
+from fewmask.models.encoders.timm_encoder import TimmEncoder, create_encoder
 from fewmask.parts.pseudo_labels import most_probable
 from fewmask.parts.resizing import resize
 
@@ -56,33 +56,33 @@ class Output(NamedTuple):
     for, and what a batch of many parts would add up to, is never as large as the images.
     """
 
-    coarse: Tensor  # [B, K, h, w] float32, logits
+    logits: Tensor  # [B, K, h, w] float32, logits
     features: Tensor  # [B, C, H/4, W/4], what the head reads
-    coarse_aux: Tensor | None = None  # [B, K, h', w'] float32, of the auxiliary head, in training
-    size: tuple[int, int] | None = None  # (H, W) of the images; None: `coarse` is as large
+    aux_logits: Tensor | None = None  # [B, K, h', w'] float32, of the auxiliary head, in training
+    size: tuple[int, int] | None = None  # (H, W) of the images; None: `logits` is as large
 
     @property
-    def logits(self) -> Tensor:
+    def upsampled_logits(self) -> Tensor:
         """[B, K, H, W] float32, at the images' size; computed anew at each call."""
-        return self.coarse if self.size is None else resize(self.coarse, self.size)
+        return self.logits if self.size is None else resize(self.logits, self.size)
 
     @property
-    def aux_logits(self) -> Tensor | None:
+    def upsampled_aux_logits(self) -> Tensor | None:
         """The same of the auxiliary head; None without one, and outside training."""
-        aux = self.coarse_aux
+        aux = self.aux_logits
         return aux if aux is None or self.size is None else resize(aux, self.size)
 
     def labels(self) -> Tensor:
         """[B, H, W] int64, the most probable class of each pixel; the same as of `logits`."""
-        return most_probable(self.coarse, self.size or self.coarse.shape[-2:])
+        return most_probable(self.logits, self.size or self.logits.shape[-2:])
 
     def split(self, *sizes: int) -> list["Output"]:
         """The outputs of parts of the batch, of so many images each."""
         aux: Sequence[Tensor | None] = [None] * len(sizes)
-        if self.coarse_aux is not None:
-            aux = self.coarse_aux.split_with_sizes(sizes)
-        coarse, features = (x.split_with_sizes(sizes) for x in (self.coarse, self.features))
-        return [Output(*part, self.size) for part in zip(coarse, features, aux, strict=True)]
+        if self.aux_logits is not None:
+            aux = self.aux_logits.split_with_sizes(sizes)
+        logits, features = (x.split_with_sizes(sizes) for x in (self.logits, self.features))
+        return [Output(*part, self.size) for part in zip(logits, features, aux, strict=True)]
 
 
 class Segmenter(nn.Module):
@@ -95,7 +95,7 @@ class Segmenter(nn.Module):
 
     Example:
         model = create_model(ModelConfig(encoder="resnet18"), num_classes=11)
-        logits = model(images).logits  # [B, 11, H, W]
+        logits = model(images).upsampled_logits  # [B, 11, H, W]
     """
 
     def __init__(self, encoder: nn.Module, num_classes: int, config: ModelConfig):
@@ -118,17 +118,17 @@ class Segmenter(nn.Module):
         """Labels images.
 
         Args:
-            image: [B, C, H, W], normalised; any H and W.
+            image: [B, C, H, W], normalized; any H and W.
         """
         return self.decode(self.encoder(image), image.shape[-2:])
 
     def decode(self, stages: list[Tensor], size: tuple[int, int] | torch.Size) -> Output:
         """The second half of `forward`, from the encoder's stages to logits of a given size."""
         features = self.decoder(stages)  # [B, C, H/4, W/4]
-        coarse, coarse_aux = _plain(self.head(features)), None
+        logits, aux_logits = _plain(self.head(features)), None
         if self.aux_head is not None and self.training:
-            coarse_aux = _plain(self.aux_head(stages[-2]))
-        return Output(coarse, features, coarse_aux, (size[0], size[1]))
+            aux_logits = _plain(self.aux_head(stages[-2]))
+        return Output(logits, features, aux_logits, (size[0], size[1]))
 
 
 def _plain(logits: Tensor) -> Tensor:

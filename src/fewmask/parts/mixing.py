@@ -92,7 +92,7 @@ def random_boxes(
 ) -> Tensor:
     """Draws one box per image: all of one size, each at its own place.
 
-    The side is a fraction v ~ U(side_range) of the image's sides; centres are uniform, at least
+    The side is a fraction v ~ U(side_range) of the image's sides; centers are uniform, at least
     `margin` of a side from the top and the left. Boxes are cut at the border.
     Randomness comes from torch's CPU generator.
 
@@ -142,11 +142,11 @@ def rectangle(
 def boxes_at(
     rows: Tensor, columns: Tensor, sides: tuple[int, int], height: int, width: int
 ) -> Tensor:
-    """Boxes around given centres: [clip(c - side//2), clip(c + side//2)) in rows and columns.
+    """Boxes around given centers: [clip(c - side//2), clip(c + side//2)) in rows and columns.
 
     Args:
-        rows: [B] int64, centre rows.
-        columns: [B] int64, centre columns.
+        rows: [B] int64, center rows.
+        columns: [B] int64, center columns.
         sides: height and width of every box, in pixels.
         height: of the image, in pixels.
         width: of the image, in pixels.
@@ -176,7 +176,7 @@ def paste(x: Tensor, partner: Tensor, boxes: Tensor) -> Tensor:
 
 
 def random_cut(count: int, height: int, width: int, side: float) -> Tensor:
-    """One CutOut box per image, centred anywhere: [count, height, width] bool, this process's."""
+    """One CutOut box per image, centered anywhere: [count, height, width] bool, this process's."""
     total = count * processes.world_size()
     rows, columns = torch.randint(height, (total,)), torch.randint(width, (total,))
     sides = (round(side * height), round(side * width))

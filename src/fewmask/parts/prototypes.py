@@ -131,8 +131,8 @@ def kmeans(points: Tensor, clusters: int, restarts: int = 3, iterations: int = 1
     """
     runs = []
     for _ in range(restarts):
-        centres = lloyd(points, _spread_starts(points, clusters), iterations)
-        distance, cluster = torch.cdist(points, centres).min(dim=1)
+        centers = lloyd(points, _spread_starts(points, clusters), iterations)
+        distance, cluster = torch.cdist(points, centers).min(dim=1)
         runs.append((float((distance**2).sum()), cluster))
     best: Tensor = min(runs, key=lambda run: run[0])[1]
     for k in range(clusters):  # coinciding points leave a cluster empty: it takes a point anyway
@@ -141,17 +141,17 @@ def kmeans(points: Tensor, clusters: int, restarts: int = 3, iterations: int = 1
     return best
 
 
-def lloyd(points: Tensor, centres: Tensor, iterations: int = 100) -> Tensor:
-    """Moves centres [P, D] to the mean of their nearest points until nothing changes."""
+def lloyd(points: Tensor, centers: Tensor, iterations: int = 100) -> Tensor:
+    """Moves centers [P, D] to the mean of their nearest points until nothing changes."""
     for _ in range(iterations):
-        cluster = torch.cdist(points, centres).argmin(dim=1)
-        moved = torch.zeros_like(centres).index_add_(0, cluster, points)
-        count = torch.bincount(cluster, minlength=len(centres))[:, None]
-        moved = torch.where(count > 0, moved / count.clamp(min=1), centres)
-        if torch.equal(moved, centres):
+        cluster = torch.cdist(points, centers).argmin(dim=1)
+        moved = torch.zeros_like(centers).index_add_(0, cluster, points)
+        count = torch.bincount(cluster, minlength=len(centers))[:, None]
+        moved = torch.where(count > 0, moved / count.clamp(min=1), centers)
+        if torch.equal(moved, centers):
             break
-        centres = moved
-    return centres
+        centers = moved
+    return centers
 
 
 def _spread_starts(points: Tensor, clusters: int) -> Tensor:

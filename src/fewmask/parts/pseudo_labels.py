@@ -33,7 +33,7 @@ def pseudo_label(
     confidence = torch.empty(len(logits), *size, device=logits.device)
     for strip in strips(wide, size[0]):
         values = strip.of(wide)  # [B, K, rows, W]
-        label[:, strip.rows] = first_of(values, values.amax(dim=1, keepdim=True))
+        label[:, strip.rows] = argmax(values, values.amax(dim=1, keepdim=True))
         confidence[:, strip.rows] = values.log_softmax(dim=1).amax(dim=1).exp_()
     if valid is not None:
         label.masked_fill_(~valid, IGNORE)
@@ -47,11 +47,11 @@ def most_probable(logits: Tensor, size: tuple[int, ...]) -> Tensor:
     label = torch.empty(len(logits), *size, dtype=torch.int64, device=logits.device)
     for strip in strips(wide, size[0]):
         values = strip.of(wide)
-        label[:, strip.rows] = first_of(values, values.amax(dim=1, keepdim=True))
+        label[:, strip.rows] = argmax(values, values.amax(dim=1, keepdim=True))
     return label
 
 
-def first_of(values: Tensor, most: Tensor) -> Tensor:
+def argmax(values: Tensor, most: Tensor) -> Tensor:
     """Where along K the largest value stands: [B, H, W] of [B, K, H, W].
 
     A comparison and a second maximum, in floats, cost a third of torch's search for the place.
@@ -70,6 +70,6 @@ def only_confident(pseudo: PseudoLabel, threshold: float) -> PseudoLabel:
 
 
 def sharpen(probs: Tensor, temperature: float) -> Tensor:
-    """Raises probabilities [B, K, ...] to the power 1/T and renormalises them."""
+    """Raises probabilities [B, K, ...] to the power 1/T and renormalizes them."""
     powered = probs ** (1 / temperature)
     return powered / powered.sum(dim=1, keepdim=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from fewmask.parts.marks import part
+from fewmask.parts.spans import part
 
 
 class Teacher(nn.Module):
@@ -15,7 +15,7 @@ class Teacher(nn.Module):
 
     It stays in eval mode: no dropout, and BatchNorm uses running statistics, which are averaged
     like the weights. In short runs weights change faster than such statistics follow; with
-    `batch_statistics` BatchNorm normalises by the batch at hand, and its own running statistics
+    `batch_statistics` BatchNorm normalizes by the batch at hand, and its own running statistics
     follow that, as U2PL's second forward of the teacher does.
 
     Args:
@@ -27,7 +27,7 @@ class Teacher(nn.Module):
     Example:
         teacher = Teacher(student)
         teacher.update(student, decay=0.996)
-        logits = teacher(images).logits
+        logits = teacher(images).upsampled_logits
     """
 
     def __init__(self, network: nn.Module, batch_statistics: bool = False):

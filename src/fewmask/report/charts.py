@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 390, 10, 196  # the plot's box in the 400 x 220 drawing
-COLOURS = 5
+COLORS = 5
 TICKS = 4
 
 
@@ -16,7 +16,7 @@ class Line:
     name: str
     points: str
     """As SVG wants them: x,y x,y ..."""
-    colour: int
+    color: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def line_chart(
         return LEFT + across * (RIGHT - LEFT), BOTTOM - up * (BOTTOM - TOP)
 
     lines = [
-        Line(name, " ".join("{:.1f},{:.1f}".format(*place(x, y)) for x, y in points), i % COLOURS)
+        Line(name, " ".join("{:.1f},{:.1f}".format(*place(x, y)) for x, y in points), i % COLORS)
         for i, (name, points) in enumerate(kept.items())
     ]
     y_values = [y_low + (y_high - y_low) * i / TICKS for i in range(TICKS + 1)]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from fewmask import version
 from fewmask.report.charts import Chart
-from fewmask.report.results import Result
+from fewmask.run_folder.result import Result
 
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("fewmask", "report"), autoescape=True, trim_blocks=True
@@ -109,17 +109,17 @@ def photo(image: np.ndarray) -> str:
     return _data_url(Image.fromarray(_small(image, cv2.INTER_AREA)), "JPEG")
 
 
-def map_of_labels(labels: np.ndarray, colours: np.ndarray) -> str:
-    """Labels uint8 [H, W] in colours, 255 in white, as a small PNG in a data: URL."""
+def map_of_labels(labels: np.ndarray, colors: np.ndarray) -> str:
+    """Labels uint8 [H, W] in colors, 255 in white, as a small PNG in a data: URL."""
     picture = Image.fromarray(_small(labels, cv2.INTER_NEAREST))
     palette = np.full((256, 3), 255, np.uint8)
-    palette[: len(colours)] = colours
+    palette[: len(colors)] = colors
     picture.putpalette(palette.ravel().tolist())
     return _data_url(picture, "PNG")
 
 
 def map_of_confidence(confidence: np.ndarray) -> str:
-    """Confidence [H, W] in 0..1 as grey (black: unsure), as a small JPEG in a data: URL."""
+    """Confidence [H, W] in 0..1 as gray (black: unsure), as a small JPEG in a data: URL."""
     return photo(np.repeat(np.rint(confidence * 255).astype(np.uint8)[:, :, None], 3, axis=2))
 
 

@@ -1,6 +1,5 @@
 """Masks, overlays and contact sheets as image files."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fewmask.atomic import replacing
 from fewmask.batch import IGNORE
 from fewmask.data import Classes
 
@@ -18,7 +18,7 @@ HEADER = 26  # pixels above them, for the column titles
 def mask_picture(labels: np.ndarray, classes: Classes) -> Image.Image:
     """Labels uint8 [H, W] (255: none) as the user's mask files have them.
 
-    A palette picture, numbers for programs and colours for people; 16-bit grey where the user's
+    A palette picture, numbers for programs and colors for people; 16-bit gray where the user's
     values are above 255.
     """
     no_label = IGNORE if classes.no_label is None else classes.no_label
@@ -29,26 +29,21 @@ def mask_picture(labels: np.ndarray, classes: Classes) -> Image.Image:
         return Image.fromarray(values.astype(np.uint16))
     picture = Image.fromarray(values.astype(np.uint8))
     palette = np.full((256, 3), 255, np.uint8)
-    palette[no_label] = classes.no_label_colour
-    palette[list(classes.values)] = classes.colours
+    palette[no_label] = classes.no_label_color
+    palette[list(classes.values)] = classes.colors
     picture.putpalette(palette.ravel().tolist())
     return picture
 
 
 def confidence_picture(confidence: np.ndarray) -> Image.Image:
-    """Confidence [H, W] in 0..1 as a grey picture, 255 = certain."""
+    """Confidence [H, W] in 0..1 as a gray picture, 255 = certain."""
     return Image.fromarray(np.rint(confidence * 255).astype(np.uint8))
 
 
 def save_whole(picture: Image.Image, file: Path, **options: Any) -> None:
-    """Saves a picture under another name first, so that a kill leaves no half of it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{os.getpid()}-{hash(file.name):x}{file.suffix}")  # names may be long
-    try:
+    """Saves a picture, whole or not at all."""
+    with replacing(file) as part:
         picture.save(part, **options)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def contact_sheet(

@@ -12,7 +12,7 @@ NEAR_BITS = 3
 """Looks that differ in at most so many of 64 bits are near-duplicates."""
 FEW_LABELED = 8
 DARK = 2**13
-"""16-bit numbers that stay below this come out in less than 32 of 256 greys."""
+"""16-bit numbers that stay below this come out in less than 32 of 256 grays."""
 
 
 def file_findings(survey: Survey) -> Iterator[Finding]:
@@ -213,7 +213,7 @@ def _oddities(survey: Survey) -> Iterator[Finding]:
     for mode in many:
         yield Finding(
             "note",
-            f"{modes.pop(mode)} images have {mode}, which are no colours.",
+            f"{modes.pop(mode)} images have {mode}, which are no colors.",
             f"Train with model.in_channels={mode.split()[0]}.",
         )
     if modes:

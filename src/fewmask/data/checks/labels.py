@@ -1,4 +1,4 @@
-"""Findings about labels: values that are no classes, colours, empty masks, rare classes."""
+"""Findings about labels: values that are no classes, colors, empty masks, rare classes."""
 
 import json
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fewmask.batch import IGNORE
 from fewmask.data.checks.finding import Finding, names_of
-from fewmask.data.checks.survey import MANY_COLOURS, MaskFacts, Survey
+from fewmask.data.checks.survey import MANY_COLORS, MaskFacts, Survey
 from fewmask.data.files import LabelTable
 
 RARE_SHARE = 0.001
@@ -46,28 +46,28 @@ def _unfit(survey: Survey) -> Iterator[Finding]:
         yield Finding(
             "error",
             f"{len(odd)} mask(s) hold fractions or transparency (mode {odd[0].mode}).",
-            "Save them as 8-bit grey PNG.",
+            "Save them as 8-bit gray PNG.",
             names_of(mask.file for mask in odd),
         )
 
 
 def _values(survey: Survey, names: Sequence[str] | None, labels: LabelTable) -> Iterator[Finding]:
     masks = [m for part in survey.masks.values() for m in part if m.error is None]
-    coloured = [mask for mask in masks if mask.is_coloured]
+    colored = [mask for mask in masks if mask.is_colored]
     if labels.palette:
         unknown = Counter({v: 0 for m in masks for v in m.values if v not in labels.palette})
         if unknown:
             yield Finding(
                 "error",
-                f"The masks hold {len(unknown)} colour(s) that data.palette does not name: "
-                f"{_colours(unknown)}.",
-                "Add them to data.palette (255: no label). Many such colours mean that the masks "
+                f"The masks hold {len(unknown)} color(s) that data.palette does not name: "
+                f"{_colors(unknown)}.",
+                "Add them to data.palette (255: no label). Many such colors mean that the masks "
                 "were smoothed or saved as JPEG; export them without.",
                 names_of(m.file for m in masks if set(m.values) & set(unknown)),
             )
         return
-    if coloured:
-        yield _colour_finding(coloured)
+    if colored:
+        yield _color_finding(colored)
         return
     values = {value for mask in masks for value in mask.values}
     known = labels.mapping.keys() | {*labels.ignore}
@@ -90,22 +90,22 @@ def _values(survey: Survey, names: Sequence[str] | None, labels: LabelTable) -> 
         )
 
 
-def _colour_finding(masks: list[MaskFacts]) -> Finding:
+def _color_finding(masks: list[MaskFacts]) -> Finding:
     pixels: Counter[int] = Counter()
     for mask in masks:
         pixels.update(mask.values)
     files = names_of(mask.file for mask in masks)
-    if len(pixels) > MANY_COLOURS:
+    if len(pixels) > MANY_COLORS:
         return Finding(
             "error",
-            f"{len(masks)} mask(s) hold {len(pixels)} colours: photos, overlays, or masks that "
+            f"{len(masks)} mask(s) hold {len(pixels)} colors: photos, overlays, or masks that "
             "were smoothed or saved as JPEG.",
-            "Export masks with one number or one colour per class, as PNG, without smoothing.",
+            "Export masks with one number or one color per class, as PNG, without smoothing.",
             files,
         )
     return Finding(
         "error",
-        f"{len(masks)} mask(s) are coded in {len(pixels)} colours.",
+        f"{len(masks)} mask(s) are coded in {len(pixels)} colors.",
         f"Say what they mean, for example data.palette='{json.dumps(suggested_palette(pixels))}' "
         "(255: no label).",
         files,
@@ -119,8 +119,8 @@ def suggested_mapping(values: Sequence[int]) -> dict[int, int]:
 
 
 def suggested_palette(pixels: Counter[int]) -> dict[str, int]:
-    """A palette that numbers the colours, the commonest first."""
-    return {f"#{colour:06x}": label for label, (colour, _) in enumerate(pixels.most_common())}
+    """A palette that numbers the colors, the commonest first."""
+    return {f"#{color:06x}": label for label, (color, _) in enumerate(pixels.most_common())}
 
 
 def _classes(survey: Survey, names: Sequence[str] | None, labels: LabelTable) -> Iterator[Finding]:
@@ -199,5 +199,5 @@ def _listed(values: Sequence[object], most: int = 12) -> str:
     return ", ".join(map(str, values[:most])) + (" ..." if len(values) > most else "")
 
 
-def _colours(colours: Iterable[int]) -> str:
-    return _listed([f"#{c:06x}" for c in sorted(colours)], 6)
+def _colors(colors: Iterable[int]) -> str:
+    return _listed([f"#{c:06x}" for c in sorted(colors)], 6)

@@ -17,8 +17,8 @@ from rich.progress import track
 
 from fewmask.data.images import TIFF_SUFFIXES, as_rgb, read_tiff, to_8_bits
 
-MANY_COLOURS = 64
-"""A mask with more colours than this was smoothed or is a photo."""
+MANY_COLORS = 64
+"""A mask with more colors than this was smoothed or is a photo."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class MaskFacts:
     size: tuple[int, int] = (0, 0)  # width, height
     mode: str = ""
     values: Mapping[int, int] = field(default_factory=dict)  # value (or 0xRRGGBB) to pixels
-    is_coloured: bool = False
+    is_colored: bool = False
 
 
 @dataclass
@@ -68,16 +68,16 @@ class Survey:
 def take_survey(
     images: Mapping[str, Sequence[Path]],
     masks: Mapping[str, Sequence[Path]],
-    as_colours: bool = False,
+    as_colors: bool = False,
 ) -> Survey:
     """Reads all files, on all cores, with a progress bar.
 
     Args:
         images: files by set.
         masks: files by set, for the sets that have masks.
-        as_colours: whether palette masks are to be read as colours.
+        as_colors: whether palette masks are to be read as colors.
     """
-    read_mask = partial(look_at_mask, as_colours=as_colours)
+    read_mask = partial(look_at_mask, as_colors=as_colors)
     jobs: list[tuple[Callable[[Path], Any], Path]] = []
     for files in images.values():
         jobs += [(look_at_image, file) for file in files]
@@ -111,8 +111,8 @@ def look_at_image(file: Path) -> ImageFacts:
         small = np.asarray(picture.convert("RGB").resize((9, 8), Image.Resampling.BOX))
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
         return ImageFacts(file, _reason(error))
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.int16)
-    bits = (grey[:, 1:] > grey[:, :-1]).ravel()
+    gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.int16)
+    bits = (gray[:, 1:] > gray[:, :-1]).ravel()
     look = int.from_bytes(np.packbits(bits).tobytes(), "big")
     digest = hashlib.blake2b(content, digest_size=16).digest()
     turned, (width, height) = orientation not in (0, 1), picture.size
@@ -135,17 +135,17 @@ def _decoded(file: Path) -> tuple[Image.Image, str, int]:
         return Image.fromarray(as_rgb(to_8_bits(bands))), f"{bands.shape[2]} bands", 1
 
 
-def look_at_mask(file: Path, as_colours: bool = False) -> MaskFacts:
+def look_at_mask(file: Path, as_colors: bool = False) -> MaskFacts:
     """Decodes a mask and counts its values."""
     try:
         with Image.open(file) as picture:
             picture.load()
             mode, size = picture.mode, picture.size
-            is_coloured = as_colours or mode not in ("1", "L", "P", "I", "I;16")
-            pixels = np.asarray(picture.convert("RGB") if is_coloured else picture)
+            is_colored = as_colors or mode not in ("1", "L", "P", "I", "I;16")
+            pixels = np.asarray(picture.convert("RGB") if is_colored else picture)
     except Exception as error:
         return MaskFacts(file, _reason(error))
-    if is_coloured:
+    if is_colored:
         red, green, blue = pixels.astype(np.int32).transpose(2, 0, 1)
         pixels = (red << 16) | (green << 8) | blue
     if pixels.dtype in (np.uint8, np.bool_):
@@ -155,7 +155,7 @@ def look_at_mask(file: Path, as_colours: bool = False) -> MaskFacts:
     else:
         values, counts = np.unique(pixels, return_counts=True)
     found = dict(zip(values.tolist(), counts.tolist(), strict=True))
-    return MaskFacts(file, None, size, mode, found, is_coloured)
+    return MaskFacts(file, None, size, mode, found, is_colored)
 
 
 def near_pairs(

@@ -1,1 +1,0 @@
-"""The published data sets: layouts, class names, palettes, one file each."""

@@ -1,0 +1,1 @@
+"""Lists of labeled images: published names, drawing, reading."""

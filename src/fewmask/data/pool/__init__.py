@@ -1,0 +1,1 @@
+"""Unlabeled images by the million."""

@@ -1,0 +1,169 @@
+"""Unlabeled images in tar shards (WebDataset's layout), on disk or behind any fsspec URL.
+
+An epoch goes through the shards in a new order, `MIXED` of them at a time, and through the images
+of those in a random order. So a pool larger than the disk is read shard by shard, each once, and
+which image stands at a place still follows from (seed, epoch, place) alone.
+"""
+
+import hashlib
+import os
+import posixpath
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from fewmask.data.images import read_image, to_long_side
+from fewmask.data.order import Key, shuffled
+from fewmask.data.pool.name_index import PoolNames
+from fewmask.data.pool.shard_files import SIZES, Downloads, image_table, is_remote
+from fewmask.errors import UserError
+
+MIXED = 16
+"""Shards whose images are mixed."""
+
+
+class ShardPool:
+    """Images in tar shards, as a data set without masks.
+
+    Args:
+        urls: of the shards, see `list_shards`.
+        sizes: the number of images in each, [S].
+        downloads: where shards behind URLs are kept for a while.
+        channels: bands of an image; 3 reads any image as RGB.
+        long_side: pixels, or None for the image's own size.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        sizes: np.ndarray,
+        downloads: Downloads,
+        channels: int = 3,
+        long_side: int | None = None,
+    ):
+        self.urls, self.sizes, self.downloads = urls, sizes, downloads
+        self.channels, self.long_side = channels, long_side
+        self.names = ShardNames(urls, sizes)
+        self._epoch: tuple[Key, np.ndarray, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def image(self, index: int) -> np.ndarray:
+        """The image as uint8 [H, W, C], turned as its EXIF tag says, at `long_side`.
+
+        Raises:
+            UserError: if the shard cannot be had, or the image not be read.
+        """
+        shard, position = self.names.locate(index)
+        content = _open(self.downloads, self.urls[shard], int(self.sizes[shard])).read(position)
+        image = read_image(Path(self.names[index]), self.channels, content)
+        return to_long_side(image, self.long_side)
+
+    def mask(self, index: int) -> np.ndarray:
+        """There are none."""
+        raise AssertionError(f"{self.names[index]} has no mask")
+
+    def at(self, place: int, key: Key) -> int:
+        """The image at a place of the order that follows from a key; see `order.shuffled`."""
+        if self._epoch is None or self._epoch[0] != key:
+            shards = np.random.default_rng(key).permutation(len(self.sizes))
+            self._epoch = key, shards, np.cumsum(self.sizes[shards])
+        _, shards, ends = self._epoch
+        group = int(np.searchsorted(ends, place, side="right")) // MIXED
+        first = group * MIXED
+        start = int(ends[first - 1]) if group else 0
+        count = int(ends[min(first + MIXED, len(ends)) - 1]) - start
+        mixed = start + shuffled(place - start, count, (*key, group))
+        slot = int(np.searchsorted(ends, mixed, side="right"))
+        shard = int(shards[slot])
+        self._fetch_ahead(shards[first + MIXED : first + 2 * MIXED])
+        return self.names.first(shard) + mixed - (int(ends[slot - 1]) if slot else 0)
+
+    def _fetch_ahead(self, shards: np.ndarray) -> None:
+        urls = tuple(self.urls[shard] for shard in shards)
+        if urls and is_remote(urls[0]):
+            _start_fetching(self.downloads, urls)
+
+
+class ShardNames(PoolNames):
+    """A name for each image: its shard's, and its number there.
+
+    Args:
+        urls: of the shards.
+        sizes: the number of images in each, [S].
+    """
+
+    def __init__(self, urls: Sequence[str], sizes: np.ndarray):
+        shared = os.path.commonprefix([posixpath.dirname(url) + "/" for url in urls])
+        below = shared.rfind("/") + 1  # the same names wherever the shards lie
+        self.stems = [url[below:].removesuffix(".tar") for url in urls]
+        self.sizes, self.ends = sizes, np.cumsum(sizes)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def locate(self, index: int) -> tuple[int, int]:
+        """Shard and position in it."""
+        shard = int(np.searchsorted(self.ends, index, side="right"))
+        return shard, index - self.first(shard)
+
+    def first(self, shard: int) -> int:
+        """The number of a shard's first image."""
+        return int(self.ends[shard] - self.sizes[shard])
+
+    def item(self, index: int) -> str:
+        """The name at a position."""
+        shard, position = self.locate(index)
+        return f"{self.stems[shard]}/{position:06}"
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the shards' names and sizes."""
+        lines = [f"{s} {n}" for s, n in zip(self.stems, self.sizes.tolist(), strict=True)]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+class _OpenShard:
+    """One shard, open; finds its images by a table."""
+
+    def __init__(self, file: BinaryIO, url: str):
+        self.file = file
+        self.table = image_table(file, url)  # [N, 2]
+
+    def read(self, position: int) -> bytes:
+        offset, size = self.table[position].tolist()
+        return os.pread(self.file.fileno(), size, offset)  # safe across forks: moves no pointer
+
+
+@lru_cache(maxsize=MIXED)
+def _open(downloads: Downloads, url: str, size: int) -> _OpenShard:
+    try:
+        shard = _OpenShard(downloads.open(url), url)
+        if len(shard.table) == size:
+            return shard
+        raise UserError(
+            f"The shard {url} holds {len(shard.table)} images, but {size} were counted before (in "
+            f"its {SIZES}, or when the pool was opened). It has changed, is not whole, or {SIZES} "
+            "is wrong: put it right and begin a new run."
+        )
+    except UserError:
+        downloads.forget(url)
+        raise
+
+
+@lru_cache(maxsize=64)
+def _start_fetching(downloads: Downloads, urls: tuple[str, ...]) -> None:
+    """Fetches shards in the background; what fails here is said when the shard is needed."""
+
+    def fetch() -> None:
+        for url in urls:
+            with suppress(UserError, OSError):
+                downloads.open(url, ahead=True).close()
+
+    threading.Thread(target=fetch, daemon=True).start()

@@ -1,0 +1,242 @@
+"""PASCAL VOC 2012 with the masks of SBD: 10,582 training images, 21 classes.
+
+Layout, below `VOCdevkit/VOC2012` or in the folder itself:
+
+    JPEGImages/2007_000032.jpg
+    SegmentationClass/2007_000032.png          VOC's own masks: palette PNGs, borders are 255
+    SegmentationClassAug/2007_000032.png       VOC's masks, and SBD's for the other images
+    ImageSets/Segmentation/{train,val}.txt     1,464 and 1,449 ids
+    ImageSets/Segmentation/train_aug.txt       10,582 ids
+
+`fewmask prepare voc` makes the last folder and list from SBD's `benchmark_RELEASE`.
+
+Source: Everingham et al., IJCV 2015; Hariharan et al., ICCV 2011.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from fewmask import atomic
+from fewmask.data.convert import convert_all, save_mask
+from fewmask.data.dataset import Classes
+from fewmask.data.files import Files, LabelTable, Paths
+from fewmask.data.images import read_mask
+from fewmask.data.lists.published import image_id, read_lines
+from fewmask.data.sources.published_dataset import Archive, PublishedDataset, first_folder, names_in
+from fewmask.errors import UserError
+
+NAMES = (
+    "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse "
+    "motorbike person pottedplant sheep sofa train tvmonitor"
+).split()
+
+SBD_HOME = "the Semantic Boundaries Dataset (benchmark.tgz, www2.eecs.berkeley.edu)"
+
+
+def voc_colors(count: int) -> list[tuple[int, int, int]]:
+    """The palette of VOC: the bits of the label, spread over red, green and blue."""
+    colors = []
+    for label in range(count):
+        rgb, rest = [0, 0, 0], label
+        for shift in range(7, -1, -1):
+            for channel in range(3):
+                rgb[channel] |= ((rest >> channel) & 1) << shift
+            rest >>= 3
+        colors.append((rgb[0], rgb[1], rgb[2]))
+    return colors
+
+
+class VOC(PublishedDataset):
+    """PASCAL VOC 2012, augmented by SBD."""
+
+    KEY = "voc"
+    CLASSES = Classes(NAMES, voc_colors(21))
+    POOL, VAL = 10582, 1449
+    TRAIN = 1464
+    """Training images with VOC's own masks."""
+    HOME = "PASCAL VOC 2012 (VOCtrainval_11-May-2012.tar, host.robots.ox.ac.uk)"
+    ARCHIVES = (
+        Archive(
+            "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
+            "6cd6e144f989b92b3379bac3b3de84fd",
+        ),
+        Archive(
+            "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/"
+            "semantic_contours/benchmark.tgz",
+            "82b4d87ceb2ed10f6038a1cba92111cb",
+        ),
+    )
+
+    def pool(self) -> Files:
+        """The augmented training set."""
+        layout = Layout.of(self.config.root)
+        file = layout.lists / "train_aug.txt"
+        if not file.is_file():
+            raise UserError(
+                f"The list {file} is missing: VOC and SBD are not joined yet. Run: fewmask prepare "
+                f"voc --root {self.config.root} (add --download to fetch both archives)."
+            )
+        return self._part(self.read_set(file), "SegmentationClassAug")
+
+    def val(self) -> Files:
+        """The validation set, with VOC's own masks."""
+        layout = Layout.of(self.config.root)
+        own = (layout.home / "SegmentationClass").is_dir()
+        masks = "SegmentationClass" if own else "SegmentationClassAug"
+        return self._part(self.read_set(layout.lists / "val.txt"), masks)
+
+    def _part(self, lines: Sequence[str], masks: str) -> Files:
+        home = Layout.of(self.config.root).home
+        names = [image_id(line) for line in lines]
+        if len(set(names)) < len(names):
+            twice = next(name for i, name in enumerate(names) if name in names[:i])
+            raise UserError(f"A list of {home} names '{twice}' twice. Run fewmask prepare voc.")
+        return self.files(
+            names,
+            Paths(home / "JPEGImages", names, ".jpg"),
+            Paths(home / masks, names, ".png"),
+            LabelTable(
+                21, advice="VOC masks hold 0..20 and 255; take the file from the data set again."
+            ),
+        )
+
+    @classmethod
+    def further_counts(cls, root: Path) -> dict[str, tuple[int, int]]:
+        """VOC's own training list beside the augmented one."""
+        train = _ids(Layout.of(root).lists / "train.txt")
+        return {"training images with VOC's own masks": (len(train), cls.TRAIN)}
+
+    def missing(self, file: Path, what: str) -> str:
+        """Says which file is missing; masks of the augmented set are made from SBD."""
+        if file.parent.name != "SegmentationClassAug":
+            return super().missing(file, what)
+        return (
+            f"The mask {file} is missing. It is made from {SBD_HOME}. Run: fewmask prepare voc "
+            f"--root {self.config.root}"
+        )
+
+    @classmethod
+    def convert(cls, root: Path) -> None:
+        """Makes SegmentationClassAug and train_aug.txt from VOC's masks and SBD's.
+
+        An image that both have annotated keeps VOC's mask; VOC's validation images are left out.
+        """
+        layout = Layout.of(root)
+        masks, out = layout.home / "SegmentationClass", layout.home / "SegmentationClassAug"
+        file = layout.lists / "train_aug.txt"  # written last: it says that everything is done
+        train, val = (_ids(layout.lists / f"{part}.txt") for part in ("train", "val"))
+        sbd = _find_sbd(root, layout)
+        if sbd is not None:
+            names = sorted((_sbd_ids(sbd) | train) - val)
+            jobs = [
+                (masks / f"{name}.png" if name in train else sbd / "cls" / f"{name}.mat", out)
+                for name in names
+            ]
+            convert_all(_to_png, jobs, "VOC and SBD masks")
+        elif file.is_file() and out.is_dir():
+            return  # a ready copy
+        elif out.is_dir():  # without its list
+            names = sorted(_stems(out, ".png") - val)
+        else:
+            raise UserError(
+                f"SBD is missing: there is no benchmark_RELEASE/dataset/cls below {root}. It comes "
+                f"from {SBD_HOME}; unpack it into {root}, or run again with --download."
+            )
+        atomic.write_text(file, "".join(f"{name}\n" for name in names))
+
+
+class Layout(NamedTuple):
+    """Where VOC's parts lie."""
+
+    home: Path
+    lists: Path
+
+    @classmethod
+    def of(cls, root: Path) -> "Layout":
+        """Finds VOC in a folder or below its VOCdevkit.
+
+        Raises:
+            UserError: if it is not there.
+        """
+        places = (root, root / "VOC2012", root / "VOCdevkit" / "VOC2012")
+        home = first_folder(places, "JPEGImages")
+        if home is None:
+            raise UserError(
+                f"There is no JPEGImages in {root} nor in its VOCdevkit/VOC2012. data.root (or "
+                f"--root) is the folder of {VOC.HOME}."
+            )
+        return cls(home, home / "ImageSets" / "Segmentation")
+
+
+def _ids(file: Path) -> set[str]:
+    if not file.is_file():
+        raise UserError(f"The list {file} is missing. It is part of {VOC.HOME}.")
+    return {image_id(line) for line in read_lines(file)}
+
+
+def _stems(folder: Path, suffix: str) -> set[str]:
+    return {n.removesuffix(suffix) for n in names_in(folder) if n.endswith(suffix)}
+
+
+def _sbd_ids(sbd: Path) -> set[str]:
+    """The ids that SBD has masks of; every one on its own lists must be there.
+
+    Raises:
+        UserError: naming the first missing file.
+    """
+    found = _stems(sbd / "cls", ".mat")
+    listed = {
+        image_id(line)
+        for part in ("train", "val")
+        if (sbd / f"{part}.txt").is_file()
+        for line in read_lines(sbd / f"{part}.txt")
+    }
+    missing = sorted(listed - found)
+    if missing:
+        raise UserError(
+            f"{len(missing)} SBD mask(s) are missing (first: {sbd / 'cls' / missing[0]}.mat). They "
+            f"are part of {SBD_HOME}; unpack it again."
+        )
+    return found | listed
+
+
+def _find_sbd(root: Path, layout: Layout) -> Path | None:
+    """SBD's folder with img/ and cls/, if it is there."""
+    above = (root, root.parent, layout.home.parent, layout.home.parent.parent)
+    places = [base / inner for base in above for inner in ("benchmark_RELEASE/dataset", "SBD")]
+    return first_folder(places, "cls")
+
+
+def _to_png(job: tuple[Path, Path]) -> None:
+    """Writes one mask of the augmented set, from VOC's PNG or from SBD's .mat."""
+    source, folder = job
+    out = folder / f"{source.stem}.png"
+    if out.is_file():
+        return
+    mask = read_mask(source) if source.suffix == ".png" else _read_sbd(source)
+    save_mask(mask, out)
+
+
+def _read_sbd(file: Path) -> np.ndarray:
+    """The class mask of an SBD file, uint8 [H, W]."""
+    try:
+        from scipy.io import loadmat
+    except ImportError:
+        raise UserError("SBD's .mat files need SciPy: pip install 'fewmask[prepare]'") from None
+    try:
+        content = loadmat(file, mat_dtype=True)["GTcls"][0]["Segmentation"][0]
+    except FileNotFoundError:
+        raise UserError(f"The SBD file {file} is missing. It is part of {SBD_HOME}.") from None
+    except Exception as error:  # SciPy raises a dozen kinds for a damaged file
+        raise UserError(
+            f"Cannot read the SBD mask {file}: {error}. Unpack it again from {SBD_HOME}."
+        ) from None
+    mask = np.asarray(content)
+    if mask.ndim != 2 or not np.isin(mask, [*range(21), 255]).all():
+        raise UserError(
+            f"The SBD mask {file} holds values outside 0..20. Unpack it again from {SBD_HOME}."
+        )
+    return mask.astype(np.uint8)

@@ -1,0 +1,109 @@
+"""Weak views: a random box of an image, scaled, cropped, flipped; uint8."""
+
+from functools import cache
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+
+from fewmask.batch import IGNORE, band_statistics
+from fewmask.data.images import resize_image, resize_mask
+
+cv2.setNumThreads(0)  # the loader's workers are the parallelism
+
+ScaleDraw = Literal["uniform", "halves", "quarters"]
+
+
+class Placement(NamedTuple):
+    """Where a weak view looks: this box of the source, drawn at this size, perhaps mirrored."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+    height: int  # of the drawn box, at most the crop's
+    width: int
+    mirrored: bool
+
+
+def draw_scale(
+    rng: np.random.Generator, scale_range: tuple[float, float], how: ScaleDraw = "uniform"
+) -> float:
+    """Draws the factor an image is scaled by.
+
+    Args:
+        rng: the source of randomness.
+        scale_range: smallest and largest factor.
+        how: uniform: U(range); halves: below and above 1 equally often, uniform on either side;
+            quarters: multiples of 0.25, equally often.
+    """
+    low, high = scale_range
+    if how == "quarters":
+        return float(rng.choice(np.arange(low, high + 1e-6, 0.25)))
+    if how == "halves" and low < 1 < high:
+        low, high = (low, 1.0) if rng.random() < 0.5 else (1.0, high)
+    return float(rng.uniform(low, high))
+
+
+def draw_placement(
+    rng: np.random.Generator, size: tuple[int, int], crop: int, scale: float
+) -> Placement:
+    """Draws position and flip: the papers' resize -> flip -> crop as one box of the source.
+
+    Only the pixels that end up in the crop are ever computed.
+
+    Args:
+        rng: the source of randomness.
+        size: height and width of the image.
+        crop: side of the square view, in pixels.
+        scale: the factor the image is scaled by before the crop.
+    """
+    spans = []
+    for length in size:
+        scaled = max(1, round(length * scale))
+        offset = int(rng.integers(0, max(scaled - crop, 0) + 1))
+        drawn = min(scaled, crop)
+        start = min(round(offset / scaled * length), length - 1)
+        stop = min(max(round((offset + drawn) / scaled * length), start + 1), length)
+        spans.append((start, stop, drawn))
+    (top, bottom, height), (left, right, width) = spans
+    return Placement(top, left, bottom, right, height, width, bool(rng.random() < 0.5))
+
+
+def weak_image(image: np.ndarray, place: Placement, crop: int) -> np.ndarray:
+    """The weak view: uint8 [crop, crop, C]; padding (bottom, right) has the mean color."""
+    channels = image.shape[2]
+    box = image[place.top : place.bottom, place.left : place.right]
+    drawn = resize_image(box, (place.width, place.height))
+    return _padded(drawn, place, _empty_image(crop, channels))
+
+
+@cache
+def _empty_image(crop: int, channels: int) -> np.ndarray:
+    """Nothing but padding, in the color that becomes 0 when normalized."""
+    color = np.array([round(255 * mean) for mean in band_statistics(channels)[0]], np.uint8)
+    return np.tile(color, (crop, crop, 1))
+
+
+def weak_mask(mask: np.ndarray, place: Placement, crop: int) -> np.ndarray:
+    """The same view of a mask: uint8 [crop, crop]; padding is 255."""
+    box = mask[place.top : place.bottom, place.left : place.right]
+    drawn = resize_mask(box, (place.width, place.height))
+    return _padded(drawn, place, np.full((crop, crop), IGNORE, np.uint8))
+
+
+def valid_pixels(place: Placement, crop: int) -> np.ndarray:
+    """Which pixels of the view show the image: bool [crop, crop], False on padding."""
+    valid = np.zeros((crop, crop), dtype=bool)
+    valid[: place.height, : place.width] = True
+    return valid
+
+
+def _padded(drawn: np.ndarray, place: Placement, empty: np.ndarray) -> np.ndarray:
+    if place.mirrored:
+        drawn = cv2.flip(drawn, 1).reshape(drawn.shape)  # OpenCV drops a single band
+    if drawn.shape == empty.shape:
+        return np.ascontiguousarray(drawn)
+    view = empty.copy()
+    view[: place.height, : place.width] = drawn
+    return view

@@ -1,0 +1,1 @@
+"""From an encoder's stages to the features that a head reads."""

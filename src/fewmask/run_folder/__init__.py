@@ -1,0 +1,1 @@
+"""What lies in a run folder: paths, tables, checkpoints, results."""

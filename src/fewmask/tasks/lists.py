@@ -1,0 +1,47 @@
+"""Lists of labeled images: recognize one, copy a published one, draw new ones."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fewmask import atomic
+from fewmask.data.lists import published
+from fewmask.data.lists.drawing import draw
+from fewmask.errors import UserError
+from fewmask.recipes.recipe import load_recipe
+
+
+def recognize(file: Path) -> published.Split:
+    """Says what a list is."""
+    split = published.identify(published.read_lines(file))
+    print(f"{file}: {split.count} images, SHA-256 of the sorted ids {split.sha256}")
+    for known in split.published:
+        print(f"  {known.name}, {known.kind}, github.com/{known.repository}")
+    print(f"  {split.note}" if split.published else "  It is none of the published lists.")
+    return split
+
+
+def copy(name: str, source: str | None, out: Path) -> None:
+    """Copies a published list and verifies it."""
+    copied = published.copy_published(name, source, out)
+    note = published.identify(published.read_lines(out)).note
+    print(f"{out}: {copied.count} images, verified as {name}. {note}")
+
+
+def draw_lists(words: Sequence[str], sizes: Sequence[str], how: str, seed: int, out: Path) -> None:
+    """Draws nested lists from the training images of a data set that have masks.
+
+    Args:
+        words: the data set, as for training: `data=photos`, `data=voc data.root=VOC`.
+        sizes: numbers of images or shares.
+        how: random, balanced or every.
+        seed: another seed, another draw.
+        out: the folder of the lists.
+    """
+    if any(word.startswith("data.labeled=") for word in words):
+        raise UserError("Lists are drawn from all images with masks; leave out data.labeled.")
+    data = load_recipe(None, words).source().open()
+    for size, names in draw(data.labeled, sizes, how, seed).items():
+        file = out / f"{how}_{size.replace('/', '_')}_seed{seed}.txt"
+        atomic.write_text(file, "".join(f"{name}\n" for name in names))
+        print(f"{file}: {len(names)} of {len(data.labeled)} images")
+    print(f"The {len(data.val)} validation images were left alone.")

@@ -1,0 +1,72 @@
+"""Brings a published data set into the form that training reads, once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fewmask.config import find, validate
+from fewmask.data.dataset import Data
+from fewmask.data.download import download, unpack
+from fewmask.data.lists.published import identify
+from fewmask.data.sources import SOURCES
+from fewmask.data.sources.published_dataset import PublishedDataset
+from fewmask.errors import UserError
+
+
+def prepare(
+    name: str, root: Path, with_download: bool, tell: Callable[[str], None]
+) -> tuple[Data, list[str]]:
+    """Downloads what is public (if asked), converts what needs it, and counts.
+
+    What is done already is skipped, so an interrupted call is continued by the same call.
+
+    Args:
+        name: voc, cityscapes, coco, ade20k or camvid.
+        root: the data set's folder.
+        with_download: whether to fetch the archives.
+        tell: says what happens.
+
+    Returns:
+        The data set with all training images as labeled, and what differs from the published one.
+
+    Raises:
+        UserError: if a part is missing or damaged.
+    """
+    source = find(name, SOURCES, "data")
+    if not issubclass(source, PublishedDataset):
+        raise UserError(f"'{name}' needs no preparation; train with data={name}.")
+    if with_download:
+        _fetch(source, root, tell)
+    source.convert(root)
+    data = source(validate(source.Config, {"name": name, "root": root}, "data")).open()
+    warnings = []
+    for part, files, expected in (
+        ("training", data.labeled, source.POOL),
+        ("validation", data.val, source.VAL),
+    ):
+        split = identify(files.names)
+        known = f", the published list {split.name}" if split.published else ""
+        tell(f"{len(files)} {part} images{known}")
+        if len(files) != expected:
+            warnings.append(f"{len(files)} {part} images, but {expected} were published.")
+    for what, (found, expected) in source.further_counts(root).items():
+        tell(f"{found} {what}")
+        if found != expected:
+            warnings.append(f"{found} {what}, but {expected} were published.")
+    return data, warnings
+
+
+def _fetch(source: type[PublishedDataset], root: Path, tell: Callable[[str], None]) -> None:
+    if not source.ARCHIVES:
+        raise UserError(
+            f"{source.KEY} cannot be downloaded by a program. Get {source.HOME} and unpack it into "
+            f"{root}."
+        )
+    for archive in source.ARCHIVES:
+        file = root / archive.url.rpartition("/")[2]
+        done = root / f".{file.name}.unpacked"  # names what it has unpacked
+        if done.is_file() and all((root / name).exists() for name in done.read_text().split("\n")):
+            continue
+        tell(f"Downloading {archive.url}")
+        download(archive.url, file, archive.md5)
+        tell(f"Unpacking {file.name}")
+        done.write_text("\n".join(unpack(file, root)))
