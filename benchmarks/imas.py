@@ -126,7 +126,7 @@ class Ours:
             weak_in_forward=kind not in (NO_WEAK, BOTH),
             ignore_background=False,
         )
-        self.method = IMAS(student, config).to(memory_format=torch.channels_last)
+        self.method = IMAS(lambda: student, config).to(memory_format=torch.channels_last)
         trained = [p for p in student.parameters() if p.requires_grad]
         self.optimizer = torch.optim.SGD(trained, lr=0.0)
         self.batch = batch
@@ -137,8 +137,8 @@ class Ours:
     def __call__(self) -> None:
         """One step."""
         torch.manual_seed(1)
-        logged = self.method.step(self.batch, self._minimize, Progress(9999, 10000, 1))
-        assert logged["cutmix"] == 1, "not the reference's step"
+        report = self.method.step(self.batch, self._minimize, Progress(9999, 10000, 1))
+        assert report.scalars["cutmix"] == 1, "not the reference's step"
 
     def _minimize(self, loss: Tensor, over: nn.Module) -> bool:
         self.optimizer.zero_grad()

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import limits
 from benchmarks.apart import Apart
 from benchmarks.loader import photos
-from fewmask.batch import Batch, Progress, Scalars, Views, to_device
+from fewmask.batch import Batch, Progress, StepReport, Views, to_device
 from fewmask.config import find
 from fewmask.data import Classes, Data
 from fewmask.engine.compiling import eagerly
@@ -23,6 +24,7 @@ from fewmask.engine.launch import launch
 from fewmask.engine.memory import forget_peak_memory, peak_memory
 from fewmask.engine.stopwatch import wait_for
 from fewmask.methods import METHODS, Method, Minimize
+from fewmask.models import Segmenter
 from fewmask.parts.losses import cross_entropy
 from fewmask.parts.pseudo_labels import pseudo_label
 from fewmask.parts.teacher import Teacher
@@ -85,11 +87,11 @@ class MeanTeacher(Method):
 
     views = Views(strong=("imas",))
 
-    def __init__(self, student: torch.nn.Module, config: Method.Config):
-        super().__init__(student, config)
-        self.teacher = Teacher(student)
+    def __init__(self, create_network: Callable[[], Segmenter], config: Method.Config):
+        super().__init__(create_network, config)
+        self.teacher = Teacher(self.student)
 
-    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
+    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:
         """One step on labeled and unlabeled images."""
         x_l, y_l = batch.labeled
         weak, (strong, *_), valid, *_ = batch.unlabeled
@@ -101,7 +103,7 @@ class MeanTeacher(Method):
         loss = loss + cross_entropy(unlabeled.logits, pseudo.label, confident)
         minimize(loss, over=self.student)
         self.teacher.update(self.student, decay=0.99)
-        return {"loss": loss.detach()}
+        return StepReport({"all": loss.detach()})
 
 
 class Step:

@@ -87,7 +87,7 @@ def past_warm_up(name: str, student: Segmenter, **options: Any) -> Method:
     fields = kind.Config.model_fields
     options |= {key: 0 for key in ("warmup_epochs", "copy_epochs") if key in fields}
     options |= {"cells": 4} if "cells" in fields else {}
-    method: Method = kind(student, kind.Config(name=name, **options))
+    method: Method = kind(lambda: student, kind.Config(name=name, **options))
     return method
 
 

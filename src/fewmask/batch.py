@@ -1,6 +1,7 @@
 """The nouns everyone shares: what a batch holds, how far training is, what a step reports."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple, Protocol
 
@@ -64,10 +65,31 @@ class Progress(NamedTuple):
     steps_per_epoch: int  # steps in one pass over the unlabeled set (labeled set if there is none)
 
 
-Scalars = dict[str, Tensor]
-"""What a step reports: name to a 0-d tensor, averaged and logged, or a [B] tensor with one value
-per unlabeled image, logged as its mean. The one called `easiness` is also kept per image, in
-`hardness.csv`. Tensors stay on the device."""
+@dataclass(frozen=True)
+class StepReport:
+    """What a step tells about itself, for logs, charts and advice.
+
+    Every value is a tensor without gradient that stays on the device: reading a number in a step
+    would make the host wait for the GPU.
+    """
+
+    losses: dict[str, Tensor]
+    """Each 0-d, by a short name: `labeled`, `unlabeled` ...; logged as `loss_labeled` ..."""
+    used_pixels: Tensor | None = None
+    """0-d: the share of the unlabeled pixels whose pseudo-label is used, 0..1."""
+    easiness: Tensor | None = None
+    """[B] in 0..1: how easy each unlabeled image is; also kept per image, in `hardness.csv`."""
+    scalars: dict[str, Tensor] = field(default_factory=dict)
+    """Anything else worth logging, by name: 0-d, or [B] with one value per unlabeled image."""
+
+    def by_name(self) -> dict[str, Tensor]:
+        """All values under the names that they are logged with."""
+        values = {f"loss_{name}": loss for name, loss in self.losses.items()}
+        if self.easiness is not None:
+            values["easiness"] = self.easiness
+        if self.used_pixels is not None:
+            values["used_pixels"] = self.used_pixels
+        return values | self.scalars
 
 
 class Dataset(Protocol):

@@ -89,7 +89,7 @@ def test_uncompiled_where_sizes_change(captured, student):
 
 @pytest.mark.parametrize("kind", [IMAS, GTA, PCR])
 def test_weights_keep_their_names(captured, student, kind):
-    method = kind(student, kind.Config(name="x"))
+    method = kind(lambda: student, kind.Config(name="x"))
     names = list(method.state_dict())
     compile_networks(method, CPU)
     assert list(method.state_dict()) == names
@@ -97,7 +97,7 @@ def test_weights_keep_their_names(captured, student, kind):
 
 def test_what_cannot_be_compiled_is_said(monkeypatch, student, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    method = IMAS(student, IMAS.Config(name="imas"))
+    method = IMAS(lambda: student, IMAS.Config(name="imas"))
     with pytest.raises(UserError, match="needs a C.. compiler"):
         compile_networks(method, CPU)
     words = [*TINY_WORDS, "training.compile=true", "model.checkpointing=true"]

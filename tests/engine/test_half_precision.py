@@ -41,7 +41,7 @@ def test_each_method_steps(student, batch: Batch, name: str, clip_norm):
     minimize = minimizer_of(method, clip_norm=clip_norm)
     before = next(method.student.parameters()).clone()
     for _ in range(2):
-        logged = method.step(batch, minimize, MID_TRAINING)
+        logged = method.step(batch, minimize, MID_TRAINING).by_name()
     assert scale(minimize) == INITIAL, "a step has overflowed"
     assert all(torch.isfinite(value).all() for value in logged.values())
     after = next(method.student.parameters())
@@ -50,7 +50,7 @@ def test_each_method_steps(student, batch: Batch, name: str, clip_norm):
 
 @pytest.mark.parametrize("clip_norm", [None, 1.0])
 def test_a_step_that_overflows_is_left_out_and_the_scale_halved(student, clip_norm):
-    method = IMAS(student, IMAS.Config(name="imas"))
+    method = IMAS(lambda: student, IMAS.Config(name="imas"))
     minimize = minimizer_of(method, clip_norm=clip_norm)
     weight = next(student.parameters())
     before = weight.detach().clone()
@@ -72,7 +72,7 @@ def unwritten_is_nan():
 def test_nothing_unwritten_is_used_after_a_first_step_left_out(
     student, unwritten_is_nan, optimizer
 ):
-    method = IMAS(student, IMAS.Config(name="imas"))
+    method = IMAS(lambda: student, IMAS.Config(name="imas"))
     minimize = minimizer_of(method, optimizer=optimizer)
     weight = next(student.parameters())
     for factor in (1e36, 1.0, 1.0):
@@ -81,15 +81,15 @@ def test_nothing_unwritten_is_used_after_a_first_step_left_out(
 
 
 def test_a_run_from_where_there_was_no_scaler_goes_on(student):
-    method = IMAS(copy.deepcopy(student), IMAS.Config(name="imas"))
+    method = IMAS(lambda: copy.deepcopy(student), IMAS.Config(name="imas"))
     plain = Minimizer(Fabric(accelerator="cpu"), method, TrainingConfig(steps=10))
-    again = minimizer_of(IMAS(student, IMAS.Config(name="imas")))
+    again = minimizer_of(IMAS(lambda: student, IMAS.Config(name="imas")))
     again.load_state_dict(plain.state_dict())
     assert scale(again) == INITIAL
 
 
 def test_the_gradient_is_the_unscaled_one(student):
-    method = IMAS(student, IMAS.Config(name="imas"))
+    method = IMAS(lambda: student, IMAS.Config(name="imas"))
     minimize = minimizer_of(method, momentum=0, weight_decay=0)
     weight = next(student.parameters())
     before = weight.detach().clone()
@@ -98,10 +98,10 @@ def test_the_gradient_is_the_unscaled_one(student):
 
 
 def test_the_scale_is_kept_in_checkpoints(student):
-    method = IMAS(student, IMAS.Config(name="imas"))
+    method = IMAS(lambda: student, IMAS.Config(name="imas"))
     minimize = minimizer_of(method)
     minimize((next(student.parameters()) * 1e36).sum(), over=method.student)
-    again = minimizer_of(IMAS(student, IMAS.Config(name="imas")))
+    again = minimizer_of(IMAS(lambda: student, IMAS.Config(name="imas")))
     assert scale(again) != scale(minimize)
     again.load_state_dict(minimize.state_dict())
     assert scale(again) == scale(minimize)
@@ -109,11 +109,11 @@ def test_the_scale_is_kept_in_checkpoints(student):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_a_state_from_where_nothing_was_fused_goes_on(student, optimizer):
-    method = IMAS(copy.deepcopy(student), IMAS.Config(name="imas"))
+    method = IMAS(lambda: copy.deepcopy(student), IMAS.Config(name="imas"))
     clipped = minimizer_of(method, optimizer=optimizer, clip_norm=1.0)
     clipped((next(method.student.parameters()) * 1.0).sum(), over=method.student)
     saved = clipped.state_dict()
-    method = IMAS(student, IMAS.Config(name="imas"))
+    method = IMAS(lambda: student, IMAS.Config(name="imas"))
     again = minimizer_of(method, optimizer=optimizer)
     again.load_state_dict(saved)
     for a, b in zip(clipped.optimizers.values(), again.optimizers.values(), strict=True):
@@ -126,7 +126,7 @@ def test_a_state_from_where_nothing_was_fused_goes_on(student, optimizer):
 
 
 def test_gradients_that_wait_follow_the_scale(student):
-    method = GTA(student, GTA.Config(name="gta"))
+    method = GTA(lambda: student, GTA.Config(name="gta"))
     first, second = method.trains
     minimize = minimizer_of(method, accumulate=2, momentum=0, weight_decay=0)
     weights = [next(getattr(method, name).parameters()) for name in (first, second)]

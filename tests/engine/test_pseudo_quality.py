@@ -53,6 +53,6 @@ def test_nothing_used_is_no_error():
 
 
 def test_a_method_without_pseudo_labels_has_no_quality(student):
-    method = Supervised(student, Supervised.Config(name="supervised"))
+    method = Supervised(lambda: student, Supervised.Config(name="supervised"))
     mask = torch.zeros(1, 2, 2, dtype=torch.long)
     assert pseudo_quality(method, stream(mask), 3, torch.device("cpu")) is None

@@ -143,7 +143,7 @@ SCALARS = Batch(
 def scalar_method(monkeypatch) -> GTA:
     monkeypatch.setattr("fewmask.methods.gta.require_partners", lambda images: None)
     config = GTA.Config(name="gta", cutmix_probability=0)
-    return GTA(Scalar(1.0, 1.0), config)
+    return GTA(lambda: Scalar(1.0, 1.0), config)
 
 
 def numbers(network) -> list[float]:
@@ -186,7 +186,7 @@ def test_hand_over_copies_the_student_once(monkeypatch):
 
 
 def method(student, **options) -> GTA:
-    return GTA(student, GTA.Config(name="gta", **options))
+    return GTA(lambda: student, GTA.Config(name="gta", **options))
 
 
 def test_no_two_networks_share_storage(student, batch, minimize):
@@ -217,7 +217,7 @@ def test_each_network_learns_from_its_own_loss(student, batch):
         calls.append(over)
         return True
 
-    scalars = gta.step(batch, spy, LATER)
+    scalars = gta.step(batch, spy, LATER).by_name()
     assert calls == [gta.assistant, gta.student]
     assert scalars.keys() >= {"loss_labeled", "loss_assistant", "used_pixels"}
 

@@ -165,14 +165,14 @@ def test_decay_of_the_teacher(step, epoch_steps, copy_epochs, expected):
 
 
 def imas(student: Segmenter, **options) -> IMAS:
-    return IMAS(student, IMAS.Config(name="imas", **options))
+    return IMAS(lambda: student, IMAS.Config(name="imas", **options))
 
 
 def test_step_trains_the_student_and_the_teacher_follows(student, batch, minimize):
     method = imas(student, threshold=0.4)
     before = [p.clone() for p in method.teacher.parameters()]
     student_before = [p.clone() for p in student.parameters()]
-    scalars = method.step(batch, minimize, TEACHER_FREE)
+    scalars = method.step(batch, minimize, TEACHER_FREE).by_name()
     assert [over for _, over in minimize.calls] == [student]
     assert all(p.grad is None and not p.requires_grad for p in method.teacher.parameters())
     assert any(
@@ -204,7 +204,7 @@ def test_strong_view_of_a_hard_image_is_the_weak_view(student, batch, minimize):
     """At threshold 1 nothing is confident, h = 0: the strong view must not matter, nor the loss."""
     method, seen = imas(student, threshold=1.0), []
     student.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].clone()))
-    scalars = method.step(batch, minimize, TEACHER_FREE)
+    scalars = method.step(batch, minimize, TEACHER_FREE).by_name()
     labeled, weak, strong = seen[-1].chunk(3)
     assert torch.equal(labeled, batch.labeled.image)
     assert torch.equal(weak, batch.unlabeled.weak) and torch.equal(strong, weak)
@@ -222,13 +222,15 @@ def test_padding_never_becomes_a_pseudo_label(student, batch, minimize):
     """Where all is padding there is no unlabeled loss, even with threshold 0."""
     valid = torch.zeros_like(batch.unlabeled.valid)
     only_padding = Batch(batch.labeled, batch.unlabeled._replace(valid=valid))
-    scalars = imas(student, threshold=0.0).step(only_padding, FakeMinimize(), TEACHER_FREE)
+    scalars = (
+        imas(student, threshold=0.0).step(only_padding, FakeMinimize(), TEACHER_FREE).by_name()
+    )
     assert scalars["loss_unlabeled"] == 0
-    scalars = imas(student, threshold=0.0).step(batch, minimize, TEACHER_FREE)
+    scalars = imas(student, threshold=0.0).step(batch, minimize, TEACHER_FREE).by_name()
     assert scalars["loss_unlabeled"] > 0
 
 
 def test_one_unlabeled_image_is_refused(student, batch, minimize):
     single = batch._replace(unlabeled=batch.unlabeled._replace(weak=batch.unlabeled.weak[:1]))
     with pytest.raises(UserError, match="loader.unlabeled_batch=1"):
-        IMAS(student, IMAS.Config(name="imas")).step(single, minimize, TEACHER_FREE)
+        IMAS(lambda: student, IMAS.Config(name="imas")).step(single, minimize, TEACHER_FREE)

@@ -57,7 +57,7 @@ def test_a_step_reads_nothing_back(elsewhere: Batch, mixes, name: str, loss: dic
     student = create_model(TINY.model_copy(update={"aux_head": True}), num_classes=3)
     method = past_warm_up(name, student, supervised_loss=SupervisedLoss(**loss)).to("meta")
     with OneDevice():
-        scalars = method.step(elsewhere, minimize, MID_TRAINING)
+        scalars = method.step(elsewhere, minimize, MID_TRAINING).by_name()
     assert {x.device.type for x in scalars.values()} == {"meta"}
 
 

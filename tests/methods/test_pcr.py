@@ -14,7 +14,7 @@ LATER = WARMUP._replace(step=30)
 
 
 def method(student, **options) -> PCR:
-    return PCR(student, PCR.Config(name="pcr", cells=8, threshold=0.3, **options))
+    return PCR(lambda: student, PCR.Config(name="pcr", cells=8, threshold=0.3, **options))
 
 
 def prepared(student, batch, **options) -> PCR:
@@ -34,7 +34,7 @@ def test_dense_losses_of_the_spec():
 
 def test_warm_up_trains_on_labels_alone_and_the_teacher_is_a_copy(student, batch, minimize):
     pcr = method(student)
-    scalars = pcr.step(batch, minimize, WARMUP)
+    scalars = pcr.step(batch, minimize, WARMUP).by_name()
     assert scalars.keys() == {"loss_labeled"}
     for ours, theirs in zip(pcr.teacher.parameters(), pcr.student.parameters(), strict=True):
         assert torch.equal(ours, theirs)
@@ -48,7 +48,7 @@ def test_step_moves_student_teacher_and_prototypes(student, batch, minimize):
     pcr = prepared(student, batch)
     assert pcr.prototypes.known.all()
     before = {name: x.clone() for name, x in pcr.state_dict().items()}
-    scalars = pcr.step(batch, minimize, LATER)
+    scalars = pcr.step(batch, minimize, LATER).by_name()
     assert len(minimize.calls) == 1 and minimize.calls[0][1] is pcr.student
     total = sum(v for k, v in scalars.items() if k.startswith("loss"))
     assert minimize.calls[0][0] == pytest.approx(total.item(), abs=1e-5)
@@ -77,7 +77,7 @@ def test_padding_teaches_neither_head(student, batch, minimize):
     """Nothing is confident but padding: no unlabeled loss, prototypes as with labels alone."""
     pcr = prepared(student, batch)
     unlabeled = batch.unlabeled._replace(valid=torch.zeros(2, 33, 33, dtype=torch.bool))
-    scalars = pcr.step(batch._replace(unlabeled=unlabeled), minimize, LATER)
+    scalars = pcr.step(batch._replace(unlabeled=unlabeled), minimize, LATER).by_name()
     assert scalars["loss_unlabeled"] == scalars["loss_prototype_unlabeled"] == 0
     assert scalars["used_pixels"] == 0
 
@@ -94,7 +94,7 @@ def test_more_prototypes_than_pixels_are_refused(student):
 
 
 def test_an_impossible_grid_is_refused_before_the_warm_up(student, batch, minimize):
-    pcr = PCR(student, PCR.Config(name="pcr", cells=40))
+    pcr = PCR(lambda: student, PCR.Config(name="pcr", cells=40))
     with pytest.raises(UserError, match="method.cells=40 .* 33 x 33 pixels"):
         pcr.step(batch, minimize, WARMUP)
     assert minimize.calls == []

@@ -151,7 +151,7 @@ def test_cutout_of_the_paper_has_a_side_of_100_pixels():
 
 
 def method(student, **options) -> PseudoSeg:
-    return PseudoSeg(student, PseudoSeg.Config(name="pseudoseg", **options))
+    return PseudoSeg(lambda: student, PseudoSeg.Config(name="pseudoseg", **options))
 
 
 class Split:
@@ -204,13 +204,13 @@ def test_padding_never_becomes_a_pseudo_label(student, batch, minimize):
     pseudoseg = method(student)
     nowhere = torch.zeros_like(batch.unlabeled.valid)
     unlabeled = batch.unlabeled._replace(valid=nowhere)
-    scalars = pseudoseg.step(batch._replace(unlabeled=unlabeled), minimize, PROGRESS)
+    scalars = pseudoseg.step(batch._replace(unlabeled=unlabeled), minimize, PROGRESS).by_name()
     assert scalars["loss_unlabeled"] == 0 and scalars["used_pixels"] == 0
 
 
 def test_step_reports_what_the_paper_names(student, batch, minimize):
     pseudoseg = method(student)
-    scalars = pseudoseg.step(batch, minimize, PROGRESS)
+    scalars = pseudoseg.step(batch, minimize, PROGRESS).by_name()
     assert {"loss_labeled", "loss_unlabeled", "loss_sgc", "loss_class"} < scalars.keys()
     assert 0 <= scalars["fusion_entropy"] <= torch.log(torch.tensor(3.0))
     assert minimize.calls[0][1] is pseudoseg.student
@@ -243,7 +243,7 @@ def test_image_labels_gate_the_maps_and_teach_the_classifier(student, batch, min
         return attend(stages, given, valid)
 
     pseudoseg.student._attend = spy
-    scalars = pseudoseg.step(batch._replace(unlabeled=unlabeled), minimize, PROGRESS)
+    scalars = pseudoseg.step(batch._replace(unlabeled=unlabeled), minimize, PROGRESS).by_name()
     of_labeled, of_unlabeled = gates
     assert of_labeled.shape == (2, 2) and of_unlabeled.tolist() == [[1, 0], [0, 1]]
     taught = F.binary_cross_entropy_with_logits(scores[1], of_unlabeled)  # scores[0]: labeled
@@ -253,5 +253,5 @@ def test_image_labels_gate_the_maps_and_teach_the_classifier(student, batch, min
 def test_classes_without_background(student, batch, minimize):
     pseudoseg = method(student, has_background=False)
     assert pseudoseg.student.classifier.out_features == 3
-    scalars = pseudoseg.step(batch, minimize, PROGRESS)
+    scalars = pseudoseg.step(batch, minimize, PROGRESS).by_name()
     assert torch.isfinite(torch.stack([v.float().mean() for v in scalars.values()])).all()

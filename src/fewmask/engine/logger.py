@@ -17,11 +17,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from fewmask import atomic
-from fewmask.batch import Scalars
+from fewmask.batch import StepReport, send
 from fewmask.engine.pseudo_quality import PseudoQuality
 from fewmask.evaluation import Scores
 from fewmask.parts import processes
-from fewmask.run_folder.paths import TABLES
+from fewmask.run_folder.paths import RunPaths
 
 
 class Logger:
@@ -33,10 +33,19 @@ class Logger:
             belong to steps that a resumed run takes again).
         total_steps: for the progress bar.
         names: of the unlabeled images, for hardness.csv.
+        device: that processes exchange numbers on.
     """
 
-    def __init__(self, folder: Path, first_step: int, total_steps: int, names: Sequence[str]):
+    def __init__(
+        self,
+        folder: Path,
+        first_step: int,
+        total_steps: int,
+        names: Sequence[str],
+        device: torch.device,
+    ):
         self.folder, self.names, self.total_steps = folder, names, total_steps
+        self.device = device
         self.active = processes.rank() == 0
         self.console = Console(highlight=False)
         self.sums: dict[str, Tensor] = {}
@@ -46,8 +55,8 @@ class Logger:
         self.bar = self._bar(first_step) if self.active and self.console.is_terminal else None
         self.tensorboard = self._tensorboard() if self.active else None
         if self.active:
-            for name in TABLES:
-                _drop_later_rows(folder / name, first_step)
+            for table in RunPaths(folder).tables:
+                _drop_later_rows(table, first_step)
             _drop_later_lines(folder / "metrics.jsonl", first_step)
 
     def say(self, text: str) -> None:
@@ -57,13 +66,14 @@ class Logger:
             with (self.folder / "train.log").open("a", encoding="utf-8") as file:
                 file.write(text + "\n")
 
-    def collect(self, step: int, scalars: Scalars, numbers: Tensor | None, images: int) -> None:
-        """Keeps the scalars of one round on the device, until `metrics` needs them."""
-        for name, value in scalars.items():
-            self.sums[name] = self.sums.get(name, 0) + value.mean()
+    def collect(self, step: int, report: StepReport, indices: Tensor | None, images: int) -> None:
+        """Keeps the report of one round on the device, until `metrics` needs it."""
+        for name, value in report.by_name().items():
+            # processes on GPUs can only average what lies there
+            self.sums[name] = self.sums.get(name, 0) + send(value.mean(), self.device)
             self.counts[name] += 1  # a method may report more after its warm-up
-        if numbers is not None and "easiness" in scalars:
-            self.easiness.append((step, numbers, scalars["easiness"]))
+        if indices is not None and report.easiness is not None:
+            self.easiness.append((step, indices, send(report.easiness, self.device)))
         self.images += images
 
     def metrics(self, step: int, lr: float) -> dict[str, float]:

@@ -21,9 +21,8 @@ from fewmask.batch import (
     Batch,
     Labeled,
     Progress,
-    Scalars,
+    StepReport,
     Views,
-    send,
     to_device,
 )
 from fewmask.data import BatchStream, Data, LoaderConfig
@@ -144,7 +143,8 @@ class Trainer:
         """
         forget_peak_memory(self.fabric.device)
         last_step = last_step or self.training.steps
-        logger = Logger(self.folder, self.step, self.training.steps, self.data.unlabeled.names)
+        names, device = self.data.unlabeled.names, self.fabric.device
+        logger = Logger(self.folder, self.step, self.training.steps, names, device)
         scores: dict[str, Scores] = {}
         pin = self.fabric.device.type == "cuda"
         batches = load_batches(self.streams, self.step, last_step, self.machine.workers, pin)
@@ -175,13 +175,13 @@ class Trainer:
         return scores
 
     def _take_step(self, rounds: list[Batch], logger: Logger) -> None:
-        for batch, scalars in zip(rounds, self._train_on(rounds, self.step), strict=True):
-            numbers = None if batch.unlabeled is None else batch.unlabeled.image_index
-            images = len(batch.labeled.image) + (0 if numbers is None else len(numbers))
-            logger.collect(self.step + 1, scalars, numbers, images)
+        for batch, report in zip(rounds, self._train_on(rounds, self.step), strict=True):
+            indices = None if batch.unlabeled is None else batch.unlabeled.image_index
+            images = len(batch.labeled.image) + (0 if indices is None else len(indices))
+            logger.collect(self.step + 1, report, indices, images)
         self.step += 1
 
-    def _train_on(self, rounds: list[Batch], step: int) -> Iterator[Scalars]:
+    def _train_on(self, rounds: list[Batch], step: int) -> Iterator[StepReport]:
         """A gradient step, round by round."""
         self.minimizer.begin(step)
         progress = Progress(step, self.training.steps, self.steps_per_epoch)
@@ -193,9 +193,7 @@ class Trainer:
                 self.method.prepare(self._labeled_pass(), progress)
             self.minimizer.last_round = i == len(rounds) - 1
             on_device = to_device(batch, self.fabric.device)
-            scalars = self.method.step(on_device, self.minimizer, progress)
-            # processes on GPUs can only average what lies there
-            yield {name: send(x, self.fabric.device) for name, x in scalars.items()}
+            yield self.method.step(on_device, self.minimizer, progress)
 
     def _labeled_pass(self) -> Iterator[Labeled]:
         """This process's share of one pass over the labeled set; the last batch may wrap round."""

@@ -26,11 +26,12 @@ This is the paper. The released code does something else, and so does not test t
 """
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from fewmask.batch import IGNORE, Batch, Progress, Scalars, Views
+from fewmask.batch import IGNORE, Batch, Progress, StepReport, Views
 from fewmask.errors import UserError
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Segmenter
@@ -73,14 +74,15 @@ class GTA(Method):
     views = Views()
     trains = ("student", "assistant")
 
-    def __init__(self, student: Segmenter, config: Config):
-        super().__init__(student, config)
+    def __init__(self, create_network: Callable[[], Segmenter], config: Config):
+        super().__init__(create_network, config)
+        student = self.student
         self.assistant = copy.deepcopy(student)
         self.teacher = Teacher(student, config.teacher_batch_statistics)
         kept = {id(p) for part in self._mask_predictor(student) for p in part.parameters()}
         self.flowing = [i for i, p in enumerate(student.parameters()) if id(p) not in kept]
 
-    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
+    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:
         """One step: of the student in the warm-up, then of assistant and student in turn."""
         c = self.config
         x_l, y_l = batch.labeled
@@ -93,7 +95,7 @@ class GTA(Method):
             loss_s = c.supervised_loss(output.logits, output.aux_logits, y_l)
             if minimize(loss_s, over=self.student):
                 self.teacher.update(self.student, decay=0)
-            return {"loss_labeled": loss_s.detach()}
+            return StepReport({"labeled": loss_s.detach()})
         if updates == 0:
             follow(tensors(self.assistant), tensors(self.student), decay=0)
 
@@ -118,12 +120,11 @@ class GTA(Method):
         loss_s = c.supervised_loss(output.logits, output.aux_logits, y_l)
         if minimize(loss_s, over=self.student):
             self.teacher.update(self.student, ramped_decay(updates, c.ema_decay))
-        return {
-            "loss_labeled": loss_s.detach(),
-            "loss_assistant": loss_u.detach(),
-            "used_pixels": (target != IGNORE).float().mean(),
-            "confidence_cut": cut,
-        }
+        return StepReport(
+            {"labeled": loss_s.detach(), "assistant": loss_u.detach()},
+            used_pixels=(target != IGNORE).float().mean(),
+            scalars={"confidence_cut": cut},
+        )
 
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:

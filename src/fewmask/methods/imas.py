@@ -20,12 +20,13 @@ Where paper and released code differ, the code's behavior is kept, and it says s
 * Ours: padding never becomes a pseudo-label, and CutMix pairs over all processes, not in one GPU.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from fewmask.batch import IGNORE, Batch, Progress, Scalars, Views
+from fewmask.batch import IGNORE, Batch, Progress, StepReport, Views
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Segmenter
 from fewmask.parts import processes
@@ -71,12 +72,12 @@ class IMAS(Method):
     config: Config
     views = Views(strong=("imas",))
 
-    def __init__(self, student: Segmenter, config: Config):
-        super().__init__(student, config)
-        self.num_classes = student.num_classes
-        self.teacher = Teacher(student, config.teacher_batch_statistics)
+    def __init__(self, create_network: Callable[[], Segmenter], config: Config):
+        super().__init__(create_network, config)
+        self.num_classes = self.student.num_classes
+        self.teacher = Teacher(self.student, config.teacher_batch_statistics)
 
-    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
+    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:
         """One step on labeled and unlabeled images."""
         c = self.config
         x_l, y_l = batch.labeled
@@ -117,15 +118,16 @@ class IMAS(Method):
 
         if minimize(loss_l + c.unlabeled_weight * loss_u, over=self.student):
             self.teacher.update(self.student, ema_decay(progress, c.ema_decay, c.copy_epochs))
-        return {
-            "loss_labeled": loss_l.detach(),
-            "loss_unlabeled": loss_u.detach(),
-            "easiness": h,
-            "used_pixels": ((pseudo.confidence >= c.threshold) & valid).float().mean(),
-            "confident_student": easy.confident_s.mean(),
-            "confident_teacher": easy.confident_t.mean(),
-            "cutmix": h.new_full((), float(len(views) > 1)),
-        }
+        return StepReport(
+            {"labeled": loss_l.detach(), "unlabeled": loss_u.detach()},
+            used_pixels=((pseudo.confidence >= c.threshold) & valid).float().mean(),
+            easiness=h,
+            scalars={
+                "confident_student": easy.confident_s.mean(),
+                "confident_teacher": easy.confident_t.mean(),
+                "cutmix": h.new_full((), float(len(views) > 1)),
+            },
+        )
 
     @torch.no_grad()
     def _look(self, weak: Tensor) -> tuple[PseudoLabel, PseudoLabel]:

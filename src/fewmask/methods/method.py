@@ -1,13 +1,14 @@
 """The contract of a method: the networks one algorithm keeps, and the step it repeats."""
 
 import abc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from torch import Tensor, nn
 
-from fewmask.batch import Batch, Labeled, Progress, Scalars, Views
+from fewmask.batch import Batch, Labeled, Progress, StepReport, Views
 from fewmask.config import BaseConfig
+from fewmask.models import Segmenter
 from fewmask.parts.pseudo_labels import PseudoLabel
 
 
@@ -38,7 +39,8 @@ class Method(nn.Module, abc.ABC):
     generator, which the trainer seeds with (seed, step).
 
     Args:
-        student: the network to train, usually a `Segmenter` as it is.
+        create_network: builds a network for the data set. Each call draws new random weights, so
+            two calls give two different networks.
         config: this method's `Config`.
 
     Example:
@@ -51,15 +53,17 @@ class Method(nn.Module, abc.ABC):
         name: str
         """The method: a word we know (supervised, imas, pcr ...) or package.module:Class."""
 
+    student: Segmenter
+
     trains: tuple[str, ...] = ("student",)
     """Attributes that hold the networks with an optimizer."""
 
     views: Views | None = None
     """The views of unlabeled images that `step` uses; None for labeled images only."""
 
-    def __init__(self, student: nn.Module, config: Config):
+    def __init__(self, create_network: Callable[[], Segmenter], config: Config):
         super().__init__()
-        self.student = student
+        self.student = create_network()
         self.config = config
 
     def prepare(self, labeled: Iterable[Labeled], progress: Progress) -> None:
@@ -72,7 +76,7 @@ class Method(nn.Module, abc.ABC):
         """
 
     @abc.abstractmethod
-    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
+    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:
         """Does one gradient step.
 
         Args:
@@ -81,7 +85,7 @@ class Method(nn.Module, abc.ABC):
             progress: how far training is.
 
         Returns:
-            What to log, see `Scalars`.
+            What to log.
         """
 
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel | None:

@@ -22,12 +22,12 @@ No training code was ever released; where the paper is silent, the choice is nam
 * The prototypes start from k-means on the run's own features; the authors used an unpublished file.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 
-from fewmask.batch import IGNORE, Batch, Labeled, Progress, Scalars, Views
+from fewmask.batch import IGNORE, Batch, Labeled, Progress, StepReport, Views
 from fewmask.errors import UserError
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Output, Segmenter
@@ -72,8 +72,9 @@ class PCR(Method):
     config: Config
     views = Views()
 
-    def __init__(self, student: Segmenter, config: Config):
-        super().__init__(student, config)
+    def __init__(self, create_network: Callable[[], Segmenter], config: Config):
+        super().__init__(create_network, config)
+        student = self.student
         if config.prototypes > config.cells**2:
             raise UserError(
                 f"method.prototypes={config.prototypes}: an image gives {config.cells**2} pixels "
@@ -97,7 +98,7 @@ class PCR(Method):
             labels.append(processes.gather(_at(mask, points)).flatten().cpu())
         self.prototypes.fit(torch.cat(features), torch.cat(labels))
 
-    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
+    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:
         """One step: on labeled images in the warm-up, then on both."""
         c = self.config
         x_l, y_l = batch.labeled
@@ -111,7 +112,7 @@ class PCR(Method):
             loss = c.supervised_loss(output.logits, output.aux_logits, y_l)
             if minimize(loss, over=self.student):
                 self.teacher.update(self.student, decay=0)
-            return {"loss_labeled": loss.detach()}
+            return StepReport({"labeled": loss.detach()})
 
         pseudo = pseudo_label(self.teacher(weak).logits, valid)
         mixed, pseudo = cutmix_with_next(weak, pseudo, c.cutmix_probability)
@@ -140,14 +141,17 @@ class PCR(Method):
         self.prototypes.update(features.detach(), taught, nearest, c.prototype_momentum)
         used = sure & (labels_u != IGNORE)
         agrees = (logits_u.argmax(dim=1) == labels_u) & used
-        return {
-            "loss_labeled": loss_l.detach(),
-            "loss_unlabeled": loss_u.detach(),
-            "loss_prototype_labeled": loss_pl.detach(),
-            "loss_prototype_unlabeled": loss_pu.detach(),
-            "used_pixels": (confident & (pseudo.label != IGNORE)).float().mean(),
-            "prototype_agreement": agrees.sum() / processes.mean(used.sum().float()).clamp(min=1),
-        }
+        compared = processes.mean(used.sum().float()).clamp(min=1)
+        return StepReport(
+            {
+                "labeled": loss_l.detach(),
+                "unlabeled": loss_u.detach(),
+                "prototype_labeled": loss_pl.detach(),
+                "prototype_unlabeled": loss_pu.detach(),
+            },
+            used_pixels=(confident & (pseudo.label != IGNORE)).float().mean(),
+            scalars={"prototype_agreement": agrees.sum() / compared},
+        )
 
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:

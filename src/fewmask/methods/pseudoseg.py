@@ -28,13 +28,14 @@ a box of 100 pixels, 1/sqrt(d), the background score). Deviations from it:
 * Image-level labels are those of the image; the code took them from the masks of the crop.
 """
 
-from typing import NamedTuple, cast
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fewmask.batch import Batch, Progress, Scalars, Views, send
+from fewmask.batch import Batch, Progress, StepReport, Views, send
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Output, Segmenter
 from fewmask.parts import processes
@@ -73,12 +74,12 @@ class PseudoSeg(Method):
     config: Config
     views = Views(strong=("pseudoseg",))
 
-    def __init__(self, student: Segmenter, config: Config):
-        super().__init__(WithAttention(student, config), config)
-        self.num_classes = student.num_classes
+    def __init__(self, create_network: Callable[[], Segmenter], config: Config):
+        super().__init__(lambda: cast(Any, WithAttention(create_network(), config)), config)
+        self.num_classes = self.student.num_classes
         self.first_class = int(config.has_background)  # the first class with an activation map
 
-    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
+    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:
         """One step on labeled and unlabeled images."""
         c = self.config
         x_l, y_l = batch.labeled
@@ -105,15 +106,19 @@ class PseudoSeg(Method):
         pixels = processes.mean(valid.sum().float()).clamp(min=1)
         entropy = -(target * target.clamp(min=1e-8).log()).sum(dim=1)
         agree = views.decoder.argmax(dim=1) == views.attention.argmax(dim=1)
-        return {
-            "loss_labeled": loss_s.detach(),
-            "loss_unlabeled": loss_u.detach(),
-            "loss_sgc": loss_sgc.detach(),
-            "loss_class": loss_cls.detach(),
-            "used_pixels": (confident & valid).float().mean(),
-            "fusion_entropy": (entropy * valid).sum() / pixels,
-            "fusion_agreement": (agree & valid).sum() / pixels,
-        }
+        return StepReport(
+            {
+                "labeled": loss_s.detach(),
+                "unlabeled": loss_u.detach(),
+                "sgc": loss_sgc.detach(),
+                "class": loss_cls.detach(),
+            },
+            used_pixels=(confident & valid).float().mean(),
+            scalars={
+                "fusion_entropy": (entropy * valid).sum() / pixels,
+                "fusion_agreement": (agree & valid).sum() / pixels,
+            },
+        )
 
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:

@@ -3,7 +3,7 @@
 L = CE(student(x_l), y_l)
 """
 
-from fewmask.batch import Batch, Progress, Scalars
+from fewmask.batch import Batch, Progress, StepReport
 from fewmask.methods.method import Method, Minimize
 from fewmask.parts.losses import SupervisedLoss
 
@@ -19,9 +19,9 @@ class Supervised(Method):
 
     config: Config
 
-    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> Scalars:
+    def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:
         """One step on the labeled images."""
         output = self.student(batch.labeled.image)
         loss = self.config.supervised_loss(output.logits, output.aux_logits, batch.labeled.mask)
         minimize(loss, over=self.student)
-        return {"loss_labeled": loss.detach()}
+        return StepReport({"labeled": loss.detach()})

@@ -10,19 +10,8 @@ from torch import nn
 
 from fewmask.atomic import replacing
 from fewmask.errors import UserError
-from fewmask.run_folder.paths import TABLES
+from fewmask.run_folder.paths import RunPaths
 
-TRACES = (
-    *TABLES,
-    "metrics.jsonl",
-    "train.log",
-    "weights/*.pt",
-    "report.html",
-    "plots",
-    "rank",
-    "tb",
-)
-"""What a run leaves in its folder beside what is written anew at the start."""
 FORMAT = 1  # of checkpoint files; goes up when their content changes
 
 
@@ -115,9 +104,11 @@ def new_run_folder(name: str, overwrite: bool = False, out: Path | None = None) 
         if not holds_run and any(file.is_file() for file in out.rglob("*")):
             raise UserError(f"{out} holds other files, and no run. Choose a folder of its own.")
         _make(out)
-        for name in TRACES if holds_run else ():
-            for old in out.glob(name):
-                shutil.rmtree(old) if old.is_dir() else old.unlink()
+        for old in RunPaths(out).leftovers if holds_run else ():
+            if old.is_dir():
+                shutil.rmtree(old)
+            else:
+                old.unlink(missing_ok=True)
         return out
     number = 1
     while (folder := Path("runs") / f"{name}-{number:03d}").exists():

@@ -1,10 +1,137 @@
-"""The paths of a run folder."""
+"""The paths of a run folder. No other file of the package knows a name of them."""
 
-TABLES = (
-    "results.csv",
-    "per_class.csv",
-    "hardness.csv",
-    "pseudo_labels.csv",
-    "pseudo_shares.csv",
-    "times.csv",
-)
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Subset = Literal["labeled", "unlabeled", "val"]
+SUBSETS: tuple[Subset, ...] = ("labeled", "unlabeled", "val")
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Every path of a run folder.
+
+    Example:
+        RunPaths(Path("runs/photos-imas-001")).best  # runs/photos-imas-001/weights/best.pt
+    """
+
+    folder: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The complete recipe. A folder with this file is a run."""
+        return self.folder / "recipe.yaml"
+
+    @property
+    def environment(self) -> Path:
+        """Versions and devices."""
+        return self.folder / "env.json"
+
+    def split(self, subset: Subset) -> Path:
+        """The names of the labeled, unlabeled or validation images."""
+        return self.folder / "splits" / f"{subset}.txt"
+
+    @property
+    def facts(self) -> Path:
+        """Count and fingerprint of each subset."""
+        return self.folder / "splits" / "facts.json"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint to resume from."""
+        return self.folder / "weights" / "last.pt"
+
+    @property
+    def best(self) -> Path:
+        """The best network so far, with all that prediction needs."""
+        return self.folder / "weights" / "best.pt"
+
+    @property
+    def log(self) -> Path:
+        """The lines that a run prints."""
+        return self.folder / "train.log"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON line per logged step: losses, learning rate, speed ..."""
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def results(self) -> Path:
+        """One row per evaluation and network."""
+        return self.folder / "results.csv"
+
+    @property
+    def per_class(self) -> Path:
+        """One row per evaluation, network and class."""
+        return self.folder / "per_class.csv"
+
+    @property
+    def hardness(self) -> Path:
+        """One row per unlabeled image and pass, from methods that report an easiness."""
+        return self.folder / "hardness.csv"
+
+    @property
+    def pseudo_labels(self) -> Path:
+        """One row per evaluation: how good the pseudo-labels are."""
+        return self.folder / "pseudo_labels.csv"
+
+    @property
+    def pseudo_shares(self) -> Path:
+        """One row per evaluation and class: its share of labels and of pseudo-labels."""
+        return self.folder / "pseudo_shares.csv"
+
+    @property
+    def times(self) -> Path:
+        """One row per evaluation or checkpoint: where the time went, and peak memory."""
+        return self.folder / "times.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The folder of TensorBoard's event files."""
+        return self.folder / "tb"
+
+    @property
+    def profile(self) -> Path:
+        """What a step spends its time on, as a table."""
+        return self.folder / "profile.txt"
+
+    @property
+    def profile_trace(self) -> Path:
+        """The same as a trace for ui.perfetto.dev."""
+        return self.folder / "profile_trace.json"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.folder / "report.html"
+
+    @property
+    def plots(self) -> Path:
+        """The folder of the report's charts as pictures."""
+        return self.folder / "plots"
+
+    @property
+    def rank(self) -> Path:
+        """The folder of what to label next."""
+        return self.folder / "rank"
+
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """The CSV files that grow while a run trains."""
+        return (
+            self.results,
+            self.per_class,
+            self.hardness,
+            self.pseudo_labels,
+            self.pseudo_shares,
+            self.times,
+        )
+
+    @property
+    def leftovers(self) -> tuple[Path, ...]:
+        """What an earlier run in the same folder may have left that a new one does not rewrite."""
+        files = (self.metrics, self.log, self.last, self.best, self.report)
+        folders = (self.plots, self.rank, self.tensorboard)
+        return (*self.tables, *files, *folders)

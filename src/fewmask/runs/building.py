@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -214,8 +215,8 @@ def build_method(recipe: Recipe, num_classes: int, pretrained: bool) -> Method:
     """
     torch.manual_seed(recipe.seed)
     model = recipe.model if pretrained else without_download(recipe.model)
-    student = create_model(model, num_classes)
-    method: Method = find(recipe.method.name, METHODS, "method")(student, recipe.method)
+    create_network = partial(create_model, model, num_classes)
+    method: Method = find(recipe.method.name, METHODS, "method")(create_network, recipe.method)
     return method
 
 
