@@ -9,8 +9,10 @@ import numpy as np
 import typer
 from PIL import Image
 
+from fewmask import api
 from fewmask.data.sources.synthetic import NAMES, Synthetic
-from fewmask.tasks import rank, train
+from fewmask.runs.run import Run
+from fewmask.tasks import rank
 
 
 def main(
@@ -35,7 +37,7 @@ def main(
     first = _train(words, folder, base, seed=0, name="base")
     print(f"{labeled} labeled: {_miou(first):.2f}", flush=True)
     for by in ("entropy", "disagreement"):
-        chosen = rank.rank(first, added, by, folder / by)
+        chosen = rank.rank(Run.open(first, needs_unlabeled=True), added, by, folder / by)
         runs = [_train(words, folder, [*base, *chosen], s, f"{by}{s}") for s in range(draws)]
         _say(f"{added} more by {by}", runs)
     rng = np.random.default_rng(0)
@@ -71,7 +73,7 @@ def _train(words: list[str], folder: Path, labeled: list[str], seed: int, name: 
     file.write_text("".join(f"{n}\n" for n in labeled), encoding="utf-8")
     where = file if words[0] == "camvid" else file.name
     options = [f"data.labeled={where}", f"seed={seed}"]
-    return train.train(*words, *options, out=folder / "runs" / name).folder
+    return api.train(*words, *options, out=folder / "runs" / name).folder
 
 
 def _miou(run: Path) -> float:

@@ -11,9 +11,9 @@ import typer
 from PIL import Image
 
 from fewmask.batch import Views
+from fewmask.cli.words import recipe_from_words
 from fewmask.data import BatchStream
-from fewmask.recipes.recipe import load_recipe
-from fewmask.runs.building import open_data
+from fewmask.runs.build import open_data
 
 SIDE = (500, 375)
 LABELED = 92
@@ -30,8 +30,8 @@ def main(
     words = [f"data={folder}", "method=imas", "loader.crop=321", "data.names=[a, b]"]
     for what in ("first time", "again, unchanged"):
         start = time.perf_counter()
-        recipe = load_recipe(None, words)
-        data = open_data(recipe, tell=False)
+        recipe = recipe_from_words(words)
+        data = open_data(recipe)
         opened = time.perf_counter()
         BatchStream(data, recipe.loader, Views(strong=("imas",)), recipe.seed)[0]
         end = time.perf_counter()

@@ -17,6 +17,7 @@ from benchmarks import limits
 from benchmarks.apart import Apart
 from benchmarks.loader import photos
 from fewmask.batch import Batch, Progress, StepReport, Views, to_device
+from fewmask.cli.words import recipe_from_words
 from fewmask.config import find
 from fewmask.data import Classes, Data
 from fewmask.engine.compiling import eagerly
@@ -28,8 +29,8 @@ from fewmask.models import Segmenter
 from fewmask.parts.losses import cross_entropy
 from fewmask.parts.pseudo_labels import pseudo_label
 from fewmask.parts.teacher import Teacher
-from fewmask.recipes.recipe import load_recipe
-from fewmask.runs.building import build_method, make_trainer, settle
+from fewmask.recipes import settle
+from fewmask.runs.build import build_method, make_trainer
 
 NUM_CLASSES = 21
 YARDSTICK = "mean teacher"
@@ -119,7 +120,7 @@ class Step:
         method = "benchmarks.steps:MeanTeacher" if name == YARDSTICK else name
         known = find(method, METHODS, "method").Config.model_fields
         late = [f"method.{key}={value}".lower() for key, value in LATE.items() if key in known]
-        recipe = load_recipe(None, [*words, f"method={method}", *late])
+        recipe = recipe_from_words([*words, f"method={method}", *late])
         files = photos(Path(folder))
         data = Data(Classes([str(i) for i in range(NUM_CLASSES)]), files, files, files)
         recipe, _ = settle(recipe, data)

@@ -8,6 +8,7 @@ from PIL import Image
 
 import fewmask
 from fewmask.batch import normalize
+from fewmask.cli.words import recipe_from_words
 from fewmask.data.images import read_image
 from fewmask.data.views.strong import imas_strong_view, strong_view
 from fewmask.errors import UserError
@@ -104,10 +105,10 @@ def test_check_names_the_bands(tmp_path):
     for i in range(3):
         write(tmp_path / f"images/{i}.tif", np.full((9, 9, 5), 40 * i, np.uint8))
         Image.fromarray(np.full((9, 9), i % 2, np.uint8)).save(tmp_path / f"masks/{i}.png")
-    said = check.check([f"data={tmp_path}"]).in_words()
+    said = check.check(recipe_from_words([f"data={tmp_path}"])).in_words()
     assert "3 images have 5 bands" in said and "model.in_channels=5" in said
-    assert check.check([f"data={tmp_path}"]).exit_code == 2  # train would stop
-    told = check.check([f"data={tmp_path}", "model.in_channels=5"])
+    assert check.check(recipe_from_words([f"data={tmp_path}"])).exit_code == 2  # train would stop
+    told = check.check(recipe_from_words([f"data={tmp_path}", "model.in_channels=5"]))
     assert "Training would stop" not in told.in_words()
     with pytest.raises(UserError, match=r"bands other than RGB, set model.in_channels"):
         read_image(tmp_path / "images/0.tif")

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from fewmask import cli
+from fewmask.cli.words import recipe_from_words
 from fewmask.data.images import read_image
 from fewmask.errors import UserError
-from fewmask.recipes.recipe import load_recipe
-from fewmask.runs.building import open_data
+from fewmask.runs.build import open_data
 from fewmask.tasks import check as checking
 from tests.data import trees
 from tests.test_cli import fewmask
@@ -39,7 +39,7 @@ def clean(tmp_path):
 
 
 def check(root, *words):
-    return checking.check([f"data={root}", "data.val=val", *words])
+    return checking.check(recipe_from_words([f"data={root}", "data.val=val", *words]))
 
 
 def said(root, *words):
@@ -117,7 +117,7 @@ def test_16_bit_masks(clean):
     assert "data.label_mapping='{0: 0, 1000: 1}'" in said(clean)
     words = (f"data={clean}", "data.val=val", "data.label_mapping={0: 0, 1000: 1}")
     assert check(clean, words[2]).exit_code == 0
-    data = open_data(load_recipe(None, ["method=imas", "data.names=[a, b]", *words]))
+    data = open_data(recipe_from_words(["method=imas", "data.names=[a, b]", *words]))
     assert np.unique(data.val.mask(0)).tolist() == [0, 1]
 
 
@@ -129,13 +129,13 @@ def test_masks_coded_in_colors_get_a_palette(clean):
     assert """data.palette='{"#ffffff": 0, "#c8000a": 1}'""" in said(clean)
     assert check(clean, palette).exit_code == 0
     words = ("method=imas", f"data={clean}", "data.val=val", palette)
-    mask = open_data(load_recipe(None, words)).labeled.mask(0)
+    mask = open_data(recipe_from_words(words)).labeled.mask(0)
     assert mask[10, 10] == 1 and mask[0, 0] == 0
     file = clean / "masks" / "p00.png"
     Image.open(file).resize((80, 60)).resize((40, 30)).save(file)  # smoothed
     assert "color(s) that data.palette does not name" in said(clean, palette)
     with pytest.raises(UserError, match=r"p00.png has \d+ pixels in colors"):
-        open_data(load_recipe(None, words))
+        open_data(recipe_from_words(words))
 
 
 def test_empty_rare_and_missing_classes(clean):
@@ -172,17 +172,24 @@ def test_few_or_no_masks(clean):
 
 def test_what_training_would_refuse_is_an_error(clean):
     (clean / "val.txt").write_text("p01\np15\n")  # p15 has no mask
-    text = "\n".join(f.what for f in checking.check([f"data={clean}", "data.val=val.txt"]).findings)
+    text = "\n".join(
+        f.what
+        for f in checking.check(recipe_from_words([f"data={clean}", "data.val=val.txt"])).findings
+    )
     assert "Training would stop here" in text and "p15" in text
     (clean / "val.txt").write_text("p01\n")
     (clean / "labeled.txt").write_text("p01\np02\n")
     words = [f"data={clean}", "data.val=val.txt", "data.labeled=labeled.txt"]
-    assert "also in val" in "\n".join(f.what for f in checking.check(words).findings)
+    assert "also in val" in "\n".join(
+        f.what for f in checking.check(recipe_from_words(words)).findings
+    )
 
 
 def test_a_published_data_set_is_checked_too(tmp_path):
     root = trees.camvid(tmp_path)
-    found = checking.check(["data=camvid", f"data.root={root}", "data.labeled=2"])
+    found = checking.check(
+        recipe_from_words(["data=camvid", f"data.root={root}", "data.labeled=2"])
+    )
     assert len(found.survey.images["val"]) == 2 and "sky" in found.shares["labeled"]
 
 
@@ -192,7 +199,7 @@ def test_the_command_prints_writes_and_ends_with_its_code(clean, tmp_path):
     (clean / "masks" / "p00.png").write_bytes(b"no image")
     draft = clean / "data.yaml"
     text = fewmask("check", clean, "data.val=val", "--write", draft, code=2)
-    assert "look it over" in text and "# error: 1 mask(s)" in draft.read_text()
+    assert "Review it, then" in text and "# error: 1 mask(s)" in draft.read_text()
     printed = json.loads(fewmask("check", draft, "--json", code=2))
     assert printed["exit_code"] == 2 and printed["images"]["val"] == 4
     assert "exists" in fewmask("check", clean, "--write", draft, code=2)
@@ -206,10 +213,10 @@ def test_the_draft_makes_odd_masks_ready_to_train_on(kind, clean, tmp_path):
         mask = np.asarray(Image.open(file))
         odd = {"binary": mask * 255, "numbers": mask * 7 + 3, "colors": colors[mask]}[kind]
         Image.fromarray(odd).save(file)
-    checking.check([f"data={clean}", "data.val=val"]).draft(clean / "data.yaml")
+    checking.check(recipe_from_words([f"data={clean}", "data.val=val"])).draft(clean / "data.yaml")
     moved = tmp_path / "moved"
     clean.rename(moved)  # the draft's root is the file's own folder
-    data = open_data(load_recipe(None, ["method=imas", f"data={moved / 'data.yaml'}"]))
+    data = open_data(recipe_from_words(["method=imas", f"data={moved / 'data.yaml'}"]))
     assert len(data.classes) == 2 and np.unique(data.val.mask(0)).tolist() == [0, 1]
 
 
@@ -218,7 +225,7 @@ def test_two_images_of_one_stem(clean):
     words = said(clean)
     assert "error: 2 images have one stem, and one mask is theirs: p01.png" in words
     with pytest.raises(UserError, match="Two images in .* are called 'p01'"):
-        open_data(load_recipe(None, [f"data={clean}", *WORDS]), tell=False)
+        open_data(recipe_from_words([f"data={clean}", *WORDS]))
 
 
 def test_16_bit_photos_that_come_out_dark(clean):
@@ -310,7 +317,7 @@ def test_a_hundred_damaged_folders_give_findings_or_one_message(clean, seed):
     except UserError as error:
         assert str(error)
     try:
-        open_data(load_recipe(None, ["method=imas", f"data={clean}", "data.val=val"]))
+        open_data(recipe_from_words(["method=imas", f"data={clean}", "data.val=val"]))
     except UserError as error:
         assert str(error)
 

@@ -149,14 +149,14 @@ def test_predict_leaves_out_what_it_cannot_read_and_says_so(run, tmp_path):
         (["train"], "Which images?"),
         (["train", "data=nowhere"], "no such folder"),
         (["train", "--resume", "nowhere"], "not a run folder"),
-        (["train", "synthetic", "--resume", "nowhere"], "cannot be given"),
+        (["train", "synthetic", "--resume", "nowhere"], "cannot be combined"),
         (
             ["train", "synthetic", "loader.labeled_batch=3", "training.accumulate=2"],
             "multiple of 2",
         ),
         (["train", "synthetic", "loader.labeled_batch=1"], "one image to normalize"),
         (["train", "synthetic", "--weights", "nowhere.pt"], "no checkpoint"),
-        (["predict", "nowhere", "images"], "no folder, list or image"),
+        (["predict", "nowhere", "images"], "nowhere is not a run folder"),
         (["evaluate", "nowhere"], "not a run folder"),
         (["results", "nowhere"], "not the folder of a run"),
         (["recipes", "voc/imass"], "Did you mean 'voc/imas'"),
@@ -194,11 +194,11 @@ def test_an_interrupted_prediction_goes_on_and_keeps_what_is_there(run, tmp_path
     before = first[0].stat().st_mtime_ns
     first[1].unlink()  # a kill came before it
     text = fewmask("predict", run, photos, "--out", tmp_path / "a")
-    assert "9 image(s) predicted (2 of them before)" in text
+    assert "9 image(s) predicted (2 of them earlier)" in text
     assert first[0].stat().st_mtime_ns == before
     assert len(list((tmp_path / "a" / "masks").iterdir())) == 9
     error = fewmask("predict", run, photos, "--out", tmp_path / "a", "--weights", "student", code=2)
-    assert "work of other weights" in error and "--overwrite" in error
+    assert "predictions of other weights" in error and "--overwrite" in error
     fewmask("predict", run, photos, "--out", tmp_path / "a", "--weights", "student", "--overwrite")
     for shard in ("0/3", "4/3", "x", "1"):
         assert "expected i/n" in fewmask("predict", run, photos, "--shard", shard, code=2)
@@ -254,7 +254,7 @@ def test_predictions_never_overwrite_what_is_not_theirs(run, tmp_path):
     shutil.copytree(run.parents[1] / "photos", photos)
     for extra in ((), ("--overwrite",)):
         error = fewmask("predict", run, photos / "images", "--out", photos, *extra, code=2)
-        assert "not of our making" in error
+        assert "exists and was not written by fewmask" in error
     fewmask("predict", run, photos / "images" / "p0.jpg", "--out", tmp_path / "o")
     Image.new("RGB", (33, 22)).save(photos / "images" / "p0.jpg")  # another photo, the same name
     text = fewmask("predict", run, photos / "images" / "p0.jpg", "--out", tmp_path / "o")
@@ -289,7 +289,7 @@ def test_masks_without_a_no_label_value_cannot_say_unsure(run, tmp_path):
     mapping = ("data.label_mapping={0: 0, 255: 1}", "data.ignore=[]")
     fewmask("train", f"data={photos}", "data.names=[a, b]", *mapping, *TINY_PHOTOS, cwd=tmp_path)
     text = fewmask("pseudo", tmp_path / "runs/folder-imas-001", "--out", tmp_path / "p", code=2)
-    assert "nothing that means 'no label'" in text
+    assert "no value that means 'no label'" in text
 
 
 def test_runs_can_be_used_from_another_folder(tmp_path):
@@ -305,7 +305,7 @@ def test_runs_can_be_used_from_another_folder(tmp_path):
     moved = f"data.root={tmp_path / 'moved'}"
     fewmask("train", "--resume", inside, "training.steps=5", moved, cwd=tmp_path / "b")
     error = fewmask("train", "--resume", inside, "training.steps=2", cwd=tmp_path / "b", code=2)
-    assert "has 5 steps behind it already" in error
+    assert "has already taken 5 steps" in error
 
 
 def ten_photos(tmp_path: Path) -> Path:
@@ -342,7 +342,7 @@ def test_a_comparison_notices_that_its_data_changed(tmp_path):
     words = ("compare", f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS, "--seeds", "1")
     fewmask(*words, cwd=tmp_path)
     shutil.copy(photos / "masks" / "p0.png", photos / "masks" / "p6.png")
-    assert "have changed since it began" in fewmask(*words, cwd=tmp_path, code=2)
+    assert "have changed since the run began" in fewmask(*words, cwd=tmp_path, code=2)
 
 
 def test_lists_are_drawn_and_recognized(run, tmp_path):
@@ -423,7 +423,7 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "results.csv").write_text("years of work")
     text = fewmask("train", "synthetic", *TINY_WORDS, "--out", tmp_path / "mine", code=2)
-    assert "holds other files, and no run" in text
+    assert "holds other files and no run" in text
     assert (tmp_path / "mine" / "results.csv").read_text() == "years of work"
     (tmp_path / "empty").mkdir()
     wrong = ("method=pcr", "method.cells=64", "--out", tmp_path / "empty")
@@ -446,7 +446,7 @@ def test_predictions_inside_the_photos_folder_are_no_photos(run, tmp_path):
     shutil.copytree(run.parent.parent / "photos" / "images", tmp_path / "new")
     words = ("predict", run, tmp_path / "new", "--out", tmp_path / "new" / "predictions")
     assert "9 image(s) predicted" in fewmask(*words)
-    assert "9 image(s) predicted (9 of them before)" in fewmask(*words)
+    assert "9 image(s) predicted (9 of them earlier)" in fewmask(*words)
 
 
 def test_a_profile_says_what_a_step_spends_its_time_on(tmp_path):
@@ -469,6 +469,6 @@ def test_a_profile_of_a_short_run_counts_the_steps_it_saw(steps, seen, tmp_path)
     assert ("Profile:" in text) == (seen is not None)
     if seen is not None:
         assert f"mean of {seen} steps" in (out / "profile.txt").read_text()
-    assert "--profile cannot be given with it" in fewmask(
+    assert "--profile cannot be combined with it" in fewmask(
         "train", "--resume", out, "--profile", code=2
     )

@@ -4,16 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from fewmask.config import merge, parse_overrides
+from fewmask.cli.words import parse_options, recipe_from_words
+from fewmask.config import merge
 from fewmask.errors import UserError
 from fewmask.methods import METHODS
 from fewmask.methods.imas import IMAS
-from fewmask.recipes.recipe import Recipe, load_recipe, recipe_names
+from fewmask.recipes import Recipe
+from fewmask.recipes.shipped import recipe_names
 
 
 def expect(words: list[str], *parts: str, base: str | None = "synthetic") -> None:
     with pytest.raises(UserError) as error:
-        load_recipe(base, words)
+        recipe_from_words([base, *words])
     for part in parts:
         assert part in str(error.value), str(error.value)
 
@@ -42,19 +44,21 @@ def test_unknown_names():
 
 
 def test_precedence_defaults_then_file_then_command_line():
-    assert load_recipe("synthetic").training.lr != Recipe.model_fields["training"].default.lr
-    assert load_recipe("synthetic", ["training.lr=1e-4"]).training.lr == 1e-4
+    assert (
+        recipe_from_words(["synthetic"]).training.lr != Recipe.model_fields["training"].default.lr
+    )
+    assert recipe_from_words(["synthetic", "training.lr=1e-4"]).training.lr == 1e-4
 
 
 def test_a_resolved_recipe_is_valid_input(tmp_path: Path):
-    recipe = load_recipe("synthetic", ["method=imas", "method.threshold=0.8", "seed=3"])
+    recipe = recipe_from_words(["synthetic", "method=imas", "method.threshold=0.8", "seed=3"])
     (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
-    assert load_recipe(tmp_path / "recipe.yaml") == recipe
+    assert recipe_from_words([tmp_path / "recipe.yaml"]) == recipe
 
 
 def test_values_are_read_as_yaml():
     words = ["a.b=true", "a.c=[1, 2]", "a.d=null", "a.e=1e-3", "data=x", "a.f={1: 2}"]
-    assert parse_overrides(words, ("data",)) == {
+    assert parse_options(words) == {
         "a": {"b": True, "c": [1, 2], "d": None, "e": 1e-3, "f": {1: 2}},
         "data": {"name": "x"},
     }
@@ -67,23 +71,25 @@ def test_another_method_starts_from_its_own_defaults():
 
 
 def test_a_users_method_is_found_by_import_path():
-    recipe = load_recipe("synthetic", ["method=fewmask.methods.imas:IMAS", "method.threshold=0.5"])
+    recipe = recipe_from_words(
+        ["synthetic", "method=fewmask.methods.imas:IMAS", "method.threshold=0.5"]
+    )
     assert isinstance(recipe.method, IMAS.Config) and recipe.method.threshold == 0.5
 
 
 def test_a_folder_and_a_yaml_file_are_data(photos: Path):
-    assert load_recipe(None, [f"data={photos}"]).data.name == "folder"
+    assert recipe_from_words([f"data={photos}"]).data.name == "folder"
     (photos / "data.yaml").write_text("names: [a, b]\nval_fraction: 0.4\n")
-    data = load_recipe(None, [f"data={photos}/data.yaml", "data.val_fraction=0.5"]).data
+    data = recipe_from_words([f"data={photos}/data.yaml", "data.val_fraction=0.5"]).data
     assert data.names == ("a", "b") and data.val_fraction == 0.5 and data.root == photos
 
 
 def test_every_shipped_recipe_validates():
     assert {"camvid", "synthetic", "voc/imas", "cityscapes/pcr"} < set(recipe_names())
     for name in recipe_names():
-        assert load_recipe(name, ["data.root=somewhere"] if name != "synthetic" else [])
-    assert load_recipe("synthetic").method.name == "imas"
-    recipe = load_recipe("camvid", ["data.root=somewhere", "data.labeled=46"])
+        assert recipe_from_words([name, *(["data.root=somewhere"] if name != "synthetic" else [])])
+    assert recipe_from_words(["synthetic"]).method.name == "imas"
+    recipe = recipe_from_words(["camvid", "data.root=somewhere", "data.labeled=46"])
     assert recipe.data.long_side == 180 and recipe.method.threshold == 0.95
 
 
@@ -92,7 +98,7 @@ def test_every_option_says_what_it_is():
         for name, field in config.model_fields.items():
             assert field.description, f"{config.__qualname__}.{name} has no sentence"
 
-    recipe = load_recipe("synthetic")
+    recipe = recipe_from_words(["synthetic"])
     for config in (
         recipe,
         *(getattr(recipe, name) for name in Recipe.model_fields if name != "seed"),
@@ -108,9 +114,9 @@ def test_a_recipe_holds_the_options_of_several_methods(tmp_path: Path):
         "method: {name: imas, threshold: 0.6}\n"
         "methods: {imas: {threshold: 0.7, ema_decay: 0.9}, pcr: {warmup_epochs: 3}}\n"
     )
-    imas = load_recipe(file).method
+    imas = recipe_from_words([file]).method
     assert (imas.threshold, imas.ema_decay) == (0.6, 0.9)
-    pcr = load_recipe(file, ["method=pcr", "method.threshold=0.5"]).method
+    pcr = recipe_from_words([file, "method=pcr", "method.threshold=0.5"]).method
     assert (pcr.threshold, pcr.warmup_epochs) == (0.5, 3)
 
 
@@ -118,11 +124,11 @@ def test_a_recipe_holds_the_options_of_several_methods(tmp_path: Path):
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_validates_in_every_recipe(recipe, method):
     words = ["data.root=somewhere"] if recipe == "camvid" else []
-    assert load_recipe(recipe, [*words, f"method={method}"]).method.name == method
+    assert recipe_from_words([recipe, *words, f"method={method}"]).method.name == method
 
 
 def test_a_misspelt_method_in_a_recipe_is_named(tmp_path: Path):
     file = tmp_path / "mine.yaml"
     file.write_text("data: {name: synthetic}\nmethods: {imsa: {threshold: 0.7}}\n")
     with pytest.raises(UserError, match=r"methods.imsa: .*Did you mean 'imas'"):
-        load_recipe(file)
+        recipe_from_words([file])

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fewmask import api
+from fewmask.cli.words import recipe_from_words
 from fewmask.config import validate
 from fewmask.data.images import read_image
 from fewmask.data.loader import LoaderConfig
 from fewmask.errors import UserError
-from fewmask.tasks import train
+from fewmask.runs.build import open_data
 from tests.test_cli import TINY_PHOTOS, fewmask
 
 
@@ -29,7 +31,7 @@ def done(tmp_path_factory) -> Path:
         Image.fromarray(pixels).save(home / "photos/images" / f"p{i}.png")
         if i < 6:
             Image.fromarray(pixels[:, :, 0] % 2).save(home / "photos/masks" / f"p{i}.png")
-    train.train(f"data={home}/photos", "method=imas", *TINY_PHOTOS, out=home / "run")
+    api.train(f"data={home}/photos", "method=imas", *TINY_PHOTOS, out=home / "run")
     return home
 
 
@@ -67,7 +69,10 @@ def test_pictures_of_other_kinds_are_named(done, tmp_path):
     text = fewmask("check", photos, code=1)
     assert "1 picture(s) are of kinds that are not read (.gif)" in text and "p9.gif" in text
     text = fewmask("predict", done / "run", photos / "images", "--out", tmp_path / "out")
-    assert "p9.gif (of a kind that is not read)" in text and "9 image(s) predicted" in text
+    assert (
+        "p9.gif (fewmask does not read this kind of image)" in text
+        and "9 image(s) predicted" in text
+    )
 
 
 def test_linked_folders_are_followed_and_loops_end(done, tmp_path):
@@ -102,7 +107,7 @@ def test_names_with_a_hash_are_names(done, tmp_path):
     for seed in range(50):
         words = (*words[:-1], f"data.split_seed={seed}")
         try:
-            _, data = train._open(words)
+            data = open_data(recipe_from_words(words))
         except UserError:
             continue  # one of them is held out
         assert set(data.labeled.names) == held_out

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fewmask.cli.words import recipe_from_words
 from fewmask.errors import UserError
-from fewmask.recipes.recipe import load_recipe
 from tests.conftest import TINY_WORDS
 
 DOCS = Path(__file__).parent.parent / "docs" / "extending.md"
@@ -46,7 +46,7 @@ def test_options_of_a_users_method_are_checked_like_ours(lab):
     with pytest.raises(
         UserError, match="method.ema_dekay: unknown option. Did you mean 'ema_decay'"
     ):
-        load_recipe("synthetic", ["method=my_lab:SoftTeacher", "method.ema_dekay=0.9"])
+        recipe_from_words(["synthetic", "method=my_lab:SoftTeacher", "method.ema_dekay=0.9"])
 
 
 def test_the_documented_data_source_opens(lab):
@@ -57,6 +57,6 @@ def test_the_documented_data_source_opens(lab):
         if i < 6:
             mask = np.full((20, 30), i % 3, np.uint8)
             Image.fromarray(mask).save(lab / "fields" / "label" / f"{i}.png")
-    data = load_recipe(None, ["data=my_data:Fields", "data.root=fields"]).source().open()
+    data = recipe_from_words(["data=my_data:Fields", "data.root=fields"]).source().open()
     assert [len(x) for x in (data.labeled, data.unlabeled, data.val)] == [2, 1, 4]
     assert data.classes.names == ("soil", "crop", "weed")

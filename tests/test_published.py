@@ -5,14 +5,18 @@ import json
 import pytest
 import torch
 
+import fewmask
+from fewmask.cli.words import recipe_from_words
 from fewmask.data.lists.published import find_published
 from fewmask.engine.settings import TrainingConfig
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig
-from fewmask.recipes.recipe import load_recipe, published_scores, recipe_names
-from fewmask.run_folder.result import in_words, read_result, table, warnings
-from fewmask.runs.building import settle
+from fewmask.recipes import settle
+from fewmask.recipes.shipped import published_scores, recipe_names
+from fewmask.run_folder.comparing import warnings
+from fewmask.run_folder.result import in_words, read_result
 from fewmask.tasks import train
+from fewmask.tasks.results import table
 from tests.data.test_benchmarks import SIZES, opened, tree
 
 PAPERS = [name for name in recipe_names() if "/" in name]
@@ -53,30 +57,34 @@ def test_every_recipe_takes_a_step_at_reduced_size(name, tmp_path):
         words.append("method.cells=8")
     if method == "supervised":
         words.remove("loader.unlabeled_batch=2")
-    recipe, seconds, _ = train.rehearse(name, *words)
+    recipe, seconds, _ = train.rehearse(recipe_from_words([name, *words]))
     assert seconds > 0 and recipe.training.steps > 0
 
 
 def test_epochs_become_steps_as_the_papers_count_them(tmp_path):
     """92 labels: 10,490 unlabeled images in batches of 16 are 655 steps; here 4 in twos are 2."""
-    recipe = load_recipe(
-        "voc/imas",
-        [f"data.root={tree('voc', tmp_path)}", "data.labeled=3", "loader.unlabeled_batch=2"],
+    recipe = recipe_from_words(
+        [
+            "voc/imas",
+            f"data.root={tree('voc', tmp_path)}",
+            "data.labeled=3",
+            "loader.unlabeled_batch=2",
+        ]
     )
     data = opened("voc", tmp_path, labeled=3)
     settled, said = settle(recipe, data)
     assert settled.training.steps == 80 * 2 and settled.training.epochs is None
     assert "80 passes over 4 unlabeled images are 160 steps" in said[0]
-    supervised = load_recipe(
-        "voc/supervised", [f"data.root={tmp_path}", "loader.labeled_batch=2", "data.labeled=3"]
+    supervised = recipe_from_words(
+        ["voc/supervised", f"data.root={tmp_path}", "loader.labeled_batch=2", "data.labeled=3"]
     )
     assert settle(supervised, data)[0].training.steps == 80  # one step per pass over 3 labeled
 
 
 def test_steps_on_the_command_line_replace_the_epochs(tmp_path):
-    recipe = load_recipe("voc/imas", ["data.root=x", "training.steps=7"])
+    recipe = recipe_from_words(["voc/imas", "data.root=x", "training.steps=7"])
     assert recipe.training.steps == 7 and recipe.training.epochs is None
-    recipe = load_recipe("coco/pseudoseg", ["data.root=x", "training.epochs=3"])
+    recipe = recipe_from_words(["coco/pseudoseg", "data.root=x", "training.epochs=3"])
     assert recipe.training.epochs == 3
 
 
@@ -85,16 +93,19 @@ def test_fewer_devices_than_the_paper_keep_the_batch_by_accumulation(tmp_path):
     data = opened("voc", tmp_path, labeled=3)
 
     def rounds(*words):
-        recipe = load_recipe("voc/imas", [f"data.root={tmp_path}", *words])
+        recipe = recipe_from_words(["voc/imas", f"data.root={tmp_path}", *words])
         settled, said = settle(recipe, data)
         return settled.training.accumulate, " ".join(said)
 
     accumulate, said = rounds()
     assert accumulate == 4
-    assert "16 labeled + 16 unlabeled images was made for 4 devices; on 1 it is taken in 4" in said
+    assert (
+        "16 labeled + 16 unlabeled images was made for 4 devices. With 1, each step takes it in 4"
+        in said
+    )
     assert rounds("machine.devices=2")[0] == 2
     assert rounds("machine.devices=4") == (1, rounds("machine.devices=4")[1])
-    assert "rounds per step" not in rounds("machine.devices=4")[1]
+    assert "rounds, and BatchNorm" not in rounds("machine.devices=4")[1]
     assert rounds("training.accumulate=1")[0] == 1
 
 
@@ -105,7 +116,7 @@ def test_a_protocol_is_a_name_for_settings():
     assert EvaluationConfig(**config.model_dump()) == config  # a written recipe reads back
     assert config.in_words().startswith("sliding window 769/513, shift at the border, logits")
     assert "not comparable" in EvaluationConfig(protocol="training_crop").in_words()
-    recipe = load_recipe("cityscapes/imas", ["data.root=x"])
+    recipe = recipe_from_words(["cityscapes/imas", "data.root=x"])
     assert (recipe.evaluation.stride, recipe.evaluation.average) == (512, "probs")
     for word, says in (
         ("mode=sliding", "protocol=voc means mode=whole, but mode=sliding"),
@@ -114,18 +125,18 @@ def test_a_protocol_is_a_name_for_settings():
         ("pad_to=99", "means pad_to=None"),
     ):
         with pytest.raises(UserError, match=says):
-            load_recipe("voc/imas", ["data.root=x", f"evaluation.{word}"])
+            recipe_from_words(["voc/imas", "data.root=x", f"evaluation.{word}"])
     with pytest.raises(UserError, match="stride=40 leaves gaps between windows of 33"):
-        load_recipe("camvid", ["data.root=x", "evaluation.window=33", "evaluation.stride=40"])
+        recipe_from_words(["camvid", "data.root=x", "evaluation.window=33", "evaluation.stride=40"])
     with pytest.raises(UserError, match="Did you mean 'cityscapes'"):
-        load_recipe("voc/imas", ["data.root=x", "evaluation.protocol=cityscape"])
+        recipe_from_words(["voc/imas", "data.root=x", "evaluation.protocol=cityscape"])
 
 
 def test_the_learning_rates_of_the_papers():
-    voc = load_recipe("voc/imas", ["data.root=x"]).training
+    voc = recipe_from_words(["voc/imas", "data.root=x"]).training
     assert (voc.lr, voc.head_lr_factor, voc.weight_decay) == (0.001, 10, 1e-4)
     assert isinstance(voc, TrainingConfig)
-    pseudoseg = load_recipe("coco/pseudoseg", ["data.root=x"]).training
+    pseudoseg = recipe_from_words(["coco/pseudoseg", "data.root=x"]).training
     assert (pseudoseg.lr, pseudoseg.weight_decay, pseudoseg.steps) == (0.007, 4e-5, 200_000)
 
 
@@ -141,7 +152,7 @@ def two_runs(tmp_path_factory):
             "model.encoder=test_resnet", "model.decoder.channels=8", *SMALL, "training.steps=4",
             "training.evaluate_every=2",
         )  # fmt: skip
-        train.train(*words, out=folder / name)
+        fewmask.train(*words, out=folder / name)
     return folder
 
 
@@ -174,8 +185,8 @@ def test_a_resumed_run_keeps_its_images(two_runs):
     labeled = two_runs / "data" / "splits" / "labeled_2.txt"
     before = labeled.read_text()
     labeled.write_text("train_1\ntrain_3\n")
-    with pytest.raises(UserError, match="labeled images of .* have changed since it began"):
-        train.resume(two_runs / "a", "training.steps=6")
+    with pytest.raises(UserError, match="labeled images of .* have changed since the run began"):
+        fewmask.resume(two_runs / "a", "training.steps=6")
     labeled.write_text(before)
 
 
@@ -192,10 +203,9 @@ def test_unfinished_runs_are_called_so(two_runs):
 
 def test_balanced_class_weights_are_worked_out_and_written_down(tmp_path):
     tree("camvid", tmp_path)
-    recipe = load_recipe(
-        "camvid", [f"data.root={tmp_path}", "data.labeled=2", "method=supervised",
-                   "method.supervised_loss.class_weights=balanced"],
-    )  # fmt: skip
+    words = [f"data.root={tmp_path}", "data.labeled=2", "method=supervised"]
+    words += ["method.supervised_loss.class_weights=balanced"]
+    recipe = recipe_from_words(["camvid", *words])
     settled, said = settle(recipe, opened("camvid", tmp_path, labeled=2))
     weights = settled.method.supervised_loss.class_weights
     assert len(weights) == 11 and max(weights) / min(weights) < 1.2  # equal bands

@@ -7,9 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
+import fewmask
 from fewmask.errors import UserError
-from fewmask.tasks import rank, train
-from fewmask.tasks.rank import choose, disagreement, entropy
+from fewmask.evaluation.hardness import choose, disagreement, entropy
+from fewmask.runs.run import Run
+from fewmask.tasks import rank
 from tests.conftest import TINY_WORDS
 
 
@@ -33,16 +35,20 @@ def test_the_choice_is_hard_and_not_the_same_scene_many_times():
     assert sorted(choose(hardness, scene, 99)) == [0, 1, 2, 3, 4, 5]
 
 
+def with_unlabeled(folder):
+    return Run.open(folder, needs_unlabeled=True)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rank") / "run"
     words = ("synthetic", "method=imas", *TINY_WORDS, "training.steps=4")
-    return train.train(*words, out=folder).folder
+    return fewmask.train(*words, out=folder).folder
 
 
 @pytest.mark.parametrize("by", ["entropy", "disagreement", "easiness"])
 def test_it_writes_an_order_a_list_and_a_sheet(run, by, tmp_path):
-    chosen = rank.rank(run, 3, by, tmp_path)
+    chosen = rank.rank(with_unlabeled(run), 3, by, tmp_path)
     with (tmp_path / "rank.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     scores = [float(row["hardness" if by == "easiness" else by]) for row in rows]
@@ -55,7 +61,7 @@ def test_it_writes_an_order_a_list_and_a_sheet(run, by, tmp_path):
 
 
 def test_the_next_run_can_be_scored_on_the_same_images(run, tmp_path):
-    assert rank.held_out(run) is None  # scenes have a val set of their own
+    assert rank.held_out(Run.open(run)) is None  # scenes have a val set of their own
     for kind, count in (("images", 6), ("masks", 5)):
         (tmp_path / "photos" / kind).mkdir(parents=True)
         for i in range(count):
@@ -63,17 +69,19 @@ def test_the_next_run_can_be_scored_on_the_same_images(run, tmp_path):
             Image.fromarray(picture).save(tmp_path / "photos" / kind / f"{i}.png")
     words = [f"data={tmp_path}/photos", "model.encoder=test_resnet", "loader.crop=32"]
     words += ["loader.labeled_batch=2", "loader.unlabeled_batch=2", "training.steps=1"]
-    first = train.train(*words, out=tmp_path / "first").folder
-    again = train.train(*words, f"data.val={rank.held_out(first)}", out=tmp_path / "second").folder
-    assert rank.held_out(again) is None
+    first = fewmask.train(*words, out=tmp_path / "first").folder
+    again = fewmask.train(
+        *words, f"data.val={rank.held_out(Run.open(first))}", out=tmp_path / "second"
+    ).folder
+    assert rank.held_out(Run.open(again)) is None
     assert (first / "splits/val.txt").read_text() == (again / "splits/val.txt").read_text()
 
 
 def test_unknown_criteria_and_runs_without_easiness(run, tmp_path):
     with pytest.raises(UserError, match="Did you mean 'entropy'"):
-        rank.rank(run, 3, "entropie", tmp_path)
+        rank.rank(with_unlabeled(run), 3, "entropie", tmp_path)
     words = ("synthetic", "method=supervised", *TINY_WORDS, "training.steps=2")
-    supervised = train.train(*words, out=tmp_path / "run").folder
+    supervised = fewmask.train(*words, out=tmp_path / "run").folder
     with pytest.raises(UserError, match="only iMAS does"):
-        rank.rank(supervised, 3, "easiness", tmp_path)
-    assert len(rank.rank(supervised, 3, "entropy", tmp_path)) == 3
+        rank.rank(with_unlabeled(supervised), 3, "easiness", tmp_path)
+    assert len(rank.rank(with_unlabeled(supervised), 3, "entropy", tmp_path)) == 3

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fewmask import api
 from fewmask.errors import UserError
 from fewmask.report.charts import line_chart
-from fewmask.tasks import report, train
+from fewmask.runs.run import Run, open_runs
+from fewmask.tasks import report
 from tests.test_cli import TINY_PHOTOS, fewmask
 
 EVIL = "<img src=x onerror=document.title='harm'>"
@@ -36,12 +38,12 @@ def runs(tmp_path_factory):
     for method in ("supervised", "imas"):
         words = (f"data={base / 'photos'}", f"method={method}", *TINY_PHOTOS)
         names = f"data.names=['{EVIL.replace(chr(39), '')}', b]"
-        folders.append(train.train(*words, names, out=base / method).folder)
+        folders.append(api.train(*words, names, out=base / method).folder)
     return folders
 
 
 def test_one_page_holds_everything_and_needs_no_network(runs):
-    file = report.report(runs[1:])
+    file = report.report(open_runs(runs[1:]))
     text = file.read_text()
     assert file == runs[1] / "report.html" and len(text) < 5_000_000
     assert not re.search(r"(src|href)=\"(?!data:)", text) and "@import" not in text
@@ -55,17 +57,17 @@ def test_one_page_holds_everything_and_needs_no_network(runs):
 
 
 def test_plots_are_pictures_of_their_own(runs):
-    report.report(runs[1:])
+    report.report(open_runs(runs[1:]))
     plots = {file.name: ElementTree.parse(file) for file in (runs[1] / "plots").iterdir()}
     assert {"miou-on-val.svg", "losses.svg", "pseudo-labels-on-val.svg"} <= plots.keys()
     texts = [
         e.text for e in plots["pseudo-labels-on-val.svg"].iter("{http://www.w3.org/2000/svg}text")
     ]
-    assert texts[0] == "pseudo-labels on val" and texts[-3:] == ["used", "right", "sure"]
+    assert texts[0] == "pseudo-labels on val" and texts[-3:] == ["used", "accuracy", "confidence"]
 
 
 def test_several_runs_stand_beside_the_labeled_only_baseline(runs, tmp_path):
-    file = report.report(runs, tmp_path / "both.html", ["imas helped: +1."])
+    file = report.report(open_runs(runs), tmp_path / "both.html", ["imas helped: +1."])
     text = file.read_text()
     assert "What differs between the runs" in text and "method.threshold" in text
     assert "Did the unlabeled images help?" in text and "imas helped: +1." in text
@@ -73,14 +75,14 @@ def test_several_runs_stand_beside_the_labeled_only_baseline(runs, tmp_path):
 
 
 def test_names_are_escaped(runs):
-    text = report.report(runs[1:]).read_text()
+    text = report.report(open_runs(runs[1:])).read_text()
     assert "<img src=x" not in text and "&lt;img src=x" in text
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_the_page_works_in_a_browser(runs, tmp_path):
     """Opens it, moves every slider, chooses every layer, and looks for errors."""
-    text = report.report(runs, tmp_path / "page.html").read_text()
+    text = report.report(open_runs(runs), tmp_path / "page.html").read_text()
     catch = "<script>window.caught = []; window.onerror = m => window.caught.push(m);</script>"
     click = """<script>
       const shown = [];
@@ -113,9 +115,9 @@ def test_the_page_works_in_a_browser(runs, tmp_path):
 def test_the_command_and_its_mistakes(runs, tmp_path):
     text = fewmask("report", runs[0], "--out", tmp_path / "sub" / "r.html")
     assert "Report:" in text and (tmp_path / "sub" / "r.html").is_file()
-    assert "not the folder of a run" in fewmask("report", tmp_path, code=2)
+    assert "is not a run folder" in fewmask("report", tmp_path, code=2)
     with pytest.raises(UserError):
-        report.report([tmp_path])
+        report.report([Run(tmp_path)])
 
 
 def test_a_chart_draws_values_where_they_belong():

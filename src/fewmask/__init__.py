@@ -5,13 +5,13 @@ from typing import Any
 
 from fewmask.version import __version__
 
-__all__ = ["UserError", "__version__", "evaluate", "load", "predict", "resume", "train"]
+__all__ = ["Run", "UserError", "__version__", "evaluate", "load", "predict", "resume", "train"]
 
-_HOMES = {"UserError": "fewmask.errors", "predict": "fewmask.tasks.predict"}
+_HOMES = {"Run": "fewmask.runs.run", "UserError": "fewmask.errors"}
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the verbs when first used: torch takes a second, `fewmask --help` should not."""
+    """Imports the functions when they are first used: torch takes a second to import."""
     if name in __all__:
-        return getattr(importlib.import_module(_HOMES.get(name, "fewmask.tasks.train")), name)
+        return getattr(importlib.import_module(_HOMES.get(name, "fewmask.api")), name)
     raise AttributeError(f"module 'fewmask' has no attribute '{name}'")

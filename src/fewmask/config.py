@@ -1,8 +1,7 @@
-"""Strict typed configuration: base class, YAML, `key=value` overrides, errors one can act on."""
+"""Strict typed configuration: base class, YAML files, classes by name, errors one can act on."""
 
 import difflib
 import importlib
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -78,46 +77,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     known = sorted(known)
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
-
-
-def parse_overrides(overrides: Iterable[str], sections: Iterable[str]) -> dict[str, Any]:
-    """Turns `["method.threshold=0.9", "data=camvid"]` into nested values.
-
-    Values are read as YAML, so `true`, `0.1`, `[1, 2]`, `null` mean what they look like. A section
-    given a single word (`data=camvid`) is short for its name (`data.name=camvid`).
-
-    Raises:
-        UserError: for a word that is not `key=value`.
-    """
-    nested: dict[str, Any] = {}
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        if not equals or not key:
-            raise UserError(
-                f"'{override}' is not an option. Write options as key=value, for example "
-                "training.steps=2000."
-            )
-        *parents, leaf = key.strip().split(".")
-        is_name = not parents and leaf in sections
-        if is_name:
-            parents, leaf = [leaf], "name"
-        inner = nested
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-            if not isinstance(inner, dict):
-                raise UserError(f"'{override}': {parent} is a value and has no options in it.")
-        inner[leaf] = text if is_name else _parse_value(text, override)  # a folder may be 2024-05
-    return nested
-
-
-def _parse_value(text: str, override: str) -> Any:
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"'{override}': the value cannot be read as YAML ({error}).") from None
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
-        return float(value)  # YAML 1.1 reads 1e-3 as a word; people mean the number
-    return value
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

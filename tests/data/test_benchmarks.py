@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+import fewmask
+from fewmask.cli.words import recipe_from_words
 from fewmask.config import find, validate
 from fewmask.data.checks.before_training import check_data
 from fewmask.data.sources import SOURCES
@@ -57,10 +59,10 @@ def test_each_data_set_is_checked_rehearsed_trained_and_evaluated(name, tmp_path
         "loader.labeled_batch=2", "loader.unlabeled_batch=2", "training.steps=2",
         "machine.workers=0", "machine.accelerator=cpu", "training.precision=fp32",
     )  # fmt: skip
-    recipe, seconds, memory = train.rehearse(*words)
+    recipe, seconds, memory = train.rehearse(recipe_from_words([*words]))
     assert recipe.training.steps == 2 and seconds > 0 and memory > 0
-    run = train.train(*words, out=tmp_path / "run")
-    _, scores = train.evaluate(run.folder, weights="teacher")
+    run = fewmask.train(*words, out=tmp_path / "run")
+    _, scores = fewmask.evaluate(run.folder, weights="teacher")
     assert scores.confusion.sum() == sum((data.val.mask(i) != 255).sum() for i in range(val))
     assert scores.miou == pytest.approx(run.scores["teacher"].miou)
 

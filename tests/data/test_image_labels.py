@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from fewmask.batch import Views, to_device
+from fewmask.cli.words import recipe_from_words
 from fewmask.data import BatchStream, Classes, LoaderConfig
 from fewmask.data.image_labels import read_image_labels
 from fewmask.data.sources.folder import folder_values
 from fewmask.data.sources.synthetic import Synthetic
 from fewmask.errors import UserError
-from fewmask.recipes.recipe import load_recipe
-from fewmask.runs.building import open_data
+from fewmask.runs.build import open_data
 
 CLASSES = Classes(["ground", "cat", "dog"])
 NAMES = ["a/0001", "a/0002"]
@@ -67,7 +67,7 @@ def test_the_option_opens_the_file(tmp_path):
     rows = "".join(f"unlabeled_{i:05d},disc\n" for i in range(3))
     (tmp_path / "l.csv").write_text(rows)
     words = ["data=synthetic", "data.unlabeled=3", f"data.image_labels={tmp_path / 'l.csv'}"]
-    data = open_data(load_recipe(None, words), tell=False)
+    data = open_data(recipe_from_words(words))
     assert data.image_labels is not None and data.image_labels[:, 1].all()
 
 

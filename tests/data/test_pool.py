@@ -18,6 +18,7 @@ from PIL import Image
 
 import fewmask
 from fewmask.batch import Views
+from fewmask.cli.words import recipe_from_words
 from fewmask.data import BatchStream, LoaderConfig
 from fewmask.data.lists.published import identify
 from fewmask.data.loader import load_batches
@@ -27,8 +28,7 @@ from fewmask.data.pool.opening import open_pool
 from fewmask.data.pool.shard_files import Downloads, list_shards, shard_sizes
 from fewmask.data.pool.shards import MIXED, ShardPool
 from fewmask.errors import UserError
-from fewmask.recipes.recipe import load_recipe
-from fewmask.runs.building import open_data
+from fewmask.runs.build import open_data
 from fewmask.tasks.predict import pseudo_labels as export_pseudo_labels
 from fewmask.tasks.rank import rank
 from tests.conftest import TINY_WORDS
@@ -204,7 +204,7 @@ def test_a_list_names_images_from_its_folder_or_from_the_root(tmp_path):
 
 def test_a_pool_takes_the_place_of_the_sources_own_images(tmp_path, capsys):
     folder = write_folder(tmp_path / "pool", 9)
-    recipe = load_recipe("synthetic", [*TINY_WORDS, "method=imas", f"data.pool={folder}"])
+    recipe = recipe_from_words(["synthetic", *TINY_WORDS, "method=imas", f"data.pool={folder}"])
     data = open_data(recipe)
     assert len(data.unlabeled) == 9
     assert "9 unlabeled images, in place of the 7" in capsys.readouterr().out
@@ -214,7 +214,7 @@ def test_image_labels_name_a_pool_s_images_with_or_without_suffix(tmp_path):
     folder = write_folder(tmp_path / "pool", 3)
     (tmp_path / "labels.csv").write_text("part0/000,disc\npart1/001.png,\n002,ring;disc\n")
     words = [*TINY_WORDS, f"data.pool={folder}", f"data.image_labels={tmp_path / 'labels.csv'}"]
-    data = open_data(load_recipe("synthetic", [*words, "method=pseudoseg"]), tell=False)
+    data = open_data(recipe_from_words(["synthetic", *words, "method=pseudoseg"]))
     assert data.image_labels.sum(axis=1).tolist() == [1, 0, 2]
 
 
@@ -227,13 +227,13 @@ def test_val_images_in_a_pool_are_refused(tmp_path):
         mask.save(tmp_path / "masks" / f"{i}.png")
     words = [f"data={tmp_path}", "method=imas", "loader.crop=32"]
     with pytest.raises(UserError, match="1 unlabeled image.s. are also in val"):
-        open_data(load_recipe(None, [*words, f"data.pool={tmp_path / 'images'}"]))
+        open_data(recipe_from_words([*words, f"data.pool={tmp_path / 'images'}"]))
 
 
 def test_what_cannot_be_read_is_passed_over(tmp_path):
     folder = write_folder(tmp_path / "pool", 30)
     pool = opened(folder)
-    data = open_data(load_recipe("synthetic", [*TINY_WORDS, f"data.pool={folder}"]), tell=False)
+    data = open_data(recipe_from_words(["synthetic", *TINY_WORDS, f"data.pool={folder}"]))
     damaged = [i for i in range(30) if i % 4 == 1]
     for i in damaged:
         pool.images[i].write_bytes(b"\x89PNG")
@@ -287,7 +287,7 @@ def test_an_epoch_gives_every_image_once_and_few_shards_at_a_time(tmp_path):
 def test_batches_from_shards_do_not_depend_on_workers_or_history(tmp_path, workers):
     shards = write_shards(tmp_path / "shards", [4] * 20)
     words = [*TINY_WORDS, "method=imas", f"data.pool={shards}"]
-    data = open_data(load_recipe("synthetic", words), tell=False)
+    data = open_data(recipe_from_words(["synthetic", *words]))
     stream = BatchStream(data, LoaderConfig(crop=32), Views(("imas",)), seed=0)
     for step, rounds in enumerate(load_batches([stream], 7, 12, workers, pin=False), 7):
         fresh = BatchStream(data, LoaderConfig(crop=32), Views(("imas",)), seed=0)[step]
@@ -430,8 +430,8 @@ def test_decoded_copies_are_equal_and_follow_the_file(tmp_path):
         labels = np.random.default_rng(i).integers(0, 2, (40, 52), np.uint8)
         Image.fromarray(labels).save(file)
     words = [f"data={tmp_path}", "method=supervised", "data.long_side=26"]
-    plain = open_data(load_recipe(None, words), tell=False)
-    kept = open_data(load_recipe(None, [*words, f"data.cache={tmp_path / 'kept'}"]), tell=False)
+    plain = open_data(recipe_from_words(words))
+    kept = open_data(recipe_from_words([*words, f"data.cache={tmp_path / 'kept'}"]))
     for _ in range(2):  # first written, then read
         for part in ("labeled", "val"):
             a, b = getattr(plain, part), getattr(kept, part)

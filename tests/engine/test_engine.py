@@ -9,6 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from fewmask.cli.words import recipe_from_words
 from fewmask.config import find
 from fewmask.engine.launch import choose_accelerator, choose_precision
 from fewmask.engine.minimizer import Minimizer, lr_factor, make_optimizer
@@ -199,6 +200,7 @@ def test_a_dry_run_sees_the_warm_up_and_what_comes_after(name, monkeypatch):
     words = ("training.steps=50", "training.accumulate=2", "loader.labeled_batch=4")
     small = ("loader.unlabeled_batch=4", "method.warmup_epochs=2", "model.encoder=test_resnet")
     cells = ["method.cells=4"] if name == "pcr" else []
-    train.rehearse("synthetic", *TINY_WORDS, f"method={name}", *words, *small, *cells)
+    recipe = recipe_from_words(["synthetic", *TINY_WORDS, f"method={name}", *words, *small, *cells])
+    train.rehearse(recipe)
     rounds = [(0, False), (49, True), (49, True)]
     assert seen == [(step, last, late) for step, late in rounds for last in (False, True)]

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
+import fewmask
 from fewmask.engine.health import Health
 from fewmask.engine.pseudo_quality import PseudoQuality
 from fewmask.evaluation import Scores
-from fewmask.tasks import train
 from tests.conftest import TINY_WORDS
 
 NAMES = ("ground", "house", "well")
@@ -95,6 +95,6 @@ def test_a_class_that_val_does_not_show_is_no_trouble():
 
 def test_a_run_whose_threshold_keeps_nothing_is_told(tmp_path):
     words = ("synthetic", "method=imas", "method.threshold=1.01", *TINY_WORDS)
-    train.train(*words, "training.steps=4", out=tmp_path / "run")
+    fewmask.train(*words, "training.steps=4", out=tmp_path / "run")
     log = (tmp_path / "run" / "train.log").read_text()
     assert log.count("Advice: only 0.0% of the unlabeled pixels") == 1

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from fewmask.runs import building
+from fewmask.cli.words import recipe_from_words
+from fewmask.runs import build
 from fewmask.tasks import train
 from tests.conftest import TINY_WORDS
 
@@ -56,7 +57,8 @@ print(faults())
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_training_keeps_freed_memory_unless_memory_comes_first(checkpointing, monkeypatch):
     asked = []
-    monkeypatch.setattr(building, "keep_freed_memory", lambda: asked.append(True))
+    monkeypatch.setattr(build, "keep_freed_memory", lambda: asked.append(True))
     words = ("method=supervised", "model.encoder=test_resnet")
-    train.rehearse("synthetic", *TINY_WORDS, *words, f"model.checkpointing={checkpointing}".lower())
+    option = f"model.checkpointing={checkpointing}".lower()
+    train.rehearse(recipe_from_words(["synthetic", *TINY_WORDS, *words, option]))
     assert bool(asked) is not checkpointing

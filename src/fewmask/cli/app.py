@@ -1,8 +1,12 @@
 """The program: its name, what its commands share, and how it ends when a user is mistaken."""
 
 import sys
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, signature
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,14 +24,14 @@ app = typer.Typer(
 def _not_twice_in_a_row(words: list[str] | None) -> list[str] | None:
     """Refuses `data.pool=0.tar data.pool=1.tar`, which a shell makes of `data.pool={0,1}.tar`.
 
-    Of other options the last of several values counts: a script's defaults can be overridden.
+    For other options the last value counts, so that you can override the defaults of a script.
     """
     options = [word.partition("=") for word in words or []]
     for (key, is_option, first), (following, _, second) in pairwise(options):
         if key.startswith("data") and is_option and key == following and first != second:
             raise UserError(
-                f"{key} is given twice: {first} and {second}. Give one; if the shell made two of "
-                f"it, quote the word: '{key}=...'."
+                f"{key} is given twice: {first} and {second}. Give one value. If your shell has "
+                f"made two words of one, quote it: '{key}=...'."
             )
     return words
 
@@ -40,7 +44,7 @@ Words = Annotated[
         callback=_not_twice_in_a_row,
     ),
 ]
-Overrides = Annotated[
+Options = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[KEY=VALUE]...", help="Options such as seed=1.", callback=_not_twice_in_a_row
@@ -49,8 +53,37 @@ Overrides = Annotated[
 Weights = Annotated[
     str, typer.Option(help="best, or a network of the last checkpoint: student, teacher ...")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Do again what is there already.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing output.")]
+
+
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+Function = Callable[..., None]
+
+
+def command(name: str | None = None) -> Callable[[Function], Function]:
+    """Registers a function as a command, and gives it the option `--debug`."""
+
+    def register(function: Function) -> Function:
+        @wraps(function)
+        def run(debug: bool = False, **options: Any) -> None:
+            try:
+                function(**options)
+            except (UserError, OSError):
+                if not debug:
+                    raise
+                traceback.print_exc()
+                raise typer.Exit(1) from None
+
+        # Typer reads options from the signature, so this one is added to those of the function.
+        option = Parameter("debug", Parameter.KEYWORD_ONLY, default=False, annotation=Debug)
+        own = signature(function)
+        run.__signature__ = own.replace(parameters=[*own.parameters.values(), option])  # type: ignore[attr-defined]
+        run.__annotations__ = {**function.__annotations__, "debug": Debug}
+        app.command(name)(run)
+        return function
+
+    return register
 
 
 def main() -> None:
@@ -58,12 +91,8 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        if "--debug" in sys.argv:
-            raise
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # no room, no permission, a folder where a file should be
-        if "--debug" in sys.argv:
-            raise
-        print(f"Error: the file system says: {error}", file=sys.stderr)
+        print(f"Error: the file system reports: {error}", file=sys.stderr)
         sys.exit(2)

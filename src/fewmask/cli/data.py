@@ -6,53 +6,52 @@ from typing import Annotated
 import typer
 import yaml
 
-from fewmask.cli.app import Debug, Overrides, app
+from fewmask.cli.app import Options, command
 from fewmask.errors import UserError
 
 
-@app.command()
+@command()
 def check(
     data: Annotated[str, typer.Argument(help="A folder, a YAML file, or a data set by name.")],
-    overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+    options: Options = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     write: Annotated[
-        Path | None, typer.Option(help="Draft the data's YAML file, with what was found.")
+        Path | None, typer.Option(help="Write a draft of the data's YAML file.")
     ] = None,
-    debug: Debug = False,
 ) -> None:
-    """Read every file of a data set, and say what is wrong and what to do.
+    """Read every file of a data set, and report what is wrong and how to fix it.
 
-    Exit code 0: clean, 1: warnings, 2: errors.
+    The exit code is 0 without findings, 1 with warnings, and 2 with errors.
 
     Examples: `fewmask check photos`, `fewmask check photos --write photos/data.yaml`,
     `fewmask check camvid data.root=CAMVID`
     """
     import json
 
-    from fewmask.tasks import check
+    from fewmask.cli.words import recipe_from_words
+    from fewmask.tasks import check as task
 
-    found = check.check([f"data={data}", *(overrides or [])])
+    found = task.check(recipe_from_words([f"data={data}", *(options or [])]))
     print(json.dumps(found.as_dict(), indent=2) if as_json else found.in_words())
     if write is not None:
         found.draft(write)
-        said = f"Drafted {write}; look it over, then: fewmask train data={write}"
-        typer.echo(said, err=as_json)
+        note = f"Wrote a draft to {write}. Review it, then: fewmask train data={write}"
+        typer.echo(note, err=as_json)
     raise typer.Exit(found.exit_code)
 
 
-@app.command(name="import")
+@command("import")
 def import_(
     source: Annotated[
         Path, typer.Argument(help="A COCO .json, a CVAT .xml, or a folder of LabelMe .json files.")
     ],
     out: Annotated[Path, typer.Option(help="The folder for the masks.")] = Path("masks"),
     names: Annotated[
-        str, typer.Option(help="Classes in order, with commas; default: as found, sorted.")
+        str, typer.Option(help="Classes in order, separated by commas; default: all, sorted.")
     ] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace masks.")] = False,
-    debug: Debug = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing masks.")] = False,
 ) -> None:
-    """Draw masks from what a labeling tool exports.
+    """Draw masks from the export of a labeling tool.
 
     Example: `fewmask import export.json --out photos/masks`
     """
@@ -63,7 +62,7 @@ def import_(
     print(f"{len(drawn)} mask(s) with {sum(drawn.values())} object(s) in {out}")
     empty = [stem for stem, count in drawn.items() if count == 0]
     if empty:
-        print(f"{len(empty)} image(s) have no object (first: {empty[0]}): all background.")
+        print(f"{len(empty)} image(s) have no object and are all background (first: {empty[0]}).")
     if left_out:
         listed = ", ".join(f"{count} {kind}" for kind, count in left_out.items())
         print(f"Left out, because they cover no pixels: {listed}.")
@@ -71,26 +70,25 @@ def import_(
     print(f"For the data's YAML file: names: {line.strip()}")
 
 
-@app.command()
+@command()
 def prepare(
     name: Annotated[str, typer.Argument(help="voc, cityscapes, coco, ade20k or camvid.")],
     root: Annotated[Path, typer.Option(help="The data set's folder.")],
     download: Annotated[
-        bool, typer.Option("--download", help="Fetch what is public, verified by checksum.")
+        bool, typer.Option("--download", help="Download what is public; checksums are verified.")
     ] = False,
-    debug: Debug = False,
 ) -> None:
-    """Bring a published data set into the form that training reads, once.
+    """Convert a published data set, once, into the form that training reads.
 
-    Joins VOC with SBD, draws COCO's masks, counts the images. What is done is skipped, so a call
-    that was interrupted is simply given again. Exit code 1 if the counts are not the published
-    ones.
+    Joins VOC with SBD, draws COCO's masks, counts the images. Finished work is skipped, so after
+    an interruption you can give the same command again. The exit code is 1 if the counts differ
+    from the published ones.
 
     Example: `fewmask prepare voc --root data/voc --download`
     """
-    from fewmask.tasks import prepare as preparation
+    from fewmask.tasks import prepare as task
 
-    data, warnings = preparation.prepare(name, root, download, print)
+    _, warnings = task.prepare(name, root, download, print)
     for warning in warnings:
         print(f"Warning: {warning}")
     if warnings:
@@ -98,7 +96,7 @@ def prepare(
     print(f"Ready: fewmask train data={name} data.root={root}")
 
 
-@app.command()
+@command()
 def split(
     words: Annotated[
         list[str] | None,
@@ -118,17 +116,17 @@ def split(
         str | None, typer.Option(help="Images to draw, as numbers or shares: 1/16,1/8,1/4.")
     ] = None,
     how: Annotated[str, typer.Option(help="random, balanced or every.")] = "random",
-    seed: Annotated[int, typer.Option(help="Another seed, another draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the draw.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="The list file; for --size the folder of the lists.")
+        Path | None, typer.Option(help="The list file; with --size, the folder for the lists.")
     ] = None,
-    debug: Debug = False,
 ) -> None:
     """Recognize, copy or draw lists of labeled images.
 
     Examples: `fewmask split my_list.txt`, `fewmask split --published voc/u2pl/662`,
     `fewmask split data=voc data.root=VOC --size 1/16,1/8 --how balanced --out lists`
     """
+    from fewmask.cli.words import recipe_from_words
     from fewmask.tasks import lists
 
     words = words or []
@@ -137,11 +135,12 @@ def split(
             raise UserError("--published copies a list; it takes no data set and no --size.")
         lists.copy(published, source, out or Path(f"{published.replace('/', '_')}.txt"))
     elif size is not None:
-        lists.draw_lists(words, size.split(","), how, seed, out or Path("splits"))
+        recipe = recipe_from_words(words)
+        lists.draw_lists(recipe, size.split(","), how, seed, out or Path("splits"))
     elif len(words) == 1 and "=" not in words[0]:
         lists.recognize(Path(words[0]))
     else:
         raise UserError(
-            "Give a list file to recognize, --published NAME to copy one, or a data set and "
+            "Give a list file to recognize it, --published NAME to copy a list, or a data set and "
             "--size to draw one. See fewmask split --help."
         )

@@ -1,41 +1,39 @@
-"""Commands that train: demo, compare, train; and what one looks up before: recipes, info."""
+"""Commands that train: demo, compare, train; and what to read before: recipes, info."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fewmask.cli.app import Debug, Overrides, Words, app
+from fewmask.cli.app import Options, Words, command
 from fewmask.errors import UserError
 
-Methods = Annotated[str, typer.Option(help="Methods, with commas between them, or all.")]
+Methods = Annotated[str, typer.Option(help="Methods, separated by commas, or all.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Runs of each method.")]
-Out = Annotated[Path, typer.Option(help="Where to write.")]
+Out = Annotated[Path, typer.Option(help="The folder to write to.")]
 
 
-@app.command()
+@command()
 def demo(
-    overrides: Overrides = None,
+    options: Options = None,
     methods: Methods = "supervised,imas",
     seeds: Seeds = 1,
     out: Out = Path("runs/demo"),
-    debug: Debug = False,
 ) -> None:
     """Train methods side by side on built-in scenes: nothing to download, minutes on a laptop."""
-    _compare(["synthetic", *(overrides or [])], methods, seeds, out, "demo.png")
+    _compare(["synthetic", *(options or [])], methods, seeds, out, "demo.png")
 
 
-@app.command()
+@command()
 def compare(
     words: Words = None,
     methods: Methods = "supervised,imas",
     seeds: Seeds = 3,
     out: Out = Path("runs/comparison"),
-    debug: Debug = False,
 ) -> None:
-    """Train methods x seeds, all else equal, and say whether the unlabeled images helped.
+    """Train several methods with several seeds, and report whether the unlabeled images helped.
 
-    Finished runs are kept and interrupted ones resumed: after a stop, give the same command again.
+    Finished runs are kept and interrupted ones resumed. After a stop, give the same command again.
 
     Example: `fewmask compare data=photos training.steps=4000 --methods supervised,imas,pcr`
     """
@@ -45,24 +43,30 @@ def compare(
 def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str) -> None:
     from rich.console import Console
 
+    from fewmask.cli.words import comparison_recipes, method_names
     from fewmask.methods import METHODS
-    from fewmask.tasks import compare, report
+    from fewmask.report.comparison import class_table, table, verdict
+    from fewmask.runs.run import Run
+    from fewmask.tasks import compare as task
+    from fewmask.tasks.report import report
 
-    names = compare.known_methods(methods, [*METHODS])
-    done = compare.compare(words, names, range(seeds), out)
+    recipes = comparison_recipes(words, method_names(methods, [*METHODS]), range(seeds))
+    done = task.compare(recipes, out)
     if done is None:
         return
-    compare.picture(done, out / picture)
-    said = compare.verdict(done)
-    page = report.report([row.folders[0] for row in done.rows], out / "report.html", said)
-    Console().print()
-    Console().print(compare.table(done))
-    Console().print(compare.class_table(done))
-    print("\n".join(said))
+    task.picture(done, out / picture)
+    sentences = verdict(done)
+    first_seed = [Run.open(row.folders[0], data=done.data) for row in done.rows]
+    page = report(first_seed, out / "report.html", sentences)
+    console = Console()
+    console.print()
+    console.print(table(done))
+    console.print(class_table(done))
+    print("\n".join(sentences))
     print(f"\nReport: {page}\nPicture: {out / picture}\nRuns: {out}/METHOD-seedN")
 
 
-@app.command()
+@command()
 def train(
     words: Words = None,
     resume: Annotated[Path | None, typer.Option(help="Continue this run folder exactly.")] = None,
@@ -76,7 +80,9 @@ def train(
         bool, typer.Option("--overwrite", help="Replace the run in --out.")
     ] = False,
     devices: Annotated[int | None, typer.Option(help="How many devices to train on.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Draws weights, batches and views.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed for weights, batches and augmentation.")
+    ] = None,
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the complete recipe and stop.")
     ] = False,
@@ -84,9 +90,8 @@ def train(
         bool, typer.Option("--profile", help="Write what a step spends its time on.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Build everything, take two steps, write nothing.")
+        bool, typer.Option("--dry-run", help="Build everything, take a few steps, write nothing.")
     ] = False,
-    debug: Debug = False,
 ) -> None:
     """Train a model.
 
@@ -96,79 +101,58 @@ def train(
     words = [*(words or [])]
     words += [f"machine.devices={devices}"] if devices is not None else []
     words += [f"seed={seed}"] if seed is not None else []
-    if print_config:
-        from fewmask.recipes.recipe import load_recipe, split_words
-
-        print(load_recipe(*split_words(words)).to_yaml(), end="")
-        return
-    from fewmask.tasks import train
-
-    if dry_run:
-        resolved, seconds, memory = train.rehearse(*words)
-        hours = seconds * resolved.training.steps / 3600
-        whole = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
-        print(
-            f"Everything fits. {seconds:.2f} s per step, about {whole} for "
-            f"{resolved.training.steps} steps; peak memory {memory:.1f} GiB. Nothing was written."
-        )
-        return
-    if resume is not None:
+    if resume is not None and not (print_config or dry_run):
         _refuse_with_resume(words, weights, out, overwrite, profile)
-        run = train.resume(resume, *words)
-    else:
-        run = train.train(*words, out=out, overwrite=overwrite, weights=weights, profile=profile)
-    if (run.folder / "profile.txt").is_file() and profile:
-        print(f"Profile: {run.folder}/profile.txt, and profile_trace.json for ui.perfetto.dev")
-    if run.scores:
-        from fewmask.run_folder.result import in_words, read_result
-
-        print(
-            f"Done. {in_words(read_result(run.folder))}\nRun folder: {run.folder}\nNext: fewmask "
-            f"predict {run.folder} IMAGES --out predictions"
-        )
-
-
-@app.command()
-def recipes(
-    name: Annotated[str | None, typer.Argument(help="Print this recipe as it stands.")] = None,
-    debug: Debug = False,
-) -> None:
-    """List the shipped recipes, and the published scores each is to be compared with.
-
-    Example: `fewmask recipes voc/imas`
-    """
-    from fewmask.recipes.recipe import published_scores, recipe_names, recipe_text, recipe_title
-
-    if name is not None:
-        print(recipe_text(name), end="")
+        _resume(resume, words)
         return
-    for recipe in recipe_names():
-        print(f"{recipe:24}{recipe_title(recipe)}")
-        for row in published_scores(recipe):
-            print(f"    {row.labeled:26}{row.miou:6.2f}  {row.encoder:11} {row.source}")
+    from fewmask.cli.words import recipe_from_words
+
+    recipe = recipe_from_words(words)
+    if print_config:
+        print(recipe.to_yaml(), end="")
+    elif dry_run:
+        _rehearse(recipe)
+    else:
+        from fewmask.tasks import train as task
+
+        _say_done(task.train(recipe, out, overwrite, weights, profile), profile)
+
+
+def _resume(folder: Path, options: list[str]) -> None:
+    from fewmask.cli.words import parse_options
+    from fewmask.tasks import train as task
+
+    _say_done(task.resume(folder, parse_options(options)), profile=False)
+
+
+def _rehearse(recipe: Any) -> None:
+    from fewmask.tasks import train as task
+
+    rehearsal = task.rehearse(recipe)
+    steps = rehearsal.recipe.training.steps
+    hours = rehearsal.seconds_per_step * steps / 3600
+    duration = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
     print(
-        "\nBelow a recipe: data.labeled, and the mIoU published for it (best on val unless the "
-        "recipe says otherwise).\nfewmask recipes NAME prints a recipe with the origin of its "
-        "numbers."
+        f"It runs. {rehearsal.seconds_per_step:.2f} s per step, about {duration} for {steps} "
+        f"steps; peak memory {rehearsal.peak_memory_gib:.1f} GiB. Nothing was written."
     )
 
 
-@app.command()
-def info(debug: Debug = False) -> None:
-    """Show versions, devices, methods, data sources and recipes."""
-    from fewmask.data import SOURCES
-    from fewmask.methods import METHODS
-    from fewmask.recipes.recipe import recipe_names
-    from fewmask.runs.files import environment
+def _say_done(run: Any, profile: bool) -> None:
+    """The last words of a training run, unless it was interrupted."""
+    from fewmask.engine.launch import is_first
+    from fewmask.run_folder.result import in_words
 
-    for name, value in environment().items():
-        print(f"{name:15} {value}")
-    for title, names in (
-        ("methods", METHODS),
-        ("data sources", SOURCES),
-        ("recipes", recipe_names()),
-    ):
-        print(f"{title:15} {', '.join(names)}")
+    if not is_first():
+        return
+    if profile and run.paths.profile.is_file():
+        trace = run.paths.profile_trace.name
+        print(f"Profile: {run.paths.profile}, and {trace} for ui.perfetto.dev")
+    if run.is_finished:
+        print(
+            f"Done. {in_words(run.result)}\nRun folder: {run.folder}\nNext: fewmask predict "
+            f"{run.folder} IMAGES --out predictions"
+        )
 
 
 def _refuse_with_resume(
@@ -182,4 +166,46 @@ def _refuse_with_resume(
         "--profile": profile,
     }
     for name in (name for name, is_given in given.items() if is_given):
-        raise UserError(f"--resume continues a run as it is; {name} cannot be given with it.")
+        raise UserError(f"--resume continues a run as it is; {name} cannot be combined with it.")
+
+
+@command()
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="Print this recipe.")] = None,
+) -> None:
+    """List the shipped recipes, and the published scores to compare each one with.
+
+    Example: `fewmask recipes voc/imas`
+    """
+    from fewmask.recipes.shipped import published_scores, recipe_names, recipe_text, recipe_title
+
+    if name is not None:
+        print(recipe_text(name), end="")
+        return
+    for recipe in recipe_names():
+        print(f"{recipe:24}{recipe_title(recipe)}")
+        for row in published_scores(recipe):
+            print(f"    {row.labeled:26}{row.miou:6.2f}  {row.encoder:11} {row.source}")
+    print(
+        "\nBelow a recipe: data.labeled, and the mIoU published for it (the best on val, unless "
+        "the recipe says otherwise).\nfewmask recipes NAME prints a recipe with the origin of its "
+        "numbers."
+    )
+
+
+@command()
+def info() -> None:
+    """Show versions, devices, methods, data sources and recipes."""
+    from fewmask.data import SOURCES
+    from fewmask.methods import METHODS
+    from fewmask.recipes.shipped import recipe_names
+    from fewmask.runs.files import environment
+
+    for name, value in environment().items():
+        print(f"{name:15} {value}")
+    for title, names in (
+        ("methods", METHODS),
+        ("data sources", SOURCES),
+        ("recipes", recipe_names()),
+    ):
+        print(f"{title:15} {', '.join(names)}")

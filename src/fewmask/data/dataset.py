@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -53,6 +53,13 @@ class Data:
     """What was decided on the user's behalf, to be said aloud."""
     image_labels: np.ndarray | None = None
     """The classes known to be in each unlabeled image, bool [N, K], if a file tells them."""
+    own_unlabeled: Dataset | None = None
+    """The source's own unlabeled images, where a pool has taken their place."""
+
+    def without_pool(self) -> "Data":
+        """The data with the source's own unlabeled images."""
+        own = self.unlabeled if self.own_unlabeled is None else self.own_unlabeled
+        return replace(self, unlabeled=own, own_unlabeled=None)
 
 
 class DataSource(abc.ABC):

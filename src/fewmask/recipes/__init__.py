@@ -1,1 +1,7 @@
-"""Recipes as YAML files: a paper's settings, only what differs from the defaults."""
+"""What a run is made of: the recipe, how it is composed and settled, and the shipped YAML files."""
+
+from fewmask.recipes.loading import load_recipe
+from fewmask.recipes.recipe import Recipe
+from fewmask.recipes.settling import settle
+
+__all__ = ["Recipe", "load_recipe", "settle"]

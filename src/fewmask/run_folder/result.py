@@ -1,25 +1,37 @@
-"""What finished runs scored: last and best, of every network, and whether they can be compared."""
+"""What a run has scored so far: every network after its last evaluation, and at its best."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from fewmask.data.lists.published import Split, incomparable, published_lists
+from fewmask.data.lists.published import Split, published_lists
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig
+from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.tables import read_table
 
 
 class NetworkScore(NamedTuple):
-    """mIoU of one network of a run, in percent."""
+    """The scores of one network of a run, in percent."""
 
     last: float
+    """mIoU after the last step."""
     best: float
+    """The highest mIoU of all evaluations."""
     best_step: int
+    pixel_accuracy: float = float("nan")
+    """After the last step."""
+    iou: tuple[float, ...] = ()
+    """IoU of each class after the last step; NaN for an absent class."""
+
+    @property
+    def miou(self) -> float:
+        """MIoU after the last step."""
+        return self.last
 
 
 @dataclass(frozen=True)
@@ -54,11 +66,11 @@ def read_result(folder: Path) -> Result:
     Raises:
         UserError: if it is none, or nothing was evaluated yet.
     """
+    paths = RunPaths(folder)
     try:
-        recipe: dict[str, Any] = yaml.safe_load((folder / "recipe.yaml").read_text("utf-8"))
-        facts = json.loads((folder / "splits" / "facts.json").read_text("utf-8"))
-        rows, per_class = (read_table(folder / f"{name}.csv") for name in ("results", "per_class"))
-        return _result(folder, recipe, facts, rows, [row["class"] for row in per_class])
+        recipe: dict[str, Any] = yaml.safe_load(paths.recipe.read_text("utf-8"))
+        facts = json.loads(paths.facts.read_text("utf-8"))
+        return _result(paths, recipe, facts)
     except (OSError, ValueError, KeyError, IndexError, TypeError, yaml.YAMLError) as error:
         raise UserError(
             f"{folder} is not the folder of a run with results ({type(error).__name__} {error}). "
@@ -66,87 +78,56 @@ def read_result(folder: Path) -> Result:
         ) from None
 
 
-def _result(
-    folder: Path,
-    recipe: dict[str, Any],
-    facts: dict[str, Any],
-    rows: list[dict[str, str]],
-    classes: list[str],
-) -> Result:
-    networks: dict[str, NetworkScore] = {}
-    for row in rows:
-        miou, step = float(row["miou"]), int(row["step"])
-        before = networks.get(row["network"], NetworkScore(miou, miou, step))
-        best = (miou, step) if miou > before.best else (before.best, before.best_step)
-        networks[row["network"]] = NetworkScore(miou, *best)
+def _result(paths: RunPaths, recipe: dict[str, Any], facts: dict[str, Any]) -> Result:
+    rows, per_class = read_table(paths.results), read_table(paths.per_class)
+    seconds, memory_gib = _costs(paths.times)
     return Result(
-        folder,
-        recipe["data"]["name"],
-        recipe["method"]["name"],
-        recipe["model"]["encoder"],
-        _split(facts["labeled"]),
-        _split(facts["val"]),
-        EvaluationConfig(**recipe["evaluation"]),
-        int(rows[-1]["step"]),
-        int(recipe["training"]["steps"]),
-        str(recipe["data"].get("root", "")),
-        tuple(dict.fromkeys(classes)),
-        recipe["data"].get("long_side"),
-        networks,
-        *_costs(folder / "times.csv"),
+        folder=paths.folder,
+        data=recipe["data"]["name"],
+        method=recipe["method"]["name"],
+        encoder=recipe["model"]["encoder"],
+        labeled=_split(facts["labeled"]),
+        val=_split(facts["val"]),
+        protocol=EvaluationConfig(**recipe["evaluation"]),
+        steps=int(rows[-1]["step"]),
+        planned_steps=int(recipe["training"]["steps"]),
+        root=str(recipe["data"].get("root", "")),
+        classes=tuple(dict.fromkeys(row["class"] for row in per_class)),
+        long_side=recipe["data"].get("long_side"),
+        networks=_networks(rows, per_class),
+        seconds=seconds,
+        memory_gib=memory_gib,
     )
 
 
+def _networks(
+    rows: list[dict[str, str]], per_class: list[dict[str, str]]
+) -> dict[str, NetworkScore]:
+    """Last and best scores of each network, in the order in which they were evaluated."""
+    found: dict[str, NetworkScore] = {}
+    for row in rows:
+        name, miou, step = row["network"], float(row["miou"]), int(row["step"])
+        before = found.get(name, NetworkScore(miou, miou, step))
+        best = (miou, step) if miou > before.best else (before.best, before.best_step)
+        found[name] = NetworkScore(miou, *best, float(row["pixel_accuracy"]))
+    last = rows[-1]["step"]
+    for name, score in found.items():
+        mine = [r for r in per_class if r["network"] == name and r["step"] == last]
+        found[name] = score._replace(iou=tuple(float(row["iou"]) for row in mine))
+    return found
+
+
 def _costs(file: Path) -> tuple[dict[str, float], float]:
-    """Seconds by part, and peak memory in GiB; nothing, if the run wrote none."""
+    """Seconds by activity, and peak memory in GiB; nothing, if the run wrote none."""
     rows = read_table(file)
-    parts = [part for part in rows[0] if part not in ("step", "memory_gib")] if rows else []
-    seconds = {part: sum(float(row[part]) for row in rows) for part in parts}
+    activities = [name for name in rows[0] if name not in ("step", "memory_gib")] if rows else []
+    seconds = {name: sum(float(row[name]) for row in rows) for name in activities}
     return seconds, max((float(row["memory_gib"]) for row in rows), default=0.0)
 
 
 def _split(facts: dict[str, Any]) -> Split:
     known = tuple(p for p in published_lists() if p.sha256 == facts["sha256"])
     return Split(facts["count"], facts["sha256"], known)
-
-
-def warnings(results: Sequence[Result]) -> list[str]:
-    """Why rows of the table must not be compared, one sentence each."""
-    rows = {str(result.folder): result.labeled for result in results}
-    reasons = incomparable(rows)
-    ways = {
-        result.protocol.in_words()
-        + (f", images at {result.long_side} pixels" if result.long_side else "")
-        for result in results
-    }
-    for result in results:
-        if result.steps < result.planned_steps:
-            reasons.append(
-                f"{result.folder} is unfinished: {result.steps} of {result.planned_steps} steps."
-            )
-    if len({(result.data, result.root, result.classes) for result in results}) > 1:
-        reasons.append("The runs are on different data sets.")
-    if len(ways) > 1:
-        reasons.append(f"The scores were taken in different ways: {'; '.join(sorted(ways))}.")
-    if len({result.val.sha256 for result in results}) > 1:
-        reasons.append("The runs were scored on different validation images.")
-    return reasons
-
-
-def table(results: Sequence[Result]) -> str:
-    """One paragraph per run: what it is, then last and best of each network."""
-    lines = []
-    for result in results:
-        lines.append(
-            f"{result.folder}: {result.method} on {result.data}, {result.encoder}, labeled "
-            f"{result.labeled.name}, {result.protocol.in_words()}"
-        )
-        for network, score in result.networks.items():
-            lines.append(
-                f"    {network:12} last {score.last:5.2f}   best {score.best:5.2f} "
-                f"(step {score.best_step} of {result.planned_steps})"
-            )
-    return "\n".join(lines)
 
 
 def in_words(result: Result) -> str:

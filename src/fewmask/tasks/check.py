@@ -2,7 +2,6 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,8 @@ from fewmask.data.checks.survey import MANY_COLORS, Survey, take_survey
 from fewmask.data.files import Files
 from fewmask.data.sources.folder import Folder
 from fewmask.errors import UserError
-from fewmask.recipes.recipe import Recipe, load_recipe
-from fewmask.runs.building import open_data
+from fewmask.recipes import Recipe
+from fewmask.runs.build import open_data
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ class Checked:
 def _what_training_refuses(recipe: Recipe) -> list[Finding]:
     """Lists and sets that do not fit together; a check must not pass what `train` stops at."""
     try:
-        open_data(recipe, needs_unlabeled=False, tell=False)
+        open_data(recipe, needs_unlabeled=False, tell=lambda note: None)
     except UserError as error:
         return [Finding("error", f"Training would stop here: {error}", "")]
     return []
@@ -128,16 +127,12 @@ def _numbered(count: int) -> list[str]:
     return [f"class {label}" for label in range(count)]
 
 
-def check(words: Sequence[str]) -> Checked:
-    """Reads every file of a data set.
-
-    Args:
-        words: `data=photos` and other options, as for training.
+def check(recipe: Recipe) -> Checked:
+    """Reads every file of a recipe's data.
 
     Raises:
         UserError: if there is nothing to check: no such folder or list.
     """
-    recipe = load_recipe(None, words)
     source = recipe.source()
     if isinstance(source, Folder):
         sets, lone = source.lenient_sets()

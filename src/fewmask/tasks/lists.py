@@ -7,7 +7,7 @@ from fewmask import atomic
 from fewmask.data.lists import published
 from fewmask.data.lists.drawing import draw
 from fewmask.errors import UserError
-from fewmask.recipes.recipe import load_recipe
+from fewmask.recipes import Recipe
 
 
 def recognize(file: Path) -> published.Split:
@@ -27,19 +27,22 @@ def copy(name: str, source: str | None, out: Path) -> None:
     print(f"{out}: {copied.count} images, verified as {name}. {note}")
 
 
-def draw_lists(words: Sequence[str], sizes: Sequence[str], how: str, seed: int, out: Path) -> None:
+def draw_lists(recipe: Recipe, sizes: Sequence[str], how: str, seed: int, out: Path) -> None:
     """Draws nested lists from the training images of a data set that have masks.
 
     Args:
-        words: the data set, as for training: `data=photos`, `data=voc data.root=VOC`.
+        recipe: names the data set.
         sizes: numbers of images or shares.
         how: random, balanced or every.
         seed: another seed, another draw.
         out: the folder of the lists.
     """
-    if any(word.startswith("data.labeled=") for word in words):
+    if (
+        getattr(recipe.data, "labeled", None) is not None
+        and "labeled" in recipe.data.model_fields_set
+    ):
         raise UserError("Lists are drawn from all images with masks; leave out data.labeled.")
-    data = load_recipe(None, words).source().open()
+    data = recipe.source().open()
     for size, names in draw(data.labeled, sizes, how, seed).items():
         file = out / f"{how}_{size.replace('/', '_')}_seed{seed}.txt"
         atomic.write_text(file, "".join(f"{name}\n" for name in names))

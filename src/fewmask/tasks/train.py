@@ -1,39 +1,27 @@
-"""The same verbs as the command line, for Python: train, evaluate, predict, load."""
+"""Trains a model, continues an interrupted run, or rehearses one without writing anything."""
 
+import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import torch
 from lightning_fabric import Fabric
 
-from fewmask.data import Classes, Data
+from fewmask import atomic
+from fewmask.data import Data
 from fewmask.data.lists.published import identify
 from fewmask.engine.launch import is_first, launch
 from fewmask.errors import UserError
-from fewmask.evaluation import Scores
-from fewmask.evaluation import evaluate as evaluate_network
-from fewmask.evaluation.examination import Examination
-from fewmask.evaluation.examination import examine as examine_network
-from fewmask.recipes.recipe import Recipe, load_recipe, split_words
+from fewmask.recipes import Recipe, load_recipe, settle
+from fewmask.recipes.settling import absolute_paths
 from fewmask.run_folder import checkpoint
-from fewmask.runs.building import (
-    absolute_paths,
-    build_method,
-    make_trainer,
-    open_data,
-    settle,
-    start_from,
-)
-from fewmask.runs.files import (
-    own_val,
-    recipe_file,
-    require_same_images,
-    weights_file,
-    write_run_files,
-)
-from fewmask.runs.loading import load
+from fewmask.run_folder.creating import new_run_folder
+from fewmask.run_folder.paths import RunPaths
+from fewmask.run_folder.subsets import require_same_images, write_subsets
+from fewmask.runs.build import build_method, make_trainer, open_data, start_from
+from fewmask.runs.files import environment
+from fewmask.runs.run import Run
 
 CHANGEABLE = (
     "training.steps",
@@ -46,222 +34,165 @@ CHANGEABLE = (
     "data.pool_disk_gb",
     "data.cache",
 )
-"""What may be changed when a run is resumed; everything else would make it another run."""
+"""What may change when a run is resumed. Everything else would make it another run."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """A finished (or interrupted) run."""
+class Rehearsal(NamedTuple):
+    """What a run would take."""
 
-    folder: Path
-    scores: dict[str, Scores]
-    """Last scores of each network; empty if the run was interrupted."""
+    recipe: Recipe
+    seconds_per_step: float
+    peak_memory_gib: float
+
+
+class Start(NamedTuple):
+    """How training begins: from a checkpoint of another run, or where this run stopped."""
+
+    weights: Path | None = None
+    is_resumed: bool = False
+    profile: bool = False
 
 
 def train(
-    *words: str | Path,
-    out: Path | str | None = None,
+    recipe: Recipe,
+    out: Path | None = None,
     overwrite: bool = False,
-    weights: Path | str | None = None,
+    weights: Path | None = None,
     profile: bool = False,
+    data: Data | None = None,
+    tell: Callable[[str], None] = print,
 ) -> Run:
     """Trains a model.
 
     Args:
-        words: as on the command line: a shipped recipe or a YAML file, if any, then options as
-            `key=value`.
-        out: the run folder; by default the next number under `runs/`.
-        overwrite: whether `out` may hold a run already.
+        recipe: as the user gave it.
+        out: the run folder; by default the next free number under `runs/`.
+        overwrite: whether to replace a run that `out` holds.
         weights: a checkpoint (`last.pt` or `best.pt`) to start from.
-        profile: writes what some of the first steps spend their time on, `profile.txt` and
-            `profile_trace.json`, into the run folder.
+        profile: whether to write what some of the first steps spend their time on.
+        data: the recipe's data, if they are open already.
+        tell: receives notes on what was decided on the user's behalf.
 
     Raises:
         UserError: for wrong settings or data, before training starts.
-
-    Example:
-        run = fewmask.train("synthetic", "method=imas", "training.steps=100")
-        run.scores["teacher"].miou
     """
-    resolved, data = _open(words)
+    recipe, data = open_and_settle(recipe, data, tell)
+    start = Start(weights, profile=profile)
     if weights is not None:
-        _require_apart(Path(weights), out)
-    start = None if weights is None else Path(weights)
-    if not is_first():  # it writes nothing and tells nothing
-        folder = Path("runs" if out is None else out)
-        return Run(folder, _launch(resolved, folder, data, start, False, profile))
-    name = f"{_word(resolved.data.name)}-{_word(resolved.method.name)}"
-    is_new = out is None or not Path(out).exists()
-    folder = checkpoint.new_run_folder(name, overwrite, None if out is None else Path(out))
-    write_run_files(folder, resolved, data)
+        _require_usable(weights, out)
+    if not is_first():  # under torchrun, the first process alone creates the folder and speaks
+        return _launch(recipe, out or Path("runs"), data, start)
+    is_new = out is None or not out.exists()
+    name = f"{_word(recipe.data.name)}-{_word(recipe.method.name)}"
+    folder = new_run_folder(name, overwrite, out)
+    _write_run_files(RunPaths(folder), recipe, data)
     try:
-        scores = _launch(resolved, folder, data, start, False, profile)
+        return _launch(recipe, folder, data, start)
     except UserError:
-        if (
-            is_new and not (folder / "metrics.jsonl").exists()
-        ):  # it never began: leave no empty run behind
+        if is_new and not RunPaths(folder).metrics.exists():  # leave no empty run behind
             shutil.rmtree(folder)
         raise
-    return Run(folder, scores)
 
 
-def _require_apart(weights: Path, out: Path | str | None) -> None:
+def resume(folder: Path, changes: Mapping[str, Any] | None = None, data: Data | None = None) -> Run:
+    """Continues a run exactly where its last checkpoint left it.
+
+    Args:
+        folder: of the run.
+        changes: nested settings; see `CHANGEABLE` for those that may change.
+        data: the run's data, if they are open already.
+
+    Raises:
+        UserError: if there is no run, or a setting changes that would make it another one.
+    """
+    paths = Run.open(folder).paths
+    _require_changeable(paths, changes or {})
+    recipe = load_recipe(paths.recipe, changes)
+    recipe = recipe.model_copy(update={"data": absolute_paths(recipe.data)})
+    data = data or open_data(recipe, tell=lambda note: None)
+    require_same_images(paths, data)
+    done = checkpoint.load(paths.last)["step"]
+    if recipe.training.steps < done:
+        raise UserError(
+            f"training.steps={recipe.training.steps}: {folder} has already taken {done} steps."
+        )
+    if is_first():
+        atomic.write_text(paths.recipe, recipe.to_yaml())
+    return _launch(recipe, folder, data, Start(is_resumed=True))
+
+
+def rehearse(recipe: Recipe, tell: Callable[[str], None] = print) -> Rehearsal:
+    """Builds everything and takes a few steps, without writing anything."""
+    recipe, data = open_and_settle(recipe, None, tell)
+    machine = recipe.machine.model_copy(update={"devices": 1})
+    took = launch(machine, recipe.training.precision, _rehearse_process, recipe, data)
+    return Rehearsal(recipe, *took)
+
+
+def open_and_settle(
+    recipe: Recipe, data: Data | None, tell: Callable[[str], None]
+) -> tuple[Recipe, Data]:
+    """The recipe in plain numbers, and its data; tells what was decided on the user's behalf."""
+    data = data or open_data(recipe, tell=tell)
+    labeled = identify(data.labeled.names)
+    if labeled.published:
+        tell(f"The labeled images are the published list {labeled.name}. {labeled.note}")
+    recipe, notes = settle(recipe, data)
+    for note in notes:
+        tell(note)
+    return recipe, data
+
+
+def _require_usable(weights: Path, out: Path | None) -> None:
     """The weights to start from can be read, and do not lie in the folder that is emptied."""
     checkpoint.load(weights)
-    if out is not None and Path(out).resolve() in weights.resolve().parents:
+    if out is not None and out.resolve() in weights.resolve().parents:
         raise UserError(
             f"{weights} lies in {out}, which the new run would empty. Give another --out."
         )
 
 
-def resume(folder: Path | str, *overrides: str) -> Run:
-    """Continues a run exactly where its last checkpoint left it.
-
-    Args:
-        folder: the run folder.
-        overrides: `machine.*`, `training.steps`, the `training.*_every` and where the data lie may
-            change, see `CHANGEABLE`.
-
-    Raises:
-        UserError: if there is no run, or a setting changes that would make it another one.
-    """
-    folder = Path(folder)
-    recipe = changed_recipe(folder, overrides)
-    recipe = recipe.model_copy(update={"data": absolute_paths(recipe.data)})
-    data = open_data(recipe, tell=False)
-    require_same_images(folder, data)
-    done = checkpoint.load(weights_file(folder, "last"))["step"]
-    if recipe.training.steps < done:
+def _require_changeable(paths: RunPaths, changes: Mapping[str, Any], prefix: str = "") -> None:
+    for key, value in changes.items():
+        name = f"{prefix}{key}"
+        if name in CHANGEABLE:
+            continue
+        if isinstance(value, Mapping) and any(c.startswith(f"{name}.") for c in CHANGEABLE):
+            _require_changeable(paths, value, f"{name}.")
+            continue
         raise UserError(
-            f"training.steps={recipe.training.steps}: {folder} has {done} steps behind it already."
+            f"{name} cannot change in a resumed run; it would no longer be the same run. "
+            f"Changeable: {', '.join(CHANGEABLE)}. To start a new run from these weights: "
+            f"--weights {paths.last}."
         )
-    if is_first():
-        (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
-    return Run(folder, _launch(recipe, folder, data, None, True, False))
 
 
-def changed_recipe(folder: Path, overrides: Sequence[str]) -> Recipe:
-    """The recipe of a run, with the changes that a resume allows."""
-    for override in overrides:
-        key = override.partition("=")[0]
-        if not any(key == allowed or key.startswith(allowed + ".") for allowed in CHANGEABLE):
-            raise UserError(
-                f"{key} cannot change in a resumed run; it would no longer be the same run. "
-                f"Changeable: {', '.join(CHANGEABLE)}. For a new run from these weights: --weights "
-                f"{folder}/weights/last.pt."
-            )
-    return load_recipe(recipe_file(folder), overrides)
+def _write_run_files(paths: RunPaths, recipe: Recipe, data: Data) -> None:
+    """Writes what is needed to repeat a run: recipe, environment, names and fingerprints."""
+    atomic.write_text(paths.recipe, recipe.to_yaml())  # first: it makes a folder a run
+    paths.environment.write_text(json.dumps(environment(), indent=2), encoding="utf-8")
+    write_subsets(paths, data)
 
 
-def rehearse(*words: str | Path) -> tuple[Recipe, float, float]:
-    """Builds everything and takes two steps, without writing anything.
-
-    Args:
-        words: as for `train`.
-
-    Returns:
-        The recipe, seconds per step, and peak memory in GiB.
-    """
-    resolved, data = _open(words)
-    single = resolved.machine.model_copy(update={"devices": 1})
-    seconds, memory = launch(single, resolved.training.precision, _rehearse_process, resolved, data)
-    return resolved, seconds, memory
+def _launch(recipe: Recipe, folder: Path, data: Data, start: Start) -> Run:
+    precision = recipe.training.precision
+    launch(recipe.machine, precision, _train_process, recipe, folder, data, start)
+    return Run(folder, data=data)
 
 
-def evaluate(run: Path | str, *overrides: str, weights: str = "best") -> tuple[Classes, Scores]:
-    """Scores a trained run on its validation images.
-
-    Args:
-        run: the run folder.
-        overrides: `evaluation.*`, `data.*` and `machine.*` may differ from training.
-        weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
-
-    Returns:
-        The classes, and the scores.
-    """
-    folder = Path(run)
-    recipe, data = _to_score(folder, overrides)
-    scores = launch(
-        recipe.machine, recipe.training.precision, _evaluate_process, recipe, folder, weights, data
-    )
-    return data.classes, scores
-
-
-def examine(run: Path | str, *overrides: str, weights: str = "best") -> tuple[Classes, Examination]:
-    """Like `evaluate`, with boundary IoU, calibration, and the mIoU of each image; one device."""
-    folder = Path(run)
-    recipe, data = _to_score(folder, overrides)
-    predictor = load(folder, weights, recipe.machine.accelerator)
-    network, device = predictor.network, predictor.device
-    found = examine_network(network, data.val, len(data.classes), recipe.evaluation, device)
-    return data.classes, found
-
-
-def _to_score(folder: Path, overrides: Sequence[str]) -> tuple[Recipe, Data]:
-    """A run's recipe and data; its own validation images, unless others are asked for."""
-    recipe = load_recipe(recipe_file(folder), overrides)
-    data = open_data(recipe, needs_unlabeled=False)
-    if not any(override.startswith("data") for override in overrides):
-        data = replace(data, val=own_val(folder, data))
-    return recipe, data
-
-
-def _open(words: Sequence[str | Path]) -> tuple[Recipe, Data]:
-    """The recipe, settled, and its data; says what was decided on the user's behalf."""
-    recipe = load_recipe(*split_words(words))
-    data = open_data(recipe)
-    labeled = identify(data.labeled.names)
-    if labeled.published:
-        print(f"The labeled images are the published list {labeled.name}. {labeled.note}")
-    recipe, said = settle(recipe, data)
-    for sentence in said:
-        print(sentence)
-    return recipe, data
-
-
-def _launch(
-    recipe: Recipe,
-    folder: Path,
-    data: Data,
-    weights: Path | None,
-    is_resumed: bool,
-    profile: bool,
-) -> dict[str, Scores]:
-    scores: dict[str, Scores] = launch(
-        recipe.machine,
-        recipe.training.precision,
-        _train_process,
-        recipe,
-        folder,
-        data,
-        weights,
-        is_resumed,
-        profile,
-    )
-    return scores if is_first() else {}
-
-
-def _train_process(
-    fabric: Fabric,
-    recipe: Recipe,
-    folder: Path,
-    data: Data,
-    weights: Path | None,
-    is_resumed: bool,
-    profile: bool,
-) -> dict[str, Scores]:
+def _train_process(fabric: Fabric, recipe: Recipe, folder: Path, data: Data, start: Start) -> None:
     """What every process of a training run does."""
-    fresh = not is_resumed and weights is None
+    fresh = not start.is_resumed and start.weights is None
     method = build_method(recipe, len(data.classes), pretrained=fresh)
-    if weights is not None:
-        start_from(method, weights)
-    trainer = make_trainer(fabric, recipe, method, data, folder, is_resumed)
-    if is_resumed and fabric.global_rank == 0:
+    if start.weights is not None:
+        start_from(method, start.weights)
+    trainer = make_trainer(fabric, recipe, method, data, folder, start.is_resumed)
+    if start.is_resumed and fabric.global_rank == 0:
         print(
             f"Resumed {folder} at step {trainer.step} of {recipe.training.steps}: networks, "
             "optimizers, learning rate and best scores are restored."
         )
-    return trainer.run(profile=profile)
+    trainer.run(profile=start.profile)
 
 
 def _rehearse_process(fabric: Fabric, recipe: Recipe, data: Data) -> tuple[float, float]:
@@ -269,22 +200,6 @@ def _rehearse_process(fabric: Fabric, recipe: Recipe, data: Data) -> tuple[float
     return make_trainer(fabric, recipe, method, data, Path()).rehearse()
 
 
-def _evaluate_process(
-    fabric: Fabric, recipe: Recipe, folder: Path, weights: str, data: Data
-) -> Scores:
-    predictor = load(folder, weights, recipe.machine.accelerator)
-    if predictor.classes.names != data.classes.names:
-        raise UserError(
-            f"{folder} was trained on the classes {list(predictor.classes.names)}, but the data "
-            f"has {list(data.classes.names)}."
-        )
-    network = predictor.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    with fabric.autocast():
-        return evaluate_network(
-            network, data.val, len(data.classes), recipe.evaluation, fabric.device
-        )
-
-
 def _word(name: str) -> str:
-    """A name fit for a folder: the class of an import path, in lower case."""
+    """A name for a folder: of an import path the class, in lower case."""
     return name.rpartition(":")[2].lower()

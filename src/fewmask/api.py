@@ -1,0 +1,127 @@
+"""The commands as Python functions: train, resume, evaluate, load, predict."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fewmask.cli.words import parse_options, recipe_from_words
+from fewmask.data import Classes
+from fewmask.evaluation import Scores
+from fewmask.evaluation.predictor import Predictor
+from fewmask.runs.run import Run, load_network
+from fewmask.tasks import evaluate as evaluating
+from fewmask.tasks import predict as predicting
+from fewmask.tasks import train as training
+from fewmask.tasks.predict import Predicted
+
+
+def train(
+    *words: str | Path,
+    out: Path | str | None = None,
+    overwrite: bool = False,
+    weights: Path | str | None = None,
+    profile: bool = False,
+) -> Run:
+    """Trains a model.
+
+    Args:
+        words: as on the command line: a shipped recipe or a YAML file, if any, then options as
+            `key=value`.
+        out: the run folder; by default the next free number under `runs/`.
+        overwrite: whether to replace a run that `out` holds.
+        weights: a checkpoint (`last.pt` or `best.pt`) to start from.
+        profile: whether to write what some of the first steps spend their time on into the run
+            folder.
+
+    Raises:
+        UserError: for wrong settings or data, before training starts.
+
+    Example:
+        run = fewmask.train("synthetic", "method=imas", "training.steps=100")
+        run.scores["teacher"].miou
+    """
+    return training.train(
+        recipe_from_words(words),
+        None if out is None else Path(out),
+        overwrite,
+        None if weights is None else Path(weights),
+        profile,
+    )
+
+
+def resume(folder: Path | str, *options: str) -> Run:
+    """Continues a run exactly where its last checkpoint left it.
+
+    Args:
+        folder: of the run.
+        options: `key=value`. `machine.*`, `training.steps`, the `training.*_every` and the place
+            of the data may change.
+
+    Raises:
+        UserError: if there is no run, or a setting changes that would make it another one.
+    """
+    return training.resume(Path(folder), parse_options(options))
+
+
+def evaluate(run: Path | str, *options: str, weights: str = "best") -> tuple[Classes, Scores]:
+    """Scores a trained run on its validation images.
+
+    Args:
+        run: the run folder.
+        options: `key=value`. `evaluation.*`, `data.*` and `machine.*` may differ from training.
+        weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
+
+    Returns:
+        The classes, and the scores.
+    """
+    opened = Run.open(run, changes=parse_options(options), tell=print)
+    return evaluating.evaluate(opened, weights)
+
+
+def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> Predictor:
+    """Loads a trained network for prediction.
+
+    Args:
+        run: a run folder, or a `best.pt` file, which needs nothing else.
+        weights: `best`, or the name of a network in the last checkpoint: `student`, `teacher` ...
+        accelerator: auto, cpu, cuda or mps.
+
+    Raises:
+        UserError: if there is no such run or network.
+
+    Example:
+        prediction = fewmask.load("runs/photos-imas-001").predict(image)
+    """
+    return load_network(Path(run), weights, accelerator)
+
+
+def predict(
+    run: Path | str,
+    images: Path | str | Sequence[Path | str],
+    out: Path | str,
+    weights: str = "best",
+    accelerator: str = "auto",
+    share: tuple[int, int] = (0, 1),
+    overwrite: bool = False,
+    tell: Callable[[str], None] = print,
+) -> Predicted:
+    """Labels images and writes masks, overlays and confidence maps.
+
+    Args:
+        run: a run folder or a `best.pt` file.
+        images: a folder, a glob pattern, a .txt list, an image, or several of them.
+        out: the folder to write to.
+        weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
+        accelerator: auto, cpu, cuda or mps.
+        share: (k, n): only the k-th of n equal shares of the images, counted from 0.
+        overwrite: whether to predict finished images again.
+        tell: receives messages on progress, and on images left out.
+
+    Raises:
+        UserError: if there is no such run, or no image at all, or other weights wrote to `out`.
+
+    Example:
+        fewmask.predict("runs/photos-imas-001", "new_photos/", "predictions/")
+    """
+    places = [images] if isinstance(images, (str, Path)) else list(images)
+    predictor = load(run, weights, accelerator)
+    return predicting.predict(predictor, places, Path(out), share, overwrite, tell)

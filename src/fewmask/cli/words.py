@@ -1,0 +1,114 @@
+"""Turns the words of a command line into a recipe. Below this room, everything takes a Recipe."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fewmask.config import did_you_mean
+from fewmask.errors import UserError
+from fewmask.recipes.loading import load_recipe
+from fewmask.recipes.recipe import Recipe
+
+SECTIONS_WITH_NAME = ("data", "method")
+"""`method=pcr` is short for `method.name=pcr`."""
+
+
+def recipe_from_words(words: Sequence[str | Path]) -> Recipe:
+    """The recipe that the words of a command mean.
+
+    Args:
+        words: a shipped recipe or a YAML file, if any, then options as `key=value`.
+
+    Raises:
+        UserError: for an unknown recipe, key or value.
+
+    Example:
+        recipe_from_words(["synthetic", "method=imas", "training.steps=200"])
+    """
+    base, options = split_words(words)
+    return load_recipe(base, parse_options(options))
+
+
+def comparison_recipes(
+    words: Sequence[str], methods: Sequence[str], seeds: Iterable[int]
+) -> list[Recipe]:
+    """One recipe per method and seed, all else equal.
+
+    Raises:
+        UserError: if the words name a method or a seed themselves.
+    """
+    base, options = split_words(words)
+    for option in options:
+        if option.startswith(("method=", "method.name=", "seed=")):
+            raise UserError(f"{option}: give methods and seeds by --methods and --seeds.")
+    seeds = list(seeds)
+    return [
+        load_recipe(base, parse_options([f"method={method}", f"seed={seed}", *options]))
+        for method in methods
+        for seed in seeds
+    ]
+
+
+def method_names(text: str, known: Sequence[str]) -> list[str]:
+    """Method names from `a,b,c` or `all`.
+
+    Raises:
+        UserError: for an unknown method, or one that is named twice.
+    """
+    names = [*known] if text == "all" else text.split(",")
+    for name in names:
+        if name not in known and ":" not in name:
+            raise UserError(f"--methods: unknown method '{name}'. {did_you_mean(name, known)}")
+    if len(set(names)) < len(names):
+        raise UserError("--methods names one method twice.")
+    return names
+
+
+def split_words(words: Sequence[str | Path]) -> tuple[str | Path | None, list[str]]:
+    """The recipe, if the first word is one (it has no `=`), and the options."""
+    if words and "=" not in str(words[0]):
+        return words[0], [str(word) for word in words[1:]]
+    return None, [str(word) for word in words]
+
+
+def parse_options(options: Iterable[str]) -> dict[str, Any]:
+    """Turns `["method.threshold=0.9", "data=camvid"]` into nested values.
+
+    Values are read as YAML, so `true`, `0.1`, `[1, 2]`, `null` mean what they look like.
+
+    Raises:
+        UserError: for a word that is not `key=value`.
+    """
+    nested: dict[str, Any] = {}
+    for option in options:
+        key, equals, text = option.partition("=")
+        if not equals or not key:
+            raise UserError(
+                f"'{option}' is not an option. Write options as key=value, for example "
+                "training.steps=2000."
+            )
+        *parents, leaf = key.strip().split(".")
+        is_name = not parents and leaf in SECTIONS_WITH_NAME
+        if is_name:
+            parents, leaf = [leaf], "name"
+        inner = nested
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+            if not isinstance(inner, dict):
+                raise UserError(f"'{option}': {parent} is a value and has no options of its own.")
+        # A name is taken as it stands: a folder may be called 2024-05, which YAML reads as a date.
+        inner[leaf] = text if is_name else _parse_value(text, option)
+    return nested
+
+
+def _parse_value(text: str, option: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"'{option}': the value cannot be read as YAML ({error}).") from None
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
+        return float(value)  # YAML 1.1 reads 1e-3 as a word; people mean the number
+    return value

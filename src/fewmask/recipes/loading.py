@@ -1,0 +1,97 @@
+"""Composes a recipe from defaults, a recipe file and the user's own settings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fewmask.config import did_you_mean, merge, read_yaml, validate
+from fewmask.data import SOURCES
+from fewmask.data.sources.folder import folder_values
+from fewmask.errors import UserError
+from fewmask.methods import METHODS
+from fewmask.recipes.recipe import Recipe
+from fewmask.recipes.shipped import recipe_values
+
+Values = dict[str, Any]
+"""Settings by section and name, as YAML has them."""
+
+
+def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None = None) -> Recipe:
+    """Composes a recipe: defaults < recipe file < given values.
+
+    A recipe file may have a section `methods` with options for several methods by name. Only the
+    options of the chosen method are used.
+
+    Args:
+        base: the name of a shipped recipe, a YAML file, or None for the defaults.
+        given: nested values that replace those of the file, such as
+            `{"method": {"threshold": 0.9}}`.
+
+    Raises:
+        UserError: for an unknown recipe, key or value.
+
+    Example:
+        load_recipe("synthetic", {"training": {"steps": 200}})
+    """
+    given = given or {}
+    values = merge(_read(base), _expand_data(given))
+    values.pop("published", None)
+    _require_sections(values)
+    if "steps" in given.get("training", {}) and "epochs" not in given["training"]:
+        values["training"].pop("epochs", None)  # the user's steps replace the recipe's epochs
+    _choose_method(values)
+    return validate(Recipe, values)
+
+
+def _read(base: str | Path | None) -> Values:
+    if base is None:
+        return {}
+    if Path(base).suffix in (".yaml", ".yml") or Path(base).is_file():
+        return _expand_data(read_yaml(Path(base)))
+    return recipe_values(str(base))
+
+
+def _expand_data(values: Mapping[str, Any]) -> Values:
+    """Replaces `data=FOLDER` and `data=FILE.yaml` by the options they stand for."""
+    data = values.get("data")
+    name = data.get("name") if isinstance(data, Mapping) else None
+    if not isinstance(name, str) or name in SOURCES or ":" in name:
+        return dict(values)
+    assert isinstance(data, Mapping)
+    path = Path(name)
+    if not path.exists():
+        raise UserError(
+            f"data={name}: there is no such folder or file, and no data source of that name. "
+            f"{did_you_mean(name, SOURCES)}"
+        )
+    options = {key: value for key, value in data.items() if key != "name"}
+    return {**values, "data": merge(folder_values(path), options)}
+
+
+def _require_sections(values: Values) -> None:
+    """Refuses unknown sections, sections that are single values, and a recipe without data."""
+    known = {*Recipe.model_fields, "methods"}
+    for section, options in values.items():
+        if section not in known:
+            raise UserError(
+                f"{section}: unknown option. {did_you_mean(section, Recipe.model_fields)}"
+            )
+        if section != "seed" and not isinstance(options, dict):
+            raise UserError(
+                f"{section}={options!r}: expected options, such as {section}.KEY=VALUE."
+            )
+    if "name" not in values.get("data", {}):
+        raise UserError(
+            "Which images? Give data=FOLDER, data=FILE.yaml, or a data source by name, such as "
+            "data=synthetic."
+        )
+
+
+def _choose_method(values: Values) -> None:
+    """Puts the options that a recipe file has for the chosen method below the user's own."""
+    by_method = values.pop("methods", {})
+    for name in by_method:
+        if name not in METHODS and ":" not in name:
+            raise UserError(f"methods.{name}: unknown method. {did_you_mean(name, METHODS)}")
+    chosen = values.setdefault("method", {}).setdefault("name", "imas")
+    values["method"] = merge(by_method.get(chosen, {}), values["method"])

@@ -1,0 +1,123 @@
+"""Replaces what a recipe leaves open by plain numbers, once the data and the machine are known."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fewmask.config import validate
+from fewmask.data import Data, DataSource
+from fewmask.data.dataset import label_shares
+from fewmask.data.pool.shard_files import is_remote
+from fewmask.engine.settings import TrainingConfig
+from fewmask.errors import UserError
+from fewmask.methods import Method
+from fewmask.recipes.recipe import Recipe
+
+MAX_CLASS_WEIGHT = 10.0
+
+
+def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
+    """Works out what follows from data and machine: steps, rounds, class weights, paths.
+
+    Args:
+        recipe: as the user gave it.
+        data: opened.
+
+    Returns:
+        The recipe in plain numbers, and one sentence for each thing that was worked out.
+
+    Raises:
+        UserError: for settings that contradict each other or the data.
+    """
+    if recipe.training.compile and recipe.model.checkpointing:
+        raise UserError(
+            "training.compile and model.checkpointing cannot be combined: torch.compile decides "
+            "by itself what to keep for the backward pass. Leave one of them out."
+        )
+    notes: list[str] = []
+    training = {
+        **recipe.training.model_dump(),
+        "steps": _steps(recipe, data, notes),
+        "epochs": None,
+        "accumulate": _rounds(recipe, notes),
+    }
+    settled = {
+        "training": validate(TrainingConfig, training, "training"),
+        "method": _with_class_weights(recipe.method, data, notes),
+        "data": absolute_paths(recipe.data),
+    }
+    return recipe.model_copy(update=settled), notes
+
+
+def _steps(recipe: Recipe, data: Data, notes: list[str]) -> int:
+    """Gradient steps; an epoch is a pass over the unlabeled images, if the method uses any."""
+    epochs, loader = recipe.training.epochs, recipe.loader
+    if epochs is None:
+        return recipe.training.steps
+    images, batch, kind = len(data.labeled), loader.labeled_batch, "labeled"
+    if recipe.needs_unlabeled:
+        images, batch, kind = len(data.unlabeled), loader.unlabeled_batch, "unlabeled"
+    steps = epochs * max(1, images // batch)
+    notes.append(f"{epochs} passes over {images} {kind} images are {steps} steps.")
+    return steps
+
+
+def _rounds(recipe: Recipe, notes: list[str]) -> int:
+    """Accumulation rounds: fewer devices than the recipe was made for keep its batch size."""
+    if recipe.training.accumulate is not None:
+        return recipe.training.accumulate
+    devices, reference = recipe.machine.devices, recipe.training.reference_devices
+    rounds = max(1, reference // devices)
+    if rounds > 1:
+        batch = f"{recipe.loader.labeled_batch} labeled"
+        if recipe.needs_unlabeled:
+            batch += f" + {recipe.loader.unlabeled_batch} unlabeled"
+        notes.append(
+            f"The batch of {batch} images was made for {reference} devices. With {devices}, each "
+            f"step takes it in {rounds} rounds, and BatchNorm sees one round at a time. If your "
+            "device has enough memory for the whole batch, set training.accumulate=1."
+        )
+    return rounds
+
+
+def _with_class_weights(config: Method.Config, data: Data, notes: list[str]) -> Method.Config:
+    """The method's settings with class weights in numbers, one per class."""
+    loss = getattr(config, "supervised_loss", None)
+    if loss is None or loss.class_weights is None:
+        return config
+    weights = loss.class_weights
+    if weights == "balanced":
+        weights = balanced_weights(data)
+        shown = zip(data.classes.names, weights, strict=True)
+        notes.append("Class weights: " + ", ".join(f"{name} {w:.2f}" for name, w in shown) + ".")
+    if len(weights) != len(data.classes):
+        raise UserError(
+            f"method.supervised_loss.class_weights has {len(weights)} numbers, but there are "
+            f"{len(data.classes)} classes."
+        )
+    loss = loss.model_copy(update={"class_weights": weights})
+    return config.model_copy(update={"supervised_loss": loss})
+
+
+def balanced_weights(data: Data) -> tuple[float, ...]:
+    """Class weights 1 / sqrt(share of the labeled pixels), 1 for the average pixel, at most 10."""
+    shares = label_shares(data.labeled, len(data.classes))
+    weights = 1 / np.sqrt(np.maximum(shares, 1e-6))
+    weights = np.minimum(weights / (shares * weights).sum(), MAX_CLASS_WEIGHT)
+    return tuple(weights.round(4).tolist())
+
+
+def absolute_paths(config: DataSource.Config) -> DataSource.Config:
+    """The same paths from the root, so that the run can be used from any folder."""
+    changed: dict[str, Any] = {}
+    for name in ("root", "image_labels", "cache"):
+        if getattr(config, name, None) is not None:
+            changed[name] = Path(os.path.abspath(getattr(config, name)))
+    if config.pool is not None and not is_remote(config.pool):
+        changed["pool"] = os.path.abspath(config.pool)
+    labeled = getattr(config, "labeled", None)
+    if isinstance(labeled, str) and Path(labeled).is_file():
+        changed["labeled"] = os.path.abspath(labeled)
+    return config.model_copy(update=changed)

@@ -1,0 +1,61 @@
+"""The recipes in the package, and the published scores that each is compared with."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fewmask.config import BaseConfig, did_you_mean, validate
+from fewmask.errors import UserError
+
+
+class PublishedScore(BaseConfig):
+    """One number to compare a recipe with: mIoU on the validation images, in percent."""
+
+    labeled: str
+    """The labeled list, by its published name."""
+    encoder: str = "resnet101s"
+    """The encoder it was measured with."""
+    miou: float
+    """The best evaluation, selected on the validation images, unless the source says otherwise."""
+    source: str
+    """Who reports it."""
+
+
+def recipe_names() -> list[str]:
+    """The names of all shipped recipes: `synthetic`, `voc/imas` ..."""
+    folder = Path(str(resources.files("fewmask.recipes")))
+    return sorted(f.relative_to(folder).with_suffix("").as_posix() for f in folder.rglob("*.yaml"))
+
+
+def recipe_text(name: str) -> str:
+    """The YAML of a shipped recipe, comments included.
+
+    Raises:
+        UserError: if there is no recipe of this name.
+    """
+    if name not in recipe_names():
+        raise UserError(
+            f"There is no recipe '{name}'. {did_you_mean(name, recipe_names())} A recipe can also "
+            "be a YAML file; options are written as key=value."
+        )
+    return (resources.files("fewmask.recipes") / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def recipe_title(name: str) -> str:
+    """The first sentence of the comment at the top of a shipped recipe."""
+    first_line = recipe_text(name).partition("\n")[0]
+    return first_line.lstrip("# ").rstrip(".")
+
+
+def recipe_values(name: str) -> dict[str, Any]:
+    """The settings of a shipped recipe."""
+    values: dict[str, Any] = yaml.safe_load(recipe_text(name))
+    return values
+
+
+def published_scores(name: str) -> list[PublishedScore]:
+    """The published scores of a shipped recipe, list by list; empty if there are none."""
+    rows = recipe_values(name).get("published", [])
+    return [validate(PublishedScore, row, f"{name}: published") for row in rows]

@@ -1,0 +1,127 @@
+"""A folder of predictions: index masks, color overlays and confidence maps, one set per image."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from fewmask import atomic
+from fewmask.batch import IGNORE
+from fewmask.data.images import as_rgb
+from fewmask.errors import UserError
+from fewmask.evaluation.predictor import Prediction, Predictor
+from fewmask.report.pictures import confidence_picture, mask_picture, save_whole
+
+MADE_BY = "made_by.json"
+"""Says in the folder which weights and which threshold made it."""
+
+
+class Job(NamedTuple):
+    """An image to be labeled."""
+
+    file: Path
+    name: str  # to write under
+    image: np.ndarray  # uint8 [H, W, C]
+
+
+class PredictionFolder:
+    """Writes predictions, and knows which ones it holds already.
+
+    Args:
+        folder: to write to; must be empty, new, or hold predictions of the same weights.
+        threshold: pixels below this confidence get no label.
+        overwrite: whether to replace what is there.
+    """
+
+    def __init__(self, folder: Path, threshold: float = 0.0, overwrite: bool = False):
+        self.folder, self.threshold, self.overwrite = folder, threshold, overwrite
+
+    def claim(self, predictor: Predictor) -> None:
+        """Notes in the folder whose work it holds.
+
+        Raises:
+            UserError: if it holds anything else.
+        """
+        file = self.folder / MADE_BY
+        mine = {"weights_sha256": _digest(predictor), "threshold": self.threshold}
+        if not file.is_file() and (self.folder / "masks").exists():
+            raise UserError(
+                f"{self.folder}/masks exists and was not written by fewmask. Give another --out."
+            )
+        if file.is_file() and not self.overwrite and _read_claim(file) != mine:
+            raise UserError(
+                f"{self.folder} holds the predictions of other weights, or with another threshold. "
+                "Give another --out, or --overwrite."
+            )
+        atomic.write_text(file, json.dumps(mine))
+
+    def mask_file(self, name: str) -> Path:
+        """Where the mask of an image is written."""
+        return self.folder / "masks" / f"{name}.png"
+
+    def status(self, photo: Path, name: str) -> Literal["missing", "current", "edited"]:
+        """Whether the mask of a photo is there and belongs to it, or somebody has changed it."""
+        mask = self.mask_file(name)
+        if self.overwrite or not mask.is_file():
+            return "missing"
+        origin = origin_of(mask)
+        if origin == "":  # image editors do not keep the note that fewmask writes
+            return "edited"
+        return "current" if photo.is_file() and origin == _origin(photo) else "missing"
+
+    def write(self, job: Job, prediction: Prediction) -> None:
+        """Writes mask, overlay and confidence of an image; the mask last, as it marks it done.
+
+        Raises:
+            UserError: if the folder cannot be written to.
+        """
+        unsure = prediction.confidence < self.threshold
+        labels = np.where(unsure, IGNORE, prediction.mask).astype(np.uint8)
+        overlay = prediction.overlay(job.image)
+        overlay[labels == IGNORE] = as_rgb(job.image)[labels == IGNORE]
+        confidence = confidence_picture(prediction.confidence)
+        origin = PngInfo()
+        origin.add_text("photo", _origin(job.file))
+        mask = mask_picture(labels, prediction.classes)
+        try:
+            picture = Image.fromarray(overlay)
+            save_whole(picture, self.folder / "overlays" / f"{job.name}.jpg", quality=90)
+            save_whole(confidence, self.folder / "confidence" / f"{job.name}.png")
+            save_whole(mask, self.mask_file(job.name), pnginfo=origin)
+        except OSError as error:
+            raise UserError(f"Cannot write to {self.folder}: {error}") from None
+
+
+def _digest(predictor: Predictor) -> str:
+    digest = hashlib.sha256()
+    for tensor in predictor.network.state_dict().values():
+        digest.update(tensor.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read_claim(file: Path) -> Any:
+    """What is noted there; None if it is damaged."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+
+
+def _origin(photo: Path) -> str:
+    """What a mask remembers of its photo: its path, size and time of change."""
+    status = photo.stat()
+    return f"{photo.resolve()} {status.st_size} {status.st_mtime_ns}"
+
+
+def origin_of(mask: Path) -> str | None:
+    """The photo that a mask was made from; "" if fewmask did not write it, None if damaged."""
+    try:
+        with Image.open(mask) as picture:
+            picture.load()
+            return str(picture.info.get("photo", ""))
+    except (OSError, SyntaxError, ValueError):
+        return None

@@ -1,0 +1,95 @@
+"""Which images a run has used: their names and fingerprints, and the same images found again."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from fewmask.batch import Dataset
+from fewmask.data import Data
+from fewmask.data.files import Files
+from fewmask.data.lists.published import identify
+from fewmask.data.pool.name_index import PoolNames
+from fewmask.errors import UserError
+from fewmask.run_folder.paths import SUBSETS, RunPaths
+
+
+def write_subsets(paths: RunPaths, data: Data) -> None:
+    """Writes the names of labeled, unlabeled and validation images, and their fingerprints."""
+    paths.facts.parent.mkdir(exist_ok=True)
+    facts = {}
+    for subset in SUBSETS:
+        names: Sequence[str] = getattr(data, subset).names
+        facts[subset] = identify(names).as_dict()
+        if isinstance(names, PoolNames):
+            names = [f"# {len(names)} images of data.pool, fingerprint in {paths.facts.name}"]
+        text = "".join(f"{name}\n" for name in names)
+        paths.split(subset).write_text(text, encoding="utf-8")
+    paths.facts.write_text(json.dumps(facts, indent=2), encoding="utf-8")
+
+
+def read_facts(paths: RunPaths) -> dict[str, dict[str, Any]]:
+    """The count and the fingerprint of each subset.
+
+    Raises:
+        UserError: if the file is missing or damaged.
+    """
+    try:
+        facts: dict[str, dict[str, Any]] = json.loads(paths.facts.read_text(encoding="utf-8"))
+        return {subset: facts[subset] for subset in SUBSETS}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"Cannot read {paths.facts} ({type(error).__name__} {error}): the run folder is "
+            "damaged, or its run never began. Restore the file, or start a new run."
+        ) from None
+
+
+def require_same_images(paths: RunPaths, data: Data) -> None:
+    """A resumed run must continue with the images it began with.
+
+    Raises:
+        UserError: if a subset has changed since then.
+    """
+    facts = read_facts(paths)
+    for subset in SUBSETS:
+        if identify(getattr(data, subset).names).sha256 != facts[subset]["sha256"]:
+            raise UserError(
+                f"The {subset} images of {paths.folder} have changed since the run began (it used "
+                f"those in {paths.split(subset).relative_to(paths.folder)}). Restore them, or "
+                "start a new run."
+            )
+
+
+def own_val(paths: RunPaths, data: Data) -> Dataset:
+    """The validation images that a run was scored on, wherever today's data has them.
+
+    Masks that were added since then may have changed which images are held out.
+
+    Raises:
+        UserError: if some of them are gone.
+    """
+    file = paths.split("val")
+    if not file.is_file():
+        raise UserError(f"{file} is missing. It lists what the run was scored on. Restore it.")
+    wanted = file.read_text(encoding="utf-8").splitlines()
+    if list(data.val.names) == wanted:
+        return data.val
+    for files in (data.val, data.labeled):
+        if not isinstance(files, Files):
+            return data.val
+    assert isinstance(data.val, Files) and isinstance(data.labeled, Files)
+    places = {name: (data.val, i) for i, name in enumerate(data.val.names)}
+    places |= {name: (data.labeled, i) for i, name in enumerate(data.labeled.names)}
+    missing = [name for name in wanted if name not in places]
+    if missing:
+        raise UserError(
+            f"{len(missing)} validation image(s) of {paths.folder} are no longer there, or have "
+            f"no mask (first: {missing[0]}). Restore them, or give data.val."
+        )
+    found = [places[name] for name in wanted]
+    return replace(
+        data.val,
+        images=[files.images[i] for files, i in found],
+        masks=[files.masks[i] for files, i in found],
+        names=wanted,
+    )

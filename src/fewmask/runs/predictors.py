@@ -1,0 +1,75 @@
+"""Loads trained networks, from a run folder or from a `best.pt` file alone."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from fewmask.batch import IGNORE
+from fewmask.config import did_you_mean, validate
+from fewmask.data import Classes
+from fewmask.engine.launch import choose_accelerator
+from fewmask.engine.settings import MachineConfig
+from fewmask.errors import UserError
+from fewmask.evaluation import EvaluationConfig
+from fewmask.evaluation.predictor import Predictor
+from fewmask.models import ModelConfig, create_model
+from fewmask.recipes import Recipe
+from fewmask.run_folder import checkpoint
+from fewmask.run_folder.paths import RunPaths
+from fewmask.runs.build import build_method
+
+CARD = ("weights", "model", "class_names", "class_colors", "evaluation", "long_side")
+"""What a best.pt must hold."""
+
+
+def best_predictor(file: Path, accelerator: str) -> Predictor:
+    """The network in a `best.pt` file, which needs nothing else.
+
+    Raises:
+        UserError: if the file cannot be read, or there is no such device.
+    """
+    card = checkpoint.load(file, *CARD)
+    config = validate(ModelConfig, card["model"], "model")
+    network: nn.Module = create_model(config, len(card["class_names"]))
+    checkpoint.fill(network, card["weights"], file)
+    inference = validate(EvaluationConfig, card["evaluation"], "evaluation")
+    device = _device(accelerator)
+    classes, long_side = _classes(card), card["long_side"]
+    return Predictor(network, classes, inference, long_side, device, config.in_channels)
+
+
+def predictor_of(paths: RunPaths, recipe: Recipe, name: str, accelerator: str) -> Predictor:
+    """A network of a run's last checkpoint, by name.
+
+    Raises:
+        UserError: if there is no such network.
+    """
+    classes = _classes(checkpoint.load(paths.best, *CARD))
+    method = build_method(recipe, len(classes), pretrained=False)
+    state = checkpoint.load(paths.last, "method")
+    checkpoint.fill(method, state["method"], paths.last)
+    networks = method.predictors()
+    if name not in networks:
+        raise UserError(
+            f"There is no network '{name}' in {paths.folder}. "
+            f"{did_you_mean(name, ['best', *networks])}"
+        )
+    return Predictor(
+        networks[name],
+        classes,
+        recipe.evaluation,
+        recipe.data.long_side,
+        _device(accelerator),
+        recipe.model.in_channels,
+    )
+
+
+def _device(accelerator: str) -> str:
+    return choose_accelerator(validate(MachineConfig, {"accelerator": accelerator}, "machine"))
+
+
+def _classes(card: dict[str, Any]) -> Classes:
+    no_label, color = card.get("no_label", (IGNORE, (255, 255, 255)))
+    names, colors, values = card["class_names"], card["class_colors"], card.get("class_values")
+    return Classes(names, colors, values, no_label, color)

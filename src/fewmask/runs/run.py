@@ -1,0 +1,152 @@
+"""A run on disk, opened once: its recipe, data, networks and scores."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from fewmask.batch import Dataset
+from fewmask.data import Data
+from fewmask.errors import UserError
+from fewmask.evaluation.predictor import Predictor
+from fewmask.recipes import Recipe, load_recipe
+from fewmask.run_folder.paths import RunPaths
+from fewmask.run_folder.result import NetworkScore, Result, read_result
+from fewmask.run_folder.subsets import own_val
+from fewmask.runs.build import open_data
+from fewmask.runs.predictors import best_predictor, predictor_of
+
+
+def _say_nothing(note: str) -> None:
+    """Takes the notes on decisions that a user has already been told about."""
+
+
+class Run:
+    """A run on disk. Recipe and data are read when first asked for, and then kept.
+
+    Args:
+        folder: of the run.
+        changes: settings that replace those of the run, by section; for another evaluation.
+        needs_unlabeled: whether the unlabeled images are needed; otherwise they are not checked,
+            and a pool is not opened.
+        data: the run's data, if they are open already.
+        tell: receives notes on what was decided while opening the data.
+
+    Example:
+        run = Run.open("runs/photos-imas-001")
+        run.scores["teacher"].miou
+        run.network("teacher").predict(image).mask
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        changes: Mapping[str, Any] | None = None,
+        needs_unlabeled: bool = False,
+        data: Data | None = None,
+        tell: Callable[[str], None] = _say_nothing,
+    ):
+        self.folder, self.paths = folder, RunPaths(folder)
+        self._changes, self._needs_unlabeled = changes or {}, needs_unlabeled
+        self._given_data, self._tell = data, tell
+
+    @classmethod
+    def open(cls, folder: Path | str, **options: Any) -> Self:
+        """Opens a run folder; the options are those of the class.
+
+        Raises:
+            UserError: if the folder is not a run folder.
+        """
+        run = cls(Path(folder), **options)
+        if not run.paths.recipe.is_file():
+            raise UserError(f"{folder} is not a run folder: it has no {run.paths.recipe.name}.")
+        return run
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """All settings, with the changes that were asked for."""
+        return load_recipe(self.paths.recipe, self._changes)
+
+    @cached_property
+    def data(self) -> Data:
+        """The images as they are today, checked."""
+        return self._given_data or open_data(self.recipe, self._needs_unlabeled, self._tell)
+
+    @cached_property
+    def val(self) -> Dataset:
+        """The images that the run was scored on, or others if the changes name other data."""
+        return self.data.val if "data" in self._changes else own_val(self.paths, self.data)
+
+    def network(self, name: str = "best", accelerator: str | None = None) -> Predictor:
+        """A trained network, ready to predict.
+
+        Args:
+            name: `best`, or a network of the last checkpoint: `student`, `teacher` ...
+            accelerator: auto, cpu, cuda or mps; by default as the recipe says.
+
+        Raises:
+            UserError: if there is no such network.
+        """
+        accelerator = accelerator or self.recipe.machine.accelerator
+        if name == "best":
+            return best_predictor(self.paths.best, accelerator)
+        return predictor_of(self.paths, self.recipe, name, accelerator)
+
+    @property
+    def result(self) -> Result:
+        """What the run has scored so far.
+
+        Raises:
+            UserError: if nothing was evaluated yet.
+        """
+        return read_result(self.folder)
+
+    @property
+    def scores(self) -> Mapping[str, NetworkScore]:
+        """The scores of each network, the main one first; empty before the first evaluation."""
+        try:
+            return self.result.networks
+        except UserError:
+            return {}
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has been scored after its last planned step."""
+        try:
+            result = self.result
+        except UserError:  # it stopped before its first evaluation
+            return False
+        return result.steps == result.planned_steps
+
+
+def open_runs(folders: Sequence[Path], **options: Any) -> list[Run]:
+    """Opens several runs. Those on the same data share it, so that it is opened only once."""
+    runs: list[Run] = []
+    for folder in folders:
+        run = Run.open(folder, **options)
+        same = [r for r in runs if _on_same_data(r, run)]
+        runs.append(Run.open(folder, data=same[0].data, **options) if same else run)
+    return runs
+
+
+def _on_same_data(one: Run, other: Run) -> bool:
+    ours, theirs = one.recipe, other.recipe
+    return ours.data == theirs.data and ours.model.in_channels == theirs.model.in_channels
+
+
+def load_network(run: Path, name: str = "best", accelerator: str = "auto") -> Predictor:
+    """A network of a run folder, or that of a `best.pt` file.
+
+    Raises:
+        UserError: if there is no such run or network.
+    """
+    if not run.is_file():
+        return Run.open(run).network(name, accelerator)
+    if name != "best":
+        raise UserError(
+            f"{run} holds one network. To use '{name}', give the run folder instead of the file."
+        )
+    return best_predictor(run, accelerator)

@@ -1,0 +1,65 @@
+"""Scores a trained run on its validation images, or on others."""
+
+import torch
+from lightning_fabric import Fabric
+
+from fewmask.data import Classes
+from fewmask.engine.launch import launch
+from fewmask.errors import UserError
+from fewmask.evaluation import Scores
+from fewmask.evaluation import evaluate as evaluate_network
+from fewmask.evaluation.examination import Examination
+from fewmask.evaluation.examination import examine as examine_network
+from fewmask.runs.run import Run
+
+
+def evaluate(run: Run, weights: str = "best") -> tuple[Classes, Scores]:
+    """Scores a network of a run, on as many devices as the recipe says.
+
+    Args:
+        run: with the changes to `evaluation`, `data` and `machine` that are wanted.
+        weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
+
+    Returns:
+        The classes, and the scores.
+
+    Raises:
+        UserError: if the data has other classes than the run was trained on.
+    """
+    recipe = run.recipe
+    # Only what the processes need: the run is opened and checked once, here.
+    _ = run.val
+    scores = launch(recipe.machine, recipe.training.precision, _evaluate_process, run, weights)
+    return run.data.classes, scores
+
+
+def examine(run: Run, weights: str = "best") -> tuple[Classes, Examination]:
+    """Like `evaluate`, with boundary IoU, calibration, and the mIoU of each image; one device."""
+    predictor = run.network(weights)
+    _require_same_classes(run, predictor.classes)
+    found = examine_network(
+        predictor.network,
+        run.val,
+        len(run.data.classes),
+        run.recipe.evaluation,
+        predictor.device,
+    )
+    return run.data.classes, found
+
+
+def _evaluate_process(fabric: Fabric, run: Run, weights: str) -> Scores:
+    predictor = run.network(weights)
+    _require_same_classes(run, predictor.classes)
+    network = predictor.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with fabric.autocast():
+        return evaluate_network(
+            network, run.val, len(run.data.classes), run.recipe.evaluation, fabric.device
+        )
+
+
+def _require_same_classes(run: Run, classes: Classes) -> None:
+    if classes.names != run.data.classes.names:
+        raise UserError(
+            f"{run.folder} was trained on the classes {list(classes.names)}, but the data has "
+            f"{list(run.data.classes.names)}."
+        )

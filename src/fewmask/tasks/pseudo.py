@@ -1,0 +1,66 @@
+"""Exports pseudo-labels of a run's unlabeled images, to be corrected and used as masks."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from fewmask.data.files import Files
+from fewmask.errors import UserError
+from fewmask.report.prediction_folder import PredictionFolder
+from fewmask.runs.run import Run
+from fewmask.tasks.predict import Labeling, Named, Predicted
+
+
+def pseudo_labels(
+    run: Run,
+    out: Path,
+    threshold: float,
+    weights: str = "best",
+    overwrite: bool = False,
+    tell: Callable[[str], None] = print,
+) -> Predicted:
+    """Writes pseudo-labels as `predict` writes masks; unsure pixels get no label.
+
+    A corrected mask in the masks folder of the data is a label in the next run.
+
+    Args:
+        run: opened with its unlabeled images.
+        out: the folder to write to.
+        threshold: pixels below this confidence get no label.
+        weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
+        overwrite: whether to export finished images again.
+        tell: receives messages on progress.
+
+    Raises:
+        UserError: if the unlabeled images are not files, or the masks have no value that means
+            'no label'.
+    """
+    if not 0 <= threshold < 1:
+        raise UserError(f"--threshold={threshold}: expected a confidence from 0 to below 1.")
+    files = _named_files(run)
+    predictor = run.network(weights)
+    if predictor.classes.no_label is None:
+        raise UserError(
+            "The masks of this data have no value that means 'no label', so unsure pixels cannot "
+            "be written. Add a value to data.ignore (or a color with 255 to data.palette) and "
+            "train again."
+        )
+    folder = PredictionFolder(out, threshold, overwrite)
+    folder.claim(predictor)
+    return Labeling(predictor, folder, tell).run(files)
+
+
+def _named_files(run: Run) -> list[Named]:
+    """The unlabeled images with names that stay inside the output folder.
+
+    A list may name images by paths that lead out of its folder.
+    """
+    unlabeled = run.data.unlabeled
+    if not isinstance(unlabeled, Files):
+        raise UserError("The unlabeled images of this run are not files.")
+    inside = [os.path.normpath(f"/{name}").lstrip("/") for name in unlabeled.names]
+    if len({*inside}) < len(inside):
+        raise UserError(
+            "Two unlabeled images differ only by '..' in their paths; give data.pool a folder."
+        )
+    return list(zip(unlabeled.images, inside, strict=True))
