@@ -1,0 +1,57 @@
+"""A run folder that version 0.1.0 wrote can still be scored, used and continued, with its numbers.
+
+`run_of_0_1` was made by version 0.1.0 on a CPU in fp32:
+
+    fewmask train synthetic method=imas model.encoder=tests.tiny:Encoder model.decoder.channels=6
+        model.decoder.low_level_channels=6 data.labeled=6 data.unlabeled=6 data.val=4 data.size=48
+        loader.crop=48 loader.labeled_batch=2 loader.unlabeled_batch=2 training.steps=60
+        training.evaluate_every=20 training.log_every=20 training.lr=0.01 training.precision=fp32
+        machine.workers=0 method.copy_epochs=0 method.threshold=0.5
+
+The numbers below were printed by the same version.
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fewmask
+from fewmask.run_folder.tables import read_table
+from fewmask.runs.run import Run
+
+OLD = Path(__file__).parent / "run_of_0_1"
+PER_CLASS = [61.35, 0, 3.02, 0, 0, 0, 0]
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run.open(shutil.copytree(OLD, tmp_path / "run"))
+
+
+def test_it_is_scored_as_before(run):
+    classes, scores = fewmask.evaluate(run.folder)
+    assert scores.miou == pytest.approx(9.1950, abs=1e-4)
+    assert scores.iou == pytest.approx(PER_CLASS, abs=0.005)
+    assert len(classes) == 7
+    assert run.scores["teacher"].miou == 9.1368 and run.scores["student"].best == 9.2968
+
+
+def test_it_predicts(run):
+    image = np.random.default_rng(0).integers(0, 255, (50, 70, 3)).astype(np.uint8)
+    prediction = fewmask.load(run.folder).predict(image)
+    assert prediction.mask.shape == (50, 70) and prediction.mask.max() < 7
+    assert prediction.classes.colors.shape == (7, 3)
+    from_file = fewmask.load(run.paths.best).predict(image)
+    assert np.array_equal(from_file.mask, prediction.mask)
+
+
+def test_it_is_resumed_where_it_stopped(run):
+    resumed = fewmask.resume(run.folder, "training.steps=64")
+    assert resumed.is_finished
+    rows = [(r["step"], r["network"], float(r["miou"])) for r in read_table(run.paths.results)]
+    assert rows[-2:] == [
+        ("64", "teacher", pytest.approx(9.0884, abs=1e-3)),
+        ("64", "student", pytest.approx(9.1559, abs=1e-3)),
+    ]
