@@ -1,1 +1,1 @@
-"""Speed and memory, runnable by anyone: `python -m benchmarks --help`."""
+"""Timings and memory that anyone can repeat: `python -m benchmarks --help`."""

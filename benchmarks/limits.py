@@ -1,34 +1,37 @@
-"""What this machine can do at best: the limits that other figures are held against."""
+"""The best rates of this machine: memory, matrix products, passes over numbers in the cache."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import torch
 import torch.nn.functional as F
 
+from benchmarks.record import Figure, figures
 from fewmask.engine.stopwatch import wait_for
 
 SECONDS = 1.0
-"""Each rate is the best seen in so long."""
+"""How long each rate is measured. The best call counts."""
 STRIP = 2**18
-"""Numbers that fit into a core's cache."""
+"""This many numbers fit into the cache of a core."""
 CPU = torch.device("cpu")
 
 
-def main() -> None:
-    """Measure memory bandwidth, matrix rates and what one pass over numbers in the cache costs."""
+def measure() -> Iterator[list[Figure]]:
+    """Measure the machine's best rates, the limits for all other benchmarks."""
     for device in [CPU] + [torch.device("cuda")] * torch.cuda.is_available():
-        print(f"copying {bandwidth(device) / 1e9:.0f} GB/s (read and written, {device})")
+        copied = (bandwidth(device) / 1e9, "GB/s")
+        yield figures(f"copying (bytes read and written), {device}", rate=copied)
         for dtype in (torch.float32, torch.bfloat16):
-            rate = matrix_rate(dtype, device) / 1e9
-            print(f"multiplying, {str(dtype)[6:]}: {rate:.0f} GFLOP/s ({device})")
-    print(f"in the cache: {pass_rate() / 1e9:.1f} G additions/s, {exp_rate() / 1e9:.2f} G exp/s")
+            rate = (matrix_rate(dtype, device) / 1e9, "GFLOP/s")
+            yield figures(f"matrix products in {str(dtype)[6:]}, {device}", rate=rate)
+    yield figures("additions in the cache, cpu", rate=(pass_rate() / 1e9, "G/s"))
+    yield figures("exponentials in the cache, cpu", rate=(exp_rate() / 1e9, "G/s"))
 
 
 @cache
 def bandwidth(device: torch.device = CPU) -> float:
-    """Bytes per second of a large copy, read and written ones both counted."""
+    """Bytes per second of a large copy, counting both reads and writes."""
     source = torch.ones(2**26, device=device)
     target = torch.empty_like(source)
     return 2 * source.nbytes / _best(lambda: target.copy_(source), device)
@@ -51,20 +54,20 @@ def matrix_rate(dtype: torch.dtype, device: torch.device = CPU) -> float:
 
 @cache
 def pass_rate() -> float:
-    """Numbers per second that something is added to, in the cache."""
+    """Additions per second on numbers in the cache."""
     x = torch.randn(STRIP)
     return STRIP / _best(lambda: x.add_(1e-9))
 
 
 @cache
 def exp_rate() -> float:
-    """Exponentials per second, in the cache."""
+    """Exponentials per second on numbers in the cache."""
     x, y = torch.randn(STRIP), torch.empty(STRIP)
     return STRIP / _best(lambda: torch.exp(x, out=y))
 
 
 def _best(call: Callable[[], object], device: torch.device = CPU) -> float:
-    """Seconds of the fastest call."""
+    """The time of the fastest call, in seconds."""
     for _ in range(3):
         call()
     wait_for(device)

@@ -1,39 +1,46 @@
-"""Images per second of several processes beside one: what averaging gradients costs."""
+"""Training on several processes, compared with one: the cost of averaging gradients."""
 
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Annotated
 
 import typer
 
+from benchmarks.record import Figure, figures
+from fewmask.run_folder.paths import RunPaths
 
-def main(
-    devices: Annotated[int, typer.Option(help="Processes, beside one.")] = 2,
-    encoder: Annotated[str, typer.Option(help="A timm model.")] = "resnet18",
+
+def measure(
+    devices: Annotated[int, typer.Option(help="Processes to compare with one.")] = 2,
+    encoder: Annotated[str, typer.Option(help="The encoder, a timm model.")] = "resnet18",
     crop: Annotated[int, typer.Option(help="Side of the views, in pixels.")] = 161,
     batch: Annotated[int, typer.Option(help="Labeled and unlabeled images per process.")] = 4,
-    steps: int = 30,
-    rounds: Annotated[int, typer.Option(help="Of each in turn.")] = 3,
-) -> None:
-    """Train iMAS for some steps on one process and on several, the batch growing with them."""
-    print(f"iMAS, {encoder}, crop {crop}, {batch} + {batch} images a process")
+    steps: Annotated[int, typer.Option(help="Training steps of each run.")] = 30,
+    rounds: Annotated[int, typer.Option(help="Runs with each number of processes.")] = 3,
+) -> Iterator[list[Figure]]:
+    """Train iMAS on one process and on several, with a batch that grows with their number."""
     pairs = []
     for _ in range(rounds):
         one, many = (_images_per_second(n, encoder, crop, batch, steps) for n in (1, devices))
         pairs.append((one, many))
     a, b = (median(column) for column in zip(*pairs, strict=True))
-    share = median(many / (devices * one) for one, many in pairs)
-    print(f"1 process {a:.1f} images/s, {devices} processes {b:.1f}: efficiency {share:.0%}")
+    efficiency = median(many / (devices * one) for one, many in pairs)
+    yield figures("1 process", speed=(a, "images/s"), efficiency=(100, "%"))
+    yield figures(
+        f"{devices} processes", speed=(b, "images/s"), efficiency=(round(100 * efficiency), "%")
+    )
 
 
 def _images_per_second(devices: int, encoder: str, crop: int, batch: int, steps: int) -> float:
-    """Of a run in processes of its own, one thread each; the median after the first steps."""
+    """The median speed of a run, with one thread per process, after its first log line."""
     with tempfile.TemporaryDirectory(prefix="processes-") as folder:
+        run = RunPaths(Path(folder) / "run")
         words = [
             "synthetic", "method=imas", f"model.encoder={encoder}", "data.size=200",
             f"loader.crop={crop}", f"loader.labeled_batch={batch * devices}",
@@ -41,8 +48,8 @@ def _images_per_second(devices: int, encoder: str, crop: int, batch: int, steps:
             "machine.workers=0", f"training.steps={steps}", "training.log_every=5",
             f"training.evaluate_every={steps}", "data.val=2", "data.labeled=32",
         ]  # fmt: skip
-        command = [sys.executable, "-m", "fewmask", "train", *words, "--out", f"{folder}/run"]
+        command = [sys.executable, "-m", "fewmask", "train", *words, "--out", str(run.folder)]
         one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
         subprocess.run(command, env=one_thread, check=True, stdout=subprocess.DEVNULL)
-        lines = (Path(folder) / "run" / "metrics.jsonl").read_text().splitlines()
+        lines = run.metrics.read_text(encoding="utf-8").splitlines()
         return median(json.loads(line)["images_per_second"] for line in lines[1:])

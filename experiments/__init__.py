@@ -1,0 +1,1 @@
+"""Experiments that train, and report scores rather than timings: `python -m experiments --help`."""

@@ -1,0 +1,13 @@
+"""The command line of the experiments."""
+
+from pathlib import Path
+
+from benchmarks.commands import application
+from experiments import camvid, ranking, scenes
+
+COMMANDS = {"scenes": scenes.measure, "camvid": camvid.measure, "ranking": ranking.measure}
+app = application("experiments", COMMANDS, Path(__file__).parent / "results")
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m experiments")

@@ -1,0 +1,93 @@
+"""Trains by the commands that a user types, and reads the scores from the run folders."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import mean
+
+from benchmarks.record import Figure, Value, figures
+from fewmask.run_folder.paths import RunPaths
+from fewmask.run_folder.result import Result, read_result
+from fewmask.run_folder.tables import read_table
+
+TITLES = {
+    "supervised": "supervised",
+    "imas": "iMAS",
+    "pcr": "PCR",
+    "gta": "GTA-Seg",
+    "pseudoseg": "PseudoSeg",
+}
+
+
+def fewmask(*words: str | Path) -> str:
+    """Runs a command of fewmask in its own process, and returns what it printed."""
+    command = [sys.executable, "-m", "fewmask", *map(str, words)]
+    # A wide terminal keeps every row of a printed table on one line.
+    environment = {**os.environ, "COLUMNS": "200"}
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout
+
+
+def miou(run: Path) -> float:
+    """The score after the last step, in percent, of the network that the method is judged by."""
+    return next(iter(read_result(run).networks.values())).last
+
+
+def compared(
+    words: Sequence[str], methods: Sequence[str], seeds: int, out: Path
+) -> Iterator[list[Figure]]:
+    """Trains methods x seeds by `fewmask compare`.
+
+    Yields:
+        The figures of each method, then the IoU of each class for each of its seeds.
+    """
+    printed = fewmask(
+        "compare", *words, "--methods", ",".join(methods), "--seeds", str(seeds), "--out", out
+    )
+    runs = {m: [out / f"{m}-seed{seed}" for seed in range(seeds)] for m in methods}
+    for method in methods:
+        results = [read_result(run) for run in runs[method]]
+        values = {**_scores(results), **_gain(printed, method), **_costs(results)}
+        yield figures(TITLES[method], **values)
+    for method in methods:
+        for seed, run in enumerate(runs[method]):
+            yield figures(f"{TITLES[method]}, seed {seed}", **_classes(run))
+
+
+def _scores(results: Sequence[Result]) -> dict[str, Value]:
+    scores = [next(iter(result.networks.values())) for result in results]
+    each = {f"seed {seed} mIoU": (score.last, "%") for seed, score in enumerate(scores)}
+    return each | {
+        "mean mIoU": (mean(score.last for score in scores), "%"),
+        "mean best mIoU": (mean(score.best for score in scores), "%"),
+    }
+
+
+def _gain(printed: str, method: str) -> dict[str, Value]:
+    """The interval that `fewmask compare` prints for the gain over the baseline, if any."""
+    row = rf"^\s*{method}\b.*?([+-]\d+\.\d) to ([+-]\d+\.\d)\)"
+    found = re.search(row, printed, re.MULTILINE)
+    ends = ("low", "high") if found else ()
+    return {
+        f"gain, 95 % {end}": (float(found[i]), "points") for i, end in enumerate(ends, 1) if found
+    }
+
+
+def _costs(results: Sequence[Result]) -> dict[str, Value]:
+    seconds = mean(sum(result.seconds.values()) for result in results)
+    step = mean(result.seconds["steps"] / result.steps for result in results)
+    return {
+        "time per run": (seconds / 60, "min"),
+        "step": (1000 * step, "ms"),
+        "peak memory": (1024 * max(result.memory_gib for result in results), "MiB"),
+    }
+
+
+def _classes(run: Path) -> dict[str, Value]:
+    """The IoU of each class after the last step."""
+    rows = read_table(RunPaths(run).per_class)
+    last = [r for r in rows if (r["step"], r["network"]) == (rows[-1]["step"], rows[0]["network"])]
+    return {row["class"]: (float(row["iou"]), "%") for row in last}
