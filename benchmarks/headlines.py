@@ -60,7 +60,7 @@ def per_image(results: Results) -> str:
         ]
         seconds = large.value(method, "step") / 1000 / large.settings["batch"]
         rows.append(
-            [label, *(f"{x:.2f}" for x in arithmetic), f"{seconds:.1f} s"]
+            [label, *(f"{x:.3g}" for x in arithmetic), f"{seconds:.1f} s"]
             + [f"{large.value(method, share)} %"]
         )
     heads = ["321: TFLOP", "513: TFLOP", "513, two CPU cores in bf16", "share of their matrix rate"]

@@ -15,6 +15,10 @@ from experiments.runs import fewmask, miou
 from fewmask.data.sources.synthetic import NAMES, Synthetic
 
 
+CRITERIA = ("entropy", "disagreement")
+"""Ways in which `fewmask rank` chooses."""
+
+
 class Training(NamedTuple):
     """What all runs have in common."""
 
@@ -50,7 +54,7 @@ def measure(
         base = training.names[:labeled]
         first = training.run("base", base, seed=0)
         yield figures(f"{labeled} labeled", **{"run 1 mIoU": (miou(first), "%")})
-        for by in ("entropy", "disagreement"):
+        for by in CRITERIA:
             chosen = _ranked(first, added, by, training.folder / by)
             runs = [training.run(f"{by}{s}", [*base, *chosen], s) for s in range(draws)]
             yield _row(f"{labeled} labeled + {added} by {by}", runs)

@@ -1,0 +1,55 @@
+"""The experiments run; their scores after a few steps mean nothing."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("experiments", reason="only in a checkout")
+
+import experiments  # noqa: E402
+from experiments import camvid, ranking, scenes  # noqa: E402
+from experiments.__main__ import COMMANDS  # noqa: E402
+
+
+def quantities(rows):
+    return {row[0].subject: {f.quantity for f in row} for row in rows}
+
+
+@pytest.mark.slow
+def test_methods_are_compared_on_scenes():
+    found = quantities(scenes.measure(["supervised", "imas"], seeds=1, steps=2))
+    assert {"mean mIoU", "seed 0 mIoU", "time per run", "peak memory"} <= found["supervised"]
+    assert found["iMAS"] >= {"mean best mIoU", "gain, 95 % low", "gain, 95 % high"}
+    assert "gain, 95 % low" not in found["supervised"] and "star" in found["iMAS, seed 0"]
+
+
+@pytest.mark.slow
+def test_ranked_images_are_compared_with_random_ones(monkeypatch):
+    monkeypatch.setattr(ranking, "CRITERIA", ("disagreement",))
+    found = quantities(ranking.measure(labeled=14, added=2, steps=1, draws=1))
+    assert list(found) == [
+        "14 labeled",
+        "14 labeled + 2 by disagreement",
+        "14 labeled + 2 at random",
+    ]
+    assert "mean mIoU" in found["14 labeled + 2 at random"]
+
+
+def test_camvid_is_trained_with_few_labels_and_with_all(monkeypatch, tmp_path):
+    asked = []
+
+    def compared(words, methods, seeds, out):
+        asked.append((words, methods))
+        yield ranking.figures("supervised", mean_mIoU=(50.0, "%"))
+
+    monkeypatch.setattr(camvid, "compared", compared)
+    found = quantities(camvid.measure(tmp_path, ["supervised"], seeds=1, steps=2))
+    assert list(found) == ["supervised", "supervised, all 367 labels"]
+    assert "data.labeled=46" in asked[0][0] and f"data.root={tmp_path}" in asked[1][0]
+    assert not any("labeled" in word for word in asked[1][0])
+
+
+def test_every_experiment_is_a_command():
+    folder = Path(experiments.__path__[0])
+    measuring = {f.stem for f in folder.glob("[a-z]*.py") if "\ndef measure(" in f.read_text()}
+    assert set(COMMANDS) == measuring
