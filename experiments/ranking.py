@@ -14,7 +14,6 @@ from benchmarks.record import Figure, figures
 from experiments.runs import fewmask, miou
 from fewmask.data.sources.synthetic import NAMES, Synthetic
 
-
 CRITERIA = ("entropy", "disagreement")
 """Ways in which `fewmask rank` chooses."""
 
