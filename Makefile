@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint check install clean
+.PHONY: demo test lint check tables build install clean
 
 demo: install  ## train supervised and iMAS on built-in scenes, end with a table and a picture
 	$(BIN)/fewmask demo
@@ -10,12 +10,20 @@ demo: install  ## train supervised and iMAS on built-in scenes, end with a table
 test: install  ## run every test
 	$(BIN)/python -m pytest
 
-lint: install  ## format, lint and types
+lint: install  ## format, lint, types, and figures on pages that differ from the stored results
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m benchmarks tables --check
 
 check: lint test  ## what CI runs
+
+tables: install  ## write the tables of README and docs from the results of the benchmarks
+	$(BIN)/python -m benchmarks tables
+
+build: install  ## the wheel and the source archive, into dist/
+	$(BIN)/python -m pip install --quiet build
+	$(BIN)/python -m build
 
 install: .venv/installed
 
@@ -27,4 +35,4 @@ install: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv runs build
+	rm -rf .venv runs build dist

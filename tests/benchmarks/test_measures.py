@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+linux = pytest.mark.skipif(
+    not Path("/proc/self/smaps_rollup").is_file(), reason="memory is read from Linux's /proc"
+)
+
 
 def by_subject(rows):
     """The quantities of each subject, by name."""
@@ -55,6 +59,7 @@ def test_startup_is_timed():
     assert len(found) == 2 and all("list and check" in values for values in found.values())
 
 
+@linux
 def test_a_pool_is_timed():
     from benchmarks import pool
 
@@ -79,6 +84,7 @@ def test_the_limits_are_measured():
     assert sum(values["rate"].unit.endswith("/s") for values in found.values()) >= 5
 
 
+@linux
 @pytest.mark.usefixtures("quick_limits")
 def test_the_step_of_imas_is_compared_with_the_reference():
     from benchmarks import imas

@@ -1,7 +1,6 @@
 """How much memory a run has taken, and how a CPU keeps it from one step to the next."""
 
 import ctypes
-import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,8 @@ def keep_freed_memory() -> None:
     up to a fifth of a training step on a CPU, where activations are such blocks. The price is
     gaps between what is kept: up to a third more memory. Elsewhere than on Linux nothing happens.
     """
+    if sys.platform == "win32":  # there ctypes has no library of the process itself
+        return
     with suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(MMAP_MAX, 0)
@@ -40,5 +41,9 @@ def peak_memory(device: torch.device) -> float:
     with suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text().splitlines()
         return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 2**20
+    if sys.platform == "win32":  # it has no resource module, and the peak stays unknown
+        return 0.0
+    import resource
+
     unit = 1 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
