@@ -8,6 +8,7 @@ which image stands at a place still follows from (seed, epoch, place) alone.
 import hashlib
 import os
 import posixpath
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -138,6 +139,9 @@ class _OpenShard:
 
     def read(self, position: int) -> bytes:
         offset, size = self.table[position].tolist()
+        if sys.platform == "win32":  # it has no pread, but it does not fork either
+            self.file.seek(offset)
+            return self.file.read(size)
         return os.pread(self.file.fileno(), size, offset)  # safe across forks: moves no pointer
 
 
