@@ -153,7 +153,7 @@ def _parts(machine: Mapping[str, Any]) -> list[str]:
     """What timings depend on most. Threads and GPU may be None: not recorded, or not there."""
     threads = machine["cpu_threads"]
     count = "" if threads is None else f"{threads} thread{'s' * (threads != 1)}"
-    return [part for part in (machine["processor"], count, machine["gpu"]) if part]
+    return [word for word in (machine["processor"], count, machine["gpu"]) if word]
 
 
 def _processor() -> str:
