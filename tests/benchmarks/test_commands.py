@@ -71,6 +71,14 @@ def test_a_path_is_named_but_not_told(tmp_path):
     assert result.settings["root"] == "ROOT" and result.variant == "root"
 
 
+def test_a_required_option_is_no_variant(tmp_path):
+    def camvid(root: Path, steps: int = 3000) -> Iterator[list[Figure]]:
+        yield figures("supervised", mean_mIoU=(50.0, "%"))
+
+    result = recorded("experiments", "camvid", camvid)(root=tmp_path, steps=3000)
+    assert result.command == "python -m experiments camvid --root ROOT" and result.variant == ""
+
+
 @pytest.mark.usefixtures("quick_limits")
 def test_a_real_command_records_itself(tmp_path):
     from benchmarks.__main__ import app
