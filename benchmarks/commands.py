@@ -34,7 +34,9 @@ def application(package: str, commands: Mapping[str, Measure], results: Path) ->
     @app.callback(help=f"Measure, print the figures and keep them in {package}/results.")
     def _options(
         keep: Annotated[bool, typer.Option(help="Write the figures to a JSON file.")] = True,
-        results: Annotated[Path, typer.Option(help="The folder for JSON files.")] = results,
+        results: Annotated[
+            Path, typer.Option(help="The folder for JSON files.", show_default=False)
+        ] = results,
     ) -> None:
         pass
 

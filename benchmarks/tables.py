@@ -22,7 +22,7 @@ def update(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if a page differs.")
     ] = False,
-    root: Annotated[Path, typer.Option(help="The checkout.")] = ROOT,
+    root: Annotated[Path, typer.Option(help="The checkout.", show_default=False)] = ROOT,
 ) -> None:
     """Write the tables of the README and the docs from the stored results."""
     try:
