@@ -17,7 +17,7 @@ from fewmask.run_folder.comparing import warnings
 from fewmask.run_folder.result import in_words, read_result
 from fewmask.tasks import train
 from fewmask.tasks.results import table
-from tests.data.test_benchmarks import SIZES, opened, tree
+from tests.data.trees import SIZES, opened, tree
 
 PAPERS = [name for name in recipe_names() if "/" in name]
 SMALL = (

@@ -9,8 +9,9 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from fewmask.batch import Dataset, normalize
+from fewmask.batch import normalize
 from fewmask.config import did_you_mean
+from fewmask.data import Dataset
 from fewmask.errors import UserError
 from fewmask.evaluation.inference import InferenceConfig, predict_probs
 from fewmask.evaluation.metrics import AbsentClass, Scores, confusion_matrix, scores

@@ -17,7 +17,6 @@ from fewmask.data.checks.labels import (
     suggested_palette,
 )
 from fewmask.data.checks.survey import MANY_COLORS, Survey, take_survey
-from fewmask.data.files import Files
 from fewmask.data.sources.folder import Folder
 from fewmask.errors import UserError
 from fewmask.recipes import Recipe
@@ -133,30 +132,15 @@ def check(recipe: Recipe) -> Checked:
     Raises:
         UserError: if there is nothing to check: no such folder or list.
     """
-    source = recipe.source()
-    if isinstance(source, Folder):
-        sets, lone = source.lenient_sets()
-        config = source.config
-        names, labels = config.names, config.label_table(len(config.names or range(256)))
-    else:
-        data = source.open()
-        sets, lone, config = {}, [], None
-        for part in ("labeled", "unlabeled", "val"):
-            files = getattr(data, part)
-            if not isinstance(files, Files):
-                raise UserError(f"data={recipe.data.name} is not made of files; nothing to check.")
-            sets[part] = files
-        names, labels = data.classes.names, sets["labeled"].labels
-    survey = take_survey(
-        {part: files.images for part, files in sets.items()},
-        {part: [m for m in sets[part].masks if m is not None] for part in ("labeled", "val")},
-        as_colors=bool(labels.palette),
-    )
-    survey.lone.extend(lone)
-    survey.unread.extend(source.unread() if isinstance(source, Folder) else [])
+    inventory = recipe.source().inventory()
+    if inventory is None:
+        raise UserError(f"data={recipe.data.name} is not made of files; nothing to check.")
+    names, labels = inventory.class_names, inventory.labels
+    survey = take_survey(inventory)
     findings = [*file_findings(survey), *label_findings(survey, names, labels)]
-    if isinstance(source, Folder) and not any(f.level == "error" for f in findings):
+    if not inventory.was_opened and not any(f.level == "error" for f in findings):
         findings += _what_training_refuses(recipe)
     order: list[Level] = ["error", "warning", "note"]
     findings.sort(key=lambda finding: order.index(finding.level))
+    config = recipe.data if isinstance(recipe.data, Folder.Config) else None
     return Checked(survey, findings, class_shares(survey, names, labels), config)

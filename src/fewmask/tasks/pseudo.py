@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from fewmask.data.files import Files
 from fewmask.errors import UserError
 from fewmask.report.prediction_folder import PredictionFolder
 from fewmask.runs.run import Run
@@ -56,11 +55,12 @@ def _named_files(run: Run) -> list[Named]:
     A list may name images by paths that lead out of its folder.
     """
     unlabeled = run.data.unlabeled
-    if not isinstance(unlabeled, Files):
+    images = [unlabeled.file(index) for index in range(len(unlabeled))]
+    if None in images:
         raise UserError("The unlabeled images of this run are not files.")
     inside = [os.path.normpath(f"/{name}").lstrip("/") for name in unlabeled.names]
     if len({*inside}) < len(inside):
         raise UserError(
             "Two unlabeled images differ only by '..' in their paths; give data.pool a folder."
         )
-    return list(zip(unlabeled.images, inside, strict=True))
+    return [(file, name) for file, name in zip(images, inside, strict=True) if file is not None]
