@@ -47,6 +47,7 @@ class DecodedFolder:
             return read()  # it raises the error that says what is wrong
         facts = repr((os.path.abspath(file), status.st_size, status.st_mtime_ns, how))
         digest = hashlib.sha256(facts.encode()).hexdigest()
+        # Subfolders: one folder with a hundred thousand files is slow.
         kept = self.folder / digest[:2] / f"{digest[2:]}.npy"
         try:
             found: np.ndarray = np.load(kept, mmap_mode="r")

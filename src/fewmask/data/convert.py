@@ -28,6 +28,7 @@ def convert_all(convert: Callable[[Job], None], jobs: Sequence[Job], title: str)
         title: the text of the bar.
     """
     console = Console(stderr=True)
+    # Chunks save messages between processes; four per core keep all cores busy to the end.
     chunk = max(1, min(64, len(jobs) // (4 * (os.cpu_count() or 1))))
     with ProcessPoolExecutor(initializer=_end_with_parent, initargs=(os.getpid(),)) as executor:
         done = executor.map(convert, jobs, chunksize=chunk)

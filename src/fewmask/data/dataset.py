@@ -20,7 +20,7 @@ class Dataset(ABC):
     """Images, perhaps with masks, by index. Subclass it for a data set of your own.
 
     A subclass has `names` and `image`, and `mask` if its images are labeled. Everything else has a
-    default that suits images which are made in memory. Override `file` if your images are files.
+    default that suits images made in memory. Override `file` if your images are files.
 
     Example:
         class Noise(Dataset):
@@ -67,11 +67,8 @@ class Dataset(ABC):
         return Chosen([(self, index) for index in indices])
 
     def as_read(self, options: ReadOptions) -> "Dataset":
-        """These images, read as the options of the data source say.
-
-        Raises:
-            UserError: if the images have another number of bands.
-        """
+        """These images, read as the options say; a UserError if they have other bands."""
+        # One image is enough: a source gives all its images with the same bands.
         found = self.image(0).shape[2] if len(self) else options.channels
         if found != options.channels:
             raise UserError(
@@ -183,6 +180,7 @@ class Chosen(_Forwarding):
 
     def as_read(self, options: ReadOptions) -> Dataset:
         """The same choice from data sets that are read as the options say."""
+        # Each data set is converted once, so that its images are kept in memory once.
         distinct = {id(dataset): dataset for dataset, _ in self.places}
         read = {key: dataset.as_read(options) for key, dataset in distinct.items()}
         return Chosen([(read[id(dataset)], index) for dataset, index in self.places])
@@ -212,7 +210,7 @@ class _Converted(_Forwarding):
     def mask(self, index: int) -> np.ndarray:
         if index in self._masks:
             return self._masks[index]
-        mask = self.inner.mask(index)
+        mask = self.inner.mask(index)  # not resized: scores are computed at its own size
         if self.in_memory:
             self._masks[index] = mask
         return mask

@@ -90,6 +90,7 @@ def unpack(archive: Path, folder: Path) -> list[str]:
     Raises:
         UserError: if the archive is damaged, or a member would land outside the folder.
     """
+    # In a folder of its own first: a damaged archive must not leave half of its files.
     staging = folder / f".unpacking-{archive.name}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
@@ -132,6 +133,7 @@ def _continue(url: str, partial: Path, bar: "_Bar") -> bool:
         if error.code == 416 and have:  # the range starts at the end, so nothing is missing
             return True
         raise
+    # 206: the server continues. A server without ranges sends the whole file again.
     with answer, partial.open("ab" if answer.status == 206 else "wb") as file:
         start = have if answer.status == 206 else 0
         length = answer.headers.get("Content-Length")

@@ -70,7 +70,7 @@ class Files(Dataset):
     def image(self, index: int) -> np.ndarray:
         """The image as uint8 [H, W, C] at `long_side`, turned as its EXIF tag says."""
         file = self.images[index]
-        how = ("image", self.channels, self.long_side)
+        how = ("image", self.channels, self.long_side)  # another size is another copy
         return self._remembered(
             file, how, lambda: to_long_side(read_image(file, self.channels), self.long_side)
         )
@@ -128,6 +128,7 @@ class Files(Dataset):
 
     def state(self, with_masks: bool) -> str | None:
         """SHA-256 of all paths, sizes and times, or None if a file is missing."""
+        # A new mapping or number of bands may refuse files that passed before.
         digest = hashlib.sha256(repr((self.labels, self.channels, with_masks)).encode())
         for file in [*self.images, *(self.masks if with_masks else ())]:
             assert file is not None
@@ -146,6 +147,7 @@ class Files(Dataset):
     def verify_pair(self, index: int) -> None:
         """Decodes an image at its own size and its mask, and compares their sizes."""
         mask = self.mask(index)
+        # Not `self.image`, which is at `long_side` and may come from a cache.
         file = self.images[index]
         height, width = read_image(file, self.channels).shape[:2]
         if mask.shape != (height, width):

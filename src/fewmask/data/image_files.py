@@ -57,6 +57,7 @@ def list_images(place: Path) -> list[Path]:
         return files
     if not place.exists():
         raise UserError(f"There is no folder or list {place}. Set data.root or data.images.")
+    # Paths in a list start from the folder of the list.
     files = [place.parent / line for line in read_lines(place)]
     for file in files:
         if not file.is_file():

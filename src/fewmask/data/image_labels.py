@@ -62,7 +62,7 @@ def _keys(name: str) -> tuple[str, ...]:
 def _read_rows(file: Path) -> dict[str, list[str]]:
     """The class names of each image."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = file.read_text(encoding="utf-8-sig")  # Excel writes a byte order mark
         if file.suffix.lower() == ".json":
             return _checked(json.loads(text), file)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:

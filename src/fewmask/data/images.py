@@ -87,6 +87,7 @@ def read_tiff(file: Path, content: bytes | None = None) -> np.ndarray:
         with tifffile.TiffFile(file if content is None else BytesIO(content)) as pages:
             series = pages.series[0]
             values: np.ndarray = series.asarray()
+            # Bands may be separate planes [C, H, W], unless the file says samples (S) are last.
             planes_first = values.ndim == 3 and not series.axes.endswith("S")
             return np.atleast_3d(np.moveaxis(values, 0, -1) if planes_first else values)
     except FileNotFoundError:
@@ -117,6 +118,7 @@ def to_8_bits(values: np.ndarray) -> np.ndarray:
     elif values.dtype == bool:
         bits = values * 255
     else:
+        # Integers of 32 bits often hold no more than 8.
         is_deep = values.dtype.itemsize == 2 or values.max() > 255
         bits = values // 256 if is_deep else values
     return bits.clip(0, 255).astype(np.uint8)
@@ -147,6 +149,7 @@ def read_colors(file: Path) -> np.ndarray:
         UserError: if the file is missing, damaged or not an image.
     """
     with _opened(file, "mask") as picture:
+        # One number per color can be looked up and compared faster than three.
         red, green, blue = np.asarray(picture.convert("RGB"), np.int32).transpose(2, 0, 1)
         colors: np.ndarray = (red << 16) | (green << 8) | blue
         return colors

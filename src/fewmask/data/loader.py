@@ -28,7 +28,7 @@ def load_batches(
     rounds = _Rounds(streams)
     loader = DataLoader(
         rounds,
-        batch_size=None,
+        batch_size=None,  # an item is a whole step already
         sampler=range(first_step, last_step),
         num_workers=min(workers, last_step - first_step),
         pin_memory=pin,

@@ -44,9 +44,11 @@ def open_data(
     config = source.config
     data = source.open()
     _require_datasets(data, config.name)
+    # One memory for all sets: with data.unlabeled=all, two of them share images.
     memory: dict[Path, np.ndarray] | None = {} if config.in_memory else None
     decoded = None if config.cache is None else DecodedFolder(config.cache)
     options = ReadOptions(channels, config.long_side, memory, decoded)
+    # The source's own unlabeled images too, for `Data.without_pool`.
     data = _as_read(data, options)
     if needs_unlabeled and config.pool is not None:
         data = _with_pool(data, config, options, tell)

@@ -112,6 +112,7 @@ class DataSource(abc.ABC):
         sets = {subset: getattr(data, subset) for subset in SUBSETS}
         images = {subset: _files(dataset) for subset, dataset in sets.items()}
         labels = data.labeled.label_table()
+        # Without all files, a check would say less than it seems to.
         if labels is None or any(len(images[s]) < len(sets[s]) for s in SUBSETS):
             return None
         masks = {subset: _mask_files(sets[subset]) for subset in ("labeled", "val")}

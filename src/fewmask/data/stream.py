@@ -135,6 +135,7 @@ class BatchStream(TorchDataset[Batch]):
         """The labeled image at a position, and the class that its crop should show, if any."""
         if not self.config.class_balanced:
             return self._draw(LABELED, step, position), None
+        # Its own stream of numbers, so that the option leaves the other draws as they are.
         rng = self._rng(CLASSES, step, position)
         label = int(rng.choice(list(self._images_with)))
         return int(rng.choice(self._images_with[label])), label
@@ -183,6 +184,7 @@ class BatchStream(TorchDataset[Batch]):
     def _readable(self, index: int) -> tuple[int, np.ndarray]:
         """An unlabeled image. In a pool, one that cannot be read is replaced by the next."""
         tries = TRIES if self.unlabeled.is_pool else 1
+        # The next image, and not a random one: it follows from the index alone, in any process.
         for left in reversed(range(tries)):
             try:
                 return index, self.unlabeled.image(index)

@@ -36,3 +36,9 @@ def test_a_pool_takes_the_place_of_the_sources_own_images(tmp_path, capsys):
     data = open_data(recipe)
     assert len(data.unlabeled) == 9
     assert "9 unlabeled images, in place of the 7" in capsys.readouterr().out
+
+
+def test_the_disk_that_shards_may_take_is_an_option(tmp_path):
+    shards = write_shards(tmp_path / "shards", [3])
+    words = ["synthetic", *TINY_WORDS, f"data.pool={shards}", "data.pool_disk_gb=0.5"]
+    assert open_data(recipe_from_words(words)).unlabeled.downloads.limit == 500_000_000

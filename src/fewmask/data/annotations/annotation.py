@@ -42,6 +42,7 @@ def annotation(name: str, width: Any, height: Any, shapes: Sequence[Shape | str]
     path = PurePosixPath(name.replace("\\", "/"))
     if ".." in path.parts or not path.name:
         raise ValueError(f"the image name '{name}' leads out of the folder")
+    # A relative path keeps its folders, as images in subfolders have masks in subfolders.
     stem = (PurePosixPath(path.name) if path.is_absolute() else path).with_suffix("").as_posix()
     if int(width) < 1 or int(height) < 1:
         raise ValueError(f"the image '{name}' is {width} x {height} pixels")

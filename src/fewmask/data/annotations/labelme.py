@@ -55,6 +55,7 @@ def _shape(shape: dict[str, Any]) -> Shape | str:
     if kind == "mask":
         with Image.open(BytesIO(base64.b64decode(shape["mask"]))) as picture:
             pixels = np.asarray(picture.convert("L")) > 0
+        # The box of a mask may begin outside the image.
         left, top = np.maximum(np.rint(points.min(axis=0)), 0).astype(int)
         return pixel_shape(name, pixels, (int(left), int(top)))
     return str(kind)

@@ -57,6 +57,7 @@ def _require_images(data: Data, needs_unlabeled: bool) -> None:
 
 def _require_apart(data: Data) -> None:
     """No image that is trained on may be a validation image."""
+    # Resolved paths: a link to a val image is that image.
     val = real_files(data.val)
     if not val:
         return

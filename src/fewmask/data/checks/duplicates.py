@@ -17,6 +17,7 @@ def duplicate_findings(survey: Survey) -> Iterator[Finding]:
     same = _same_files(survey)
     for (one, other), pairs in same.items():
         yield _duplicates(one, other, pairs)
+    # Equal files are reported already.
     exact = {image.content for pairs in same.values() for _, image in pairs}
     val = [i for i in survey.images.get("val", []) if not i.error and i.content not in exact]
     near = near_pairs([i for i in survey.images["labeled"] if not i.error], val, NEAR_BITS)

@@ -124,6 +124,7 @@ def _color_finding(masks: list[MaskFacts]) -> Finding:
 
 def suggested_mapping(values: Sequence[int]) -> dict[int, int]:
     """A label_mapping that numbers the values from 0. Next to two others, 255 stays 'no label'."""
+    # With 0 and 255 alone, 255 is the object.
     kept = [v for v in values if v != IGNORE] if len(values) > 2 else list(values)
     return {value: label for label, value in enumerate(kept)}
 

@@ -56,6 +56,7 @@ def _unpaired_masks(survey: Survey) -> Finding:
     images = (*survey.images["unlabeled"], *survey.images["labeled"])
     stems = [facts.file.stem for facts in images]
     first = survey.unpaired[0]
+    # Tools add to a name (p05_mask); people mistype it.
     near = [stem for stem in stems if stem in first.stem or first.stem in stem]
     near = near or difflib.get_close_matches(first.stem, stems, n=1, cutoff=0.6)
     hint = f" ({first.name} may belong to an image named {near[0]}.)" if near else ""

@@ -102,6 +102,7 @@ def describe_image(file: Path) -> ImageFacts:
         small = np.asarray(picture.convert("RGB").resize((9, 8), Image.Resampling.BOX))
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
         return ImageFacts(file, _reason(error))
+    # Which of two neighbors is brighter survives another size, quality or exposure.
     gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.int16)
     bits = (gray[:, 1:] > gray[:, :-1]).ravel()
     appearance = int.from_bytes(np.packbits(bits).tobytes(), "big")

@@ -59,7 +59,7 @@ def _random(dataset: Dataset, counts: Sequence[int], rng: np.random.Generator) -
 
 def _every(dataset: Dataset, counts: Sequence[int], rng: np.random.Generator) -> list[int]:
     """Equal distances: the largest list over all images by name, each smaller one over the next."""
-    names = dataset.names
+    names = dataset.names  # frames of a video are named in order
     chosen = sorted(range(len(dataset)), key=lambda i: names[i])
     order: list[int] = []
     for count in reversed(counts):
@@ -79,6 +79,7 @@ def _balanced(dataset: Dataset, counts: Sequence[int], rng: np.random.Generator)
     is_free = np.ones(len(shuffled), bool)
     order: list[int] = []
     while len(order) < counts[-1]:
+        # Classes that were drawn rarely count most; the mean keeps crowded images from winning.
         gain = np.where(is_free, present @ (1 / (1 + drawn)) / classes, -1)
         best = int(gain.argmax())
         drawn += present[best]

@@ -80,6 +80,7 @@ def recognize(names: Iterable[str]) -> ImageList:
     folders included.
     """
     names = sorted(names)
+    # Authors write the same images in many ways; only the ids agree.
     by_id = _sha256(sorted(map(image_id, names)))
     known = tuple(p for p in published_lists() if p.sha256 == by_id)
     return ImageList(len(names), by_id if known else _sha256(names), known)

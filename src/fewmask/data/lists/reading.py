@@ -63,6 +63,7 @@ def match_names(lines: Sequence[str], names: Sequence[str], source: Path | str) 
     matched: dict[int, str] = {}
     for line in lines:
         index = by_name.get(line, by_name.get(without_suffix(line)))
+        # By id, a line also means an image whose folder or suffix is written differently.
         if index is None:
             index = by_id.get(image_id(line))
             if index is not None and not _may_be(line, names[index]):

@@ -107,7 +107,7 @@ def download_shard(url: str, file: Path) -> None:
         try:
             fs, path = fsspec.url_to_fs(url, **_timeouts(url))
             # A fixed name: however often a process is killed, one file is left behind.
-            with atomic.replacing(file, file.with_name(file.name + ".part")) as temporary:
+            with atomic.replacing(file, file.with_name(file.name + ".temporary")) as temporary:
                 fs.get_file(path, str(temporary))
             return
         except (FileNotFoundError, ImportError, ValueError, PermissionError) as error:

@@ -63,6 +63,7 @@ class FilePool(Dataset):
 
     def shared_files(self, files: AbstractSet[str]) -> set[str]:
         """Which of these files the pool names, by a path from its folder or from the root."""
+        # Looked up in the index: resolving millions of paths would take minutes.
         home = self.folder.resolve()
         return {f for f in files if f in self.index or os.path.relpath(f, home) in self.index}
 

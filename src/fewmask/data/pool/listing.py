@@ -33,6 +33,7 @@ def list_pool(place: Path, tell: Callable[[str], None]) -> NameIndex:
     tell(f"Listing {place}, once until it changes ...")
     seen: list[str] = []
     names = _images_below(place, seen) if place.is_dir() else _lines(place, seen)
+    # The first name is taken here, so that an empty place leaves no index behind.
     if (first := next(names, None)) is None:
         raise UserError(f"data.pool={place} holds no images ({', '.join(IMAGE_SUFFIXES)}).")
     try:
@@ -77,7 +78,7 @@ def _images_below(folder: Path, seen: list[str]) -> Iterator[str]:
             files = [e for e in entries if e.name.lower().endswith(IMAGE_SUFFIXES) and e.is_file()]
         except OSError as error:
             raise UserError(f"Cannot list {place!r} of data.pool: {error.strerror}.") from None
-        waiting += folders[::-1]
+        waiting += folders[::-1]  # taken from the end, so the first comes first
         yield from (_one_line(file.path[start:]) for file in files)
 
 

@@ -33,6 +33,7 @@ class NameIndex(Computed[str]):
         self.folder = folder
         facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
         self._count, self._sha256 = int(facts["count"]), str(facts["sha256"])
+        # Memory maps: all processes share these pages, and only the pages in use are in memory.
         self._text = np.memmap(folder / "names", np.uint8, mode="r")
         self._ends = np.memmap(folder / "ends", "<i8", mode="r")
 
@@ -50,11 +51,11 @@ class NameIndex(Computed[str]):
             UserError: for a name that comes twice.
         """
         parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix="part.", dir=parent))
+        temporary = Path(tempfile.mkdtemp(prefix="temporary.", dir=parent))
         try:
             digest = _write_index(names, temporary)
             folder = parent / f"{prefix}-{digest}"
-            if not cls.is_whole(folder):
+            if not cls.is_whole(folder):  # a damaged one of the same names is replaced
                 shutil.rmtree(folder, ignore_errors=True)
             with suppress(OSError):  # another process was faster
                 temporary.rename(folder)
@@ -90,7 +91,7 @@ class NameIndex(Computed[str]):
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
             return False
-        place = bisect_left(self, name)
+        place = bisect_left(self, name)  # names are sorted: some twenty reads find one in a million
         return place < len(self) and self.item(place) == name
 
     def __iter__(self) -> Iterator[str]:
@@ -107,6 +108,7 @@ def _write_index(names: Iterable[str], folder: Path) -> str:
     digest, count = hashlib.sha256(), 0
     with (folder / "names").open("wb") as text, (folder / "ends").open("wb") as places:
         for lines in _chunks(_sorted_on_disk(names, folder)):
+            # The digest is the one of all names joined by line breaks, without joining them.
             block = "\n".join(lines).encode()
             digest.update(b"\n" * bool(count) + block)
             ends = text.tell() + np.cumsum([len(line.encode()) + 1 for line in lines])

@@ -30,6 +30,7 @@ def open_pool(place: str, disk_gb: float, tell: Callable[[str], None]) -> Pool:
     Raises:
         UserError: if there is no such place, or no image in it.
     """
+    # Shards are taken if there are any, so images next to them would silently be ignored.
     if Path(place).is_dir() and (shards := glob.glob(f"{glob.escape(place)}/*.tar")):
         if any(entry.name.lower().endswith(IMAGE_SUFFIXES) for entry in os.scandir(place)):
             raise UserError(

@@ -52,6 +52,7 @@ def _ranges(pattern: str) -> list[str]:
     if found is None:
         return [pattern]
     first, last = found.groups()
+    # Leading zeros count: {08..10} is 08, 09, 10.
     numbers = [str(n).zfill(len(first)) for n in range(int(first), int(last) + 1)]
     ends = _ranges(pattern[found.end() :])
     return [pattern[: found.start()] + number + end for number in numbers for end in ends]

@@ -95,6 +95,7 @@ class ShardPool(Dataset):
 
     def index_at(self, place: int, key: Key) -> int:
         """The image at a place of the random order that follows from a key."""
+        # One epoch is kept: its order takes 16 bytes a shard, and places come mostly in order.
         if self._epoch is None or self._epoch[0] != key:
             shards = np.random.default_rng(key).permutation(len(self.sizes))
             self._epoch = key, shards, np.cumsum(self.sizes[shards])
@@ -106,6 +107,7 @@ class ShardPool(Dataset):
         mixed = start + shuffled(place - start, count, (*key, group))
         slot = int(np.searchsorted(ends, mixed, side="right"))
         shard = int(shards[slot])
+        # The next group is downloaded while this one is read.
         self._fetch_ahead(shards[first + MIXED : first + 2 * MIXED])
         return self.shards.first(shard) + mixed - (int(ends[slot - 1]) if slot else 0)
 
@@ -124,6 +126,7 @@ class ShardNames(Computed[str]):
     """
 
     def __init__(self, urls: Sequence[str], sizes: np.ndarray):
+        # Names start below the folder that all shards share.
         shared = os.path.commonprefix([posixpath.dirname(url) + "/" for url in urls])
         below = shared.rfind("/") + 1  # the same names wherever the shards lie
         self.stems = [url[below:].removesuffix(".tar") for url in urls]
@@ -168,7 +171,7 @@ class _OpenShard:
         return os.pread(self.file.fileno(), size, offset)  # safe across forks: moves no pointer
 
 
-@lru_cache(maxsize=MIXED)
+@lru_cache(maxsize=MIXED)  # as many shards are in use at a time
 def _open(downloads: Downloads, url: str, size: int) -> _OpenShard:
     try:
         shard = _OpenShard(downloads.open(url), url)

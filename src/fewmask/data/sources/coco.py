@@ -121,6 +121,7 @@ def _jobs(file: Path, masks: Path) -> list[Job]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         categories = sorted(content["categories"], key=lambda category: int(category["id"]))
+        # Labels follow from the order, so another list of things would mix up all classes.
         if [category["name"] for category in categories] != NAMES[1:]:
             raise ValueError("its categories are not COCO's 80 things")
         labels = {category["id"]: label for label, category in enumerate(categories, 1)}

@@ -155,6 +155,7 @@ class Folder(DataSource):
                 f"data.labeled={wanted}: there are {len(candidates)} images with masks to draw "
                 f"from, outside val. Give 1..{len(candidates)}."
             )
+        # Another seed than the hold-out's, so that the two draws do not depend on each other.
         return _draw(files, candidates, wanted, self.config.split_seed + 1)
 
     def draws_val(self) -> bool:

@@ -125,7 +125,7 @@ class PublishedDataset(DataSource):
                     "one with fewmask split."
                 )
             return file
-        if Path(wanted).is_file():
+        if Path(wanted).is_file():  # before published names: a file of that name is meant
             return Path(wanted)
         if wanted.endswith(".txt"):
             raise UserError(f"data.labeled={wanted}: there is no such file.")

@@ -32,6 +32,7 @@ def paint_scene(
         canvas = canvas * (1 - shape[:, :, None]) + paint * shape[:, :, None]
         mask[shape > 0.5] = label
     canvas = canvas * _lighting(rng, size)[:, :, None]
+    # Blur and noise come last, as in a camera: outlines do not give the shapes away.
     canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.2, 0.6))
     canvas = canvas + rng.normal(0, rng.uniform(2, 8), canvas.shape)
     return np.clip(canvas, 0, 255).astype(np.uint8), mask

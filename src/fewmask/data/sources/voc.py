@@ -91,6 +91,7 @@ class VOC(PublishedDataset):
 
     def _files(self, lines: Sequence[str], masks: str) -> Files:
         home = Layout.of(self.config.root).home
+        # VOC's own lists and its copies write ids, file names or pairs.
         names = [image_id(line) for line in lines]
         if len(set(names)) < len(names):
             twice = next(name for i, name in enumerate(names) if name in names[:i])

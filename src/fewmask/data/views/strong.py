@@ -56,6 +56,7 @@ def strong_view(view: StrongView, image: np.ndarray, rng: np.random.Generator) -
     bands = image.shape[2]
     if bands == 3:
         return _applied(view, image, rng)
+    # OpenCV takes only contiguous images.
     colors = np.ascontiguousarray(image[:, :, np.minimum(range(3), bands - 1)])
     return np.dstack([_applied(view, colors, rng), image[:, :, 3:]])[:, :, :bands]
 

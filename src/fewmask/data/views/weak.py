@@ -60,6 +60,7 @@ def draw_placement(
     """
     boxes = []
     for length in size:
+        # In pixels of the scaled image first, then back in pixels of the source.
         scaled = max(1, round(length * scale))
         offset = int(rng.integers(0, max(scaled - crop, 0) + 1))
         drawn = min(scaled, crop)
