@@ -199,7 +199,7 @@ def info() -> None:
     from fewmask.data import SOURCES
     from fewmask.methods import METHODS
     from fewmask.recipes.shipped import recipe_names
-    from fewmask.runs.files import environment
+    from fewmask.engine.devices import environment
 
     for name, value in environment().items():
         print(f"{name:15} {value}")

@@ -20,7 +20,7 @@ from fewmask.run_folder.creating import new_run_folder
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import require_same_images, write_subsets
 from fewmask.runs.build import build_method, make_trainer, open_data, start_from
-from fewmask.runs.files import environment
+from fewmask.engine.devices import environment
 from fewmask.runs.run import Run
 
 CHANGEABLE = (
@@ -28,6 +28,7 @@ CHANGEABLE = (
     "training.log_every",
     "training.evaluate_every",
     "training.checkpoint_every",
+    "logging",
     "machine",
     "data.root",  # the same images elsewhere; other images are refused
     "data.pool",
@@ -189,7 +190,7 @@ def _train_process(fabric: Fabric, recipe: Recipe, folder: Path, data: Data, sta
     trainer = make_trainer(fabric, recipe, method, data, folder, start.is_resumed)
     if start.is_resumed and fabric.global_rank == 0:
         print(
-            f"Resumed {folder} at step {trainer.step} of {recipe.training.steps}: networks, "
+            f"Resuming {folder} after step {trainer.step} of {recipe.training.steps}. Networks, "
             "optimizers, learning rate and best scores are restored."
         )
     trainer.run(profile=start.profile)
