@@ -58,9 +58,8 @@ class Remedies:
             otherwise: what can be done in every run, such as `train longer`.
         """
         known = [remedy for remedy in remedies if self._applies(remedy)]
-        words = [f"{verb} {option}{to}" for verb, option, to in known] + [otherwise]
-        comma = "," if len(words) > 2 else ""
-        text = f"{', '.join(words[:-1])}{comma} or {words[-1]}" if known else otherwise
+        words = [f"{verb} {option}{to}" for verb, option, to in known]
+        text = f"{', '.join(words)}, or {otherwise}" if words else otherwise
         return f"{text[0].upper()}{text[1:]}."
 
     def _applies(self, remedy: Remedy) -> bool:

@@ -78,7 +78,7 @@ class Trainer:
         self.health = setup.create_health(method, data, settings)
         self.clock = Stopwatch()
         self.stop = StopSignals(fabric.device)
-        self.step = 0  # steps taken
+        self.step, self.is_stopped = 0, False  # steps taken; whether a signal has stopped training
         if state is not None:
             self.minimizer.load_state_dict(state["minimizer"])
             self.step, self.checkpoints.best = state["step"], state["best"]
@@ -100,19 +100,12 @@ class Trainer:
         forget_peak_memory(self.fabric.device)
         logger = self._create_logger()
         profiler = self._create_profiler() if profile else None
-        scores: dict[str, Scores] = {}
         try:
             logger.open(self.paths, self.step)
             with self.stop.listen(), profiler or nullcontext():
-                for rounds in self._batches(last_step or self.training.steps):
-                    with self.clock.measure("steps"):
-                        self._take_step(rounds, logger)
-                    if profiler is not None:
-                        profiler.step()
-                    scores = self._after_step(logger) or scores
-                    if self.stop.agree_to_stop(self.step):
-                        self._save_and_say_how_to_resume(logger)
-                        return {}
+                scores = self._loop(last_step or self.training.steps, logger, profiler)
+            if self.is_stopped:
+                return {}
             return scores or self._score_finished_run(logger)
         finally:
             logger.close()
@@ -134,6 +127,19 @@ class Trainer:
             wait_for(self.fabric.device)
             seconds = time.perf_counter() - start
         return seconds, peak_memory(self.fabric.device)
+
+    def _loop(self, last_step: int, logger: Logger, profiler: Profile | None) -> dict[str, Scores]:
+        scores: dict[str, Scores] = {}
+        for rounds in self._batches(last_step):
+            with self.clock.measure("steps"):
+                self._take_step(rounds, logger)
+            if profiler is not None:
+                profiler.step()
+            scores = self._after_step(logger) or scores
+            if self.stop.agree_to_stop(self.step):
+                self._save_and_say_how_to_resume(logger)
+                break
+        return scores
 
     def _batches(self, last_step: int) -> Iterator[list[Batch]]:
         """The batches from here to a step; one list of accumulation rounds for each step."""
@@ -217,6 +223,7 @@ class Trainer:
         return self.validation.scores() if is_logged else self._evaluate(logger)
 
     def _save_and_say_how_to_resume(self, logger: Logger) -> None:
+        self.is_stopped = True
         self.checkpoints.save_last(self.step)
         logger.say(
             f"Stopped after step {self.step} of {self.training.steps}. Everything is saved. "
