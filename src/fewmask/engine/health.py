@@ -18,10 +18,11 @@ SMALL_LOSS = 0.05  # a loss below it is no trouble, however much it has risen
 OVERSURE = 0.15  # confidence minus accuracy
 COMMON, SHORT = 0.01, 5  # share of the labeled pixels; how many times less among pseudo-labels
 
+# What to try, the most promising first; options that a method does not have are left out.
 STRICTER = (raise_("method.threshold"), lower("method.keep_percent"))
 LOOSER = (lower("method.threshold"), raise_("method.keep_percent"))
 LONGER = "train longer (training.steps)"
-GENTLER = (lower("method.unlabeled_weight"), lower("method.prototype_weight"))
+GENTLER = (lower("method.unlabeled_weight"),)
 BALANCED = (
     turn_on("method.supervised_loss.class_weights", "balanced"),
     turn_on("loader.class_balanced", "true"),
@@ -73,6 +74,7 @@ class Health:
             quality: of the pseudo-labels, if there are any.
         """
         found = {
+            # Two of these also remember what they see, so all of them are asked every time.
             "pixels": self._few_pixels(step, report),
             "loss": self._rising_loss(step, report),
             "teacher": self._lagging_teacher(step, scores),

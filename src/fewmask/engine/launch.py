@@ -53,6 +53,7 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
             # If one process has left its error, the others ended because of it.
             if not any(answers.glob("error*")):
                 raise
+        # Processes often fail for the same reason, and one message is enough.
         for error in sorted(answers.glob("error*")):
             raise pickle.loads(error.read_bytes())
         return pickle.loads((answers / "result").read_bytes())

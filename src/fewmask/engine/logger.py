@@ -100,6 +100,7 @@ class Logger:
         report = self.reports.take()
         seconds = time.perf_counter() - self.since
         metrics = Metrics(report, lr, self.images * processes.world_size() / seconds)
+        # Gathering needs all processes, so it must not depend on who writes.
         self._hand_on("hardness", self._take_hardness())
         for sink in self.sinks:
             sink.scalars(step, metrics.by_name())

@@ -32,6 +32,7 @@ def place(method: Method, fabric: Fabric, training: TrainingConfig) -> Minimizer
     if training.compile:
         compile_networks(method, fabric.device)
     minimizer = Minimizer(fabric, method, training)
+    # The minimizer has prepared the networks it trains; teachers and the like are still as built.
     for name, network in list(method.named_children()):
         if name not in method.trains:
             setattr(method, name, share_batchnorm(network, fabric))
@@ -42,6 +43,7 @@ def place(method: Method, fabric: Fabric, training: TrainingConfig) -> Minimizer
 def create_health(method: Method, data: Data, settings: Settings) -> Health:
     """Creates what gives advice during a run."""
     prior = None
+    # Reading masks takes time, and without unlabeled images there is nothing to compare with.
     if method.views is not None:
         prior = label_shares(data.labeled, len(data.classes), most=PRIOR_MASKS)
     remedies = Remedies.of(method=method.config, loader=settings.loader, training=settings.training)

@@ -164,12 +164,14 @@ class Trainer:
             torch.manual_seed(int(seeds.generate_state(1)[0]))
             if i == 0:
                 self.method.prepare(iter(self.labeled_pass), progress)
+            # Weights move in the last round only; until then gradients add up.
             self.minimizer.last_round = i == len(rounds) - 1
             on_device = to_device(batch, self.fabric.device)
             yield self.method.step(on_device, self.minimizer, progress)
 
     def _after_step(self, logger: Logger) -> dict[str, Scores]:
         """Logs, evaluates and saves when it is time; returns new scores, if there are any."""
+        # An interval need not divide the number of steps, but a run always ends with scores.
         ends, scores = self.step == self.training.steps, dict[str, Scores]()
         evaluates = ends or self.step % self.training.evaluation_interval() == 0
         saves = ends or self.step % self.training.checkpoint_interval() == 0
@@ -190,6 +192,7 @@ class Trainer:
     def _log(self, logger: Logger) -> Metrics:
         with self.clock.measure("steps"), span("logging"):
             metrics = logger.metrics(self.step, self.minimizer.lr)
+        # The bad values are in the log by now, where the user can see what came before them.
         refuse_nan(metrics.by_name(), self.step)
         return metrics
 
