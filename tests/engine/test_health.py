@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+import fewmask
 from fewmask.batch import StepReport
+from fewmask.cli.words import recipe_from_words
 from fewmask.engine.health import Health
 from fewmask.engine.pseudo_quality import PseudoQuality
 from fewmask.engine.remedies import Remedies
 from fewmask.evaluation import Scores
 from fewmask.methods import METHODS
-from fewmask.recipes.recipe import load_recipe
-from fewmask.tasks import train
 from tests.conftest import TINY_WORDS
 
 NAMES = ("ground", "house", "well")
@@ -21,7 +21,7 @@ PRIOR = np.array([0.7, 0.2, 0.1])
 
 
 def remedies(method="imas"):
-    recipe = load_recipe("synthetic", [f"method={method}"])
+    recipe = recipe_from_words(["synthetic", f"method={method}"])
     return Remedies.of(method=recipe.method, loader=recipe.loader, training=recipe.training)
 
 
@@ -143,7 +143,7 @@ def every_advice(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_option_that_an_advice_names_exists_in_the_recipe(method):
-    recipe, named = load_recipe("synthetic", [f"method={method}"]), 0
+    recipe, named = recipe_from_words(["synthetic", f"method={method}"]), 0
     for advice in every_advice(method):
         for option in re.findall(r"\b[a-z]+(?:\.[a-z_]+)+\b", advice):
             value = recipe

@@ -2,8 +2,8 @@
 
 import pytest
 
+from fewmask.cli.words import recipe_from_words
 from fewmask.engine.remedies import Remedies, lower, raise_, turn_on
-from fewmask.recipes.recipe import load_recipe
 
 LOWER, RAISE, TURN_ON = lower("a.x"), raise_("a.y"), turn_on("a.z", "true")
 
@@ -25,7 +25,7 @@ def test_only_what_can_be_changed_is_suggested(values, says):
 
 
 def test_the_options_of_a_recipe_have_dotted_names():
-    recipe = load_recipe("synthetic", ["method=gta"])
+    recipe = recipe_from_words(["synthetic", "method=gta"])
     values = Remedies.of(method=recipe.method, training=recipe.training).values
     assert values["method.keep_percent"] == recipe.method.keep_percent
     assert values["method.supervised_loss.class_weights"] is None

@@ -4,11 +4,11 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
+from fewmask.cli.words import recipe_from_words
 from fewmask.engine import setup
 from fewmask.engine.minimizer import Minimizer
 from fewmask.methods import METHODS
 from fewmask.models import create_model
-from fewmask.recipes.recipe import load_recipe
 from tests.conftest import TINY, TINY_WORDS, past_warm_up
 
 
@@ -16,7 +16,7 @@ from tests.conftest import TINY, TINY_WORDS, past_warm_up
 def test_a_placed_teacher_computes_in_the_precision_of_the_run(precision, student):
     method = past_warm_up("imas", student)
     names = [*method.state_dict()]
-    training = load_recipe("synthetic", TINY_WORDS).training
+    training = recipe_from_words(["synthetic", *TINY_WORDS]).training
     fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
     minimizer = setup.place(method, fabric, training)
     assert isinstance(minimizer, Minimizer) and [*method.state_dict()] == names
@@ -29,7 +29,7 @@ def test_a_placed_teacher_computes_in_the_precision_of_the_run(precision, studen
 
 @pytest.mark.parametrize("name", METHODS)
 def test_health_knows_the_options_of_the_method_and_the_shares_of_the_classes(name):
-    recipe = load_recipe("synthetic", [*TINY_WORDS, f"method={name}"])
+    recipe = recipe_from_words(["synthetic", *TINY_WORDS, f"method={name}"])
     data = recipe.source().open()
     method = past_warm_up(name, create_model(TINY, len(data.classes)))
     health = setup.create_health(method, data, recipe)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from fewmask.batch import Views
+from fewmask.cli.words import recipe_from_words
 from fewmask.engine.streams import (
     LabeledPass,
     steps_per_epoch,
@@ -11,12 +12,11 @@ from fewmask.engine.streams import (
     validation_stream,
 )
 from fewmask.errors import UserError
-from fewmask.recipes.recipe import load_recipe
 from tests.conftest import TINY_WORDS
 
 
 def opened(*words):
-    recipe = load_recipe("synthetic", [*TINY_WORDS, *words])
+    recipe = recipe_from_words(["synthetic", *TINY_WORDS, *words])
     return recipe, recipe.source().open()
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import fewmask
+from fewmask.cli.words import recipe_from_words
 from fewmask.config import find
 from fewmask.errors import UserError
 from fewmask.methods import METHODS
@@ -34,7 +35,8 @@ def test_a_dry_run_sees_the_warm_up_and_what_comes_after(name, monkeypatch):
     words = ("training.steps=50", "training.accumulate=2", "loader.labeled_batch=4")
     small = ("loader.unlabeled_batch=4", "method.warmup_epochs=2", "model.encoder=test_resnet")
     cells = ["method.cells=4"] if name == "pcr" else []
-    train.rehearse("synthetic", *TINY_WORDS, f"method={name}", *words, *small, *cells)
+    recipe = recipe_from_words(["synthetic", *TINY_WORDS, f"method={name}", *words, *small, *cells])
+    train.rehearse(recipe)
     rounds = [(0, False), (49, True), (49, True)]
     assert seen == [(step, last, late) for step, late in rounds for last in (False, True)]
 
@@ -62,7 +64,7 @@ def test_a_signal_ends_it_after_the_step_and_says_how_to_resume(tmp_path, monkey
     monkeypatch.setattr(Supervised, "step", interrupted)
     run = fewmask.train(*TINY, "training.steps=5", out=tmp_path / "run")
     said = (run.folder / "train.log").read_text()
-    assert run.scores == {} and checkpoint.load(run.folder / "weights" / "last.pt")["step"] == 2
+    assert not run.is_finished and checkpoint.load(run.folder / "weights" / "last.pt")["step"] == 2
     assert "Stopped after step 2 of 5. Everything is saved. To continue: fewmask train " in said
     assert said.rstrip().endswith(f"--resume {run.folder}")
 

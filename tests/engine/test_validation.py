@@ -6,16 +6,16 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
+from fewmask.cli.words import recipe_from_words
 from fewmask.engine.validation import Validation
 from fewmask.methods import METHODS
 from fewmask.models import create_model
-from fewmask.recipes.recipe import load_recipe
 from tests.conftest import TINY, TINY_WORDS, past_warm_up
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_network_is_scored_and_nothing_is_changed(name):
-    recipe = load_recipe("synthetic", [*TINY_WORDS, f"method={name}"])
+    recipe = recipe_from_words(["synthetic", *TINY_WORDS, f"method={name}"])
     data = recipe.source().open()
     torch.manual_seed(0)
     method = past_warm_up(name, create_model(TINY, len(data.classes)))

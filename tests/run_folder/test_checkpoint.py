@@ -1,4 +1,4 @@
-"""Checkpoints are whole, refused when damaged, and never run code; run folders are never lost."""
+"""Checkpoints are whole, refused when damaged, and never run code."""
 
 import os
 
@@ -46,14 +46,3 @@ def test_a_checkpoint_cannot_run_code(tmp_path, monkeypatch):
     with pytest.raises(UserError):
         checkpoint.load(tmp_path / "evil.pt")
     assert not (tmp_path / "evil").exists()
-
-
-def test_run_folders_are_numbered_and_never_overwritten(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert [checkpoint.new_run_folder("a-b").name for _ in range(2)] == ["a-b-001", "a-b-002"]
-    out = tmp_path / "mine"
-    checkpoint.new_run_folder("x", out=out)
-    (out / "recipe.yaml").write_text("seed: 0\n")
-    with pytest.raises(UserError, match="--overwrite"):
-        checkpoint.new_run_folder("x", out=out)
-    checkpoint.new_run_folder("x", overwrite=True, out=out)

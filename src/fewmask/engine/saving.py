@@ -47,7 +47,7 @@ class Checkpoints:
         Raises:
             UserError: if a weight is not finite, or there is no room.
         """
-        # Every process checks its weights: if one failed alone, the others would wait for it forever.
+        # Every process checks: if one failed alone, the others would wait for it forever.
         refuse_nan_weights(self.method, step)
         if processes.rank() == 0:
             state = {

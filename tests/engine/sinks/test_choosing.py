@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
+import fewmask
+from fewmask.cli.words import recipe_from_words
 from fewmask.engine.sinks.choosing import RUN_FOLDER_SINKS, LoggingConfig, create_sinks
 from fewmask.engine.sinks.tensorboard import TensorBoard
 from fewmask.errors import UserError
-from fewmask.recipes.recipe import load_recipe
-from fewmask.tasks import train
 from tests.conftest import TINY_WORDS
 
 TINY = ("synthetic", *TINY_WORDS, "method=supervised", "training.steps=2")
@@ -37,7 +37,7 @@ def lab(tmp_path, monkeypatch):
 
 
 def chosen(*words):
-    return create_sinks(load_recipe("synthetic", words).logging)
+    return create_sinks(recipe_from_words(["synthetic", *words]).logging)
 
 
 def test_every_run_writes_the_files_of_its_folder():
@@ -70,20 +70,24 @@ def test_options_of_your_own_sink_are_checked(lab):
 )
 def test_a_wrong_sink_ends_a_run_before_it_begins(word, says, lab):
     with pytest.raises(UserError, match=re.escape(says)):
-        train.train(*TINY, f"logging.sinks={word}", out=lab / "run")
+        fewmask.train(*TINY, f"logging.sinks={word}", out=lab / "run")
     assert not (lab / "run").exists()
 
 
 def test_sinks_may_change_when_a_run_is_resumed(lab):
-    run = train.train(*TINY, out=lab / "run").folder
+    run = fewmask.train(*TINY, out=lab / "run").folder
     assert not (run / "tb").exists() and not (run / "post.txt").exists()
-    train.resume(run, "logging.sinks=sink_lab:Post", "training.steps=3")
+    before = (run / "recipe.yaml").read_text()
+    with pytest.raises(UserError, match="unknown sink"):
+        fewmask.resume(run, "logging.sinks=nothing", "training.steps=3")
+    assert (run / "recipe.yaml").read_text() == before
+    fewmask.resume(run, "logging.sinks=sink_lab:Post", "training.steps=3")
     assert (run / "post.txt").read_text() == "http://localhost from 2"
 
 
 def test_a_recipe_written_before_there_were_sinks_has_none(lab):
-    recipe = load_recipe("synthetic")
+    recipe = recipe_from_words(["synthetic"])
     old = recipe.to_yaml().replace("logging:\n  sinks: []\n", "")
     assert "logging" not in old
     (lab / "old.yaml").write_text(old)
-    assert load_recipe(lab / "old.yaml").logging == LoggingConfig()
+    assert recipe_from_words([lab / "old.yaml"]).logging == LoggingConfig()
