@@ -15,7 +15,7 @@ class Sink:
     """Receives what a run logs. Override what you need; every method does nothing by default.
 
     Every process of a run creates its sinks, but only the first one opens and calls them. So a sink
-    never has to know about other processes.
+    never has to know about other processes. A dry run creates sinks without opening them.
 
     Args:
         config: this sink's `Config`.
