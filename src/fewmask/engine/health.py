@@ -73,8 +73,8 @@ class Health:
             scores: of each network, the main one first.
             quality: of the pseudo-labels, if there are any.
         """
+        # Two of these also remember what they see, so all of them are asked every time.
         found = {
-            # Two of these also remember what they see, so all of them are asked every time.
             "pixels": self._few_pixels(step, report),
             "loss": self._rising_loss(step, report),
             "teacher": self._lagging_teacher(step, scores),
@@ -86,6 +86,10 @@ class Health:
                 "wrong": self._wrong_pseudo_labels(quality),
                 "shares": self._uneven_pseudo_labels(quality),
             }
+        return self._new(found)
+
+    def _new(self, found: Mapping[str, str | None]) -> list[str]:
+        """What is found and was not named before."""
         new = {key: advice for key, advice in found.items() if advice and key not in self.given}
         self.given |= new.keys()
         return [f"Advice: {advice}" for advice in new.values()]
