@@ -101,7 +101,10 @@ def test_distribution_is_named_in_few_files():
     assert users("lightning_fabric") == {
         "engine.launch",
         "engine.minimizer",
+        "engine.setup",
+        "engine.sync_batchnorm",
         "engine.trainer",
+        "engine.validation",
         "runs.build",
         "tasks.evaluate",
         "tasks.train",

@@ -1,5 +1,6 @@
 """docs/extending.md tells the truth: its code is run as it stands there."""
 
+import json
 import re
 import subprocess
 import sys
@@ -12,21 +13,28 @@ from PIL import Image
 from fewmask.cli.words import recipe_from_words
 from fewmask.data import open_data
 from fewmask.errors import UserError
+from fewmask.run_folder.tables import read_table
 from tests.conftest import TINY_WORDS
 
 DOCS = Path(__file__).parent.parent / "docs" / "extending.md"
+FILES = {"my_lab": "A method in one file", "my_data": "A data source", "my_sink": "A sink"}
+"""The files that the document asks to save, and the sections that show them."""
 
 
 @pytest.fixture
 def lab(tmp_path, monkeypatch) -> Path:
     """A folder with the files of the document, as a user would save them."""
-    method, source = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    (tmp_path / "my_lab.py").write_text(method)
-    (tmp_path / "my_data.py").write_text(source)
+    for module, section in FILES.items():
+        (tmp_path / f"{module}.py").write_text(example(section))
+        monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "my_lab", raising=False)
-    monkeypatch.delitem(sys.modules, "my_data", raising=False)
     return tmp_path
+
+
+def example(section: str) -> str:
+    """The first piece of Python in a section of the document."""
+    text = DOCS.read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
 
 
 def fewmask(*words: str) -> subprocess.CompletedProcess:
@@ -63,3 +71,17 @@ def test_the_documented_data_source_opens(lab):
     assert data.labeled.image(0).shape == (10, 15, 3)
     assert [len(x) for x in (data.labeled, data.unlabeled, data.val)] == [2, 1, 4]
     assert data.classes.names == ("soil", "crop", "weed")
+
+
+def test_the_documented_sink_collects_the_scores_of_a_run(lab):
+    words = [*TINY_WORDS, "method=supervised", "training.steps=2"]
+    entry = 'logging.sinks=[{name: "my_sink:Scoreboard", file: all.jsonl}]'
+    done = fewmask("train", "synthetic", "--out", "run", *words, entry)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [json.loads(line) for line in (lab / "all.jsonl").read_text().splitlines()]
+    assert [(row["run"], row["step"], row["network"]) for row in rows] == [
+        ("run", 1, "student"),
+        ("run", 2, "student"),
+    ]
+    table = read_table(lab / "run" / "results.csv")
+    assert [float(row["miou"]) for row in table] == [round(row["miou"], 4) for row in rows]

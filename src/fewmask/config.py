@@ -108,21 +108,23 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def find(name: str, ours: Mapping[str, str], kind: str) -> Any:
+def find(name: str, ours: Mapping[str, str], kind: str, option: str | None = None) -> Any:
     """Finds a class by name: a plain word is ours, `package.module:Class` is imported.
 
     Args:
         name: what the user wrote.
         ours: plain word to import path.
         kind: what is looked for, for messages: `method`, `data` ...
+        option: the option that holds the name, for messages; `KIND.name` by default.
 
     Raises:
         UserError: if the word is unknown or the import fails.
     """
+    option = option or f"{kind}.name"
     if ":" not in name and name not in ours:
         raise UserError(
-            f"{kind}.name={name}: unknown {kind}. {did_you_mean(name, ours)} Your own: "
-            f"{kind}.name=package.module:Class."
+            f"{option}={name}: unknown {kind}. {did_you_mean(name, ours)} Your own: "
+            f"{option}=package.module:Class."
         )
     module_name, _, attribute = ours.get(name, name).partition(":")
     if "" not in sys.path:  # a console script does not see the folder it is started in
@@ -131,10 +133,8 @@ def find(name: str, ours: Mapping[str, str], kind: str) -> Any:
         return getattr(importlib.import_module(module_name), attribute)
     except ModuleNotFoundError as error:
         raise UserError(
-            f"{kind}.name={name}: there is no module '{error.name}' to import. Run from the folder "
+            f"{option}={name}: there is no module '{error.name}' to import. Run from the folder "
             "that holds it, or install it."
         ) from None
     except AttributeError:
-        raise UserError(
-            f"{kind}.name={name}: module '{module_name}' has no '{attribute}'."
-        ) from None
+        raise UserError(f"{option}={name}: module '{module_name}' has no '{attribute}'.") from None

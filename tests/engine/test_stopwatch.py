@@ -1,11 +1,11 @@
-"""Seconds go to the part they were spent in."""
+"""Seconds go to the activity they were spent on."""
 
 import time
 
 from fewmask.engine.stopwatch import Stopwatch
 
 
-def test_seconds_go_to_their_part():
+def test_seconds_go_to_their_activity():
     clock = Stopwatch()
 
     def slow():

@@ -197,9 +197,9 @@ def recipes(
 def info() -> None:
     """Show versions, devices, methods, data sources and recipes."""
     from fewmask.data import SOURCES
+    from fewmask.engine.devices import environment
     from fewmask.methods import METHODS
     from fewmask.recipes.shipped import recipe_names
-    from fewmask.runs.files import environment
 
     for name, value in environment().items():
         print(f"{name:15} {value}")

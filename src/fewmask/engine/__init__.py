@@ -1,1 +1,1 @@
-"""How training turns."""
+"""How training works."""

@@ -1,105 +1,124 @@
-"""Watches a run and says in plain words what goes wrong with it, and what to try."""
+"""Watches a run and gives advice: what goes wrong, what it means, what to try."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from fewmask.batch import StepReport
 from fewmask.engine.pseudo_quality import PseudoQuality
+from fewmask.engine.remedies import Remedies, lower, raise_, turn_on
+from fewmask.engine.wording import percent
 from fewmask.evaluation import Scores
 
-FEW_PIXELS = 0.01
+FEW_PIXELS = 0.01  # share of the unlabeled pixels
 BEHIND = 5.0  # points of mIoU
 KNOWN, FORGOTTEN = 10.0, 1.0  # IoU in percent
-RISE = 3.0
+RISE = 3.0  # times the lowest loss per used pixel
+SMALL_LOSS = 0.05  # a loss below it is no trouble, however much it has risen
 OVERSURE = 0.15  # confidence minus accuracy
 COMMON, SHORT = 0.01, 5  # share of the labeled pixels; how many times less among pseudo-labels
 
+# What to try, the most promising first; options that a method does not have are left out.
+STRICTER = (raise_("method.threshold"), lower("method.keep_percent"))
+LOOSER = (lower("method.threshold"), raise_("method.keep_percent"))
+LONGER = "train longer (training.steps)"
+GENTLER = (lower("method.unlabeled_weight"),)
+BALANCED = (
+    turn_on("method.supervised_loss.class_weights", "balanced"),
+    turn_on("loader.class_balanced", "true"),
+)
+FASTER_TEACHER = (
+    lower("method.ema_decay"),
+    turn_on("method.teacher_batch_statistics", "true"),
+)
+
 
 class Health:
-    """Looks at each evaluation; each advice is given once.
+    """Gives advice after an evaluation; each advice once.
 
     Args:
         class_names: of the data.
         total_steps: of the run.
-        prior: share of each class in the labeled pixels, [K]; only needed with pseudo-labels.
+        remedies: the options that an advice may name.
+        prior: share of each class in the labeled pixels, [K]; None for a method that reads no
+            unlabeled images.
     """
 
     def __init__(
-        self, class_names: Sequence[str], total_steps: int, prior: np.ndarray | None = None
+        self,
+        class_names: Sequence[str],
+        total_steps: int,
+        remedies: Remedies,
+        prior: np.ndarray | None = None,
     ):
         self.class_names, self.total_steps = class_names, total_steps
-        self.prior = np.zeros(len(class_names)) if prior is None else prior
-        self.said: set[str] = set()
+        self.remedies, self.prior = remedies, prior
+        self.given: set[str] = set()
         self.best_iou = np.zeros(len(class_names))
         self.seen = np.zeros(len(class_names), bool)
         self.lowest_loss = (float("inf"), float("inf"))
 
-    def look(
+    def advise(
         self,
         step: int,
-        values: Mapping[str, float],
+        report: StepReport,
         scores: Mapping[str, Scores],
         quality: PseudoQuality | None = None,
     ) -> list[str]:
-        """Advice for what is seen now and was not said before.
+        """Advice on what is wrong now and was not named before.
 
         Args:
-            step: steps done.
-            values: what was logged last, by name.
+            step: steps taken.
+            report: the mean of the last steps.
             scores: of each network, the main one first.
             quality: of the pseudo-labels, if there are any.
         """
+        # Two of these also remember what they see, so all of them are asked every time.
         found = {
-            "pixels": self._few_pixels(step, values),
-            "loss": self._rising_loss(step, values),
+            "pixels": self._few_pixels(step, report),
+            "loss": self._rising_loss(step, report),
             "teacher": self._lagging_teacher(step, scores),
             "classes": self._forgotten_classes(step, scores),
         }
+        # Early pseudo-labels are poor in every run.
         if quality is not None and step >= self.total_steps / 4:
             found |= {
-                "wrong": _wrong_pseudo_labels(quality),
+                "wrong": self._wrong_pseudo_labels(quality),
                 "shares": self._uneven_pseudo_labels(quality),
             }
-        new = {key: advice for key, advice in found.items() if advice and key not in self.said}
-        self.said |= new.keys()
+        return self._new(found)
+
+    def _new(self, found: Mapping[str, str | None]) -> list[str]:
+        """What is found and was not named before."""
+        new = {key: advice for key, advice in found.items() if advice and key not in self.given}
+        self.given |= new.keys()
         return [f"Advice: {advice}" for advice in new.values()]
 
-    def _uneven_pseudo_labels(self, quality: PseudoQuality) -> str | None:
-        if quality.used < FEW_PIXELS:
+    def _few_pixels(self, step: int, report: StepReport) -> str | None:
+        if report.used_pixels is None or step < self.total_steps / 4:
             return None
-        rows = zip(self.class_names, quality.shares, self.prior, strict=True)
-        missing = [(n, s, p) for n, s, p in rows if p >= COMMON and s < p / SHORT]
-        if not missing:
-            return None
-        name, share, prior = max(missing, key=lambda row: row[2])
-        others = f" (also: {', '.join(n for n, *_ in missing if n != name)})"
-        return (
-            f"{name} is {prior:.1%} of the labeled pixels but {share:.1%} of the pseudo-labels"
-            + others * (len(missing) > 1)
-            + ": larger classes push it out. Try method.supervised_loss.class_weights=balanced, "
-            "loader.class_balanced=true, or another method.threshold."
-        )
-
-    def _few_pixels(self, step: int, values: Mapping[str, float]) -> str | None:
-        used = values.get("used_pixels")
-        if used is None or used >= FEW_PIXELS or step < self.total_steps / 4:
+        used = float(report.used_pixels)
+        if used >= FEW_PIXELS:
             return None
         return (
-            f"only {used:.1%} of the unlabeled pixels are sure enough to be used, so the unlabeled "
-            "images teach next to nothing. Lower method.threshold, or train longer."
+            f"only {percent(used, 1)} of the unlabeled pixels get a pseudo-label, so the unlabeled "
+            f"images teach almost nothing. {self.remedies.suggest(LOOSER, LONGER)}"
         )
 
-    def _rising_loss(self, step: int, values: Mapping[str, float]) -> str | None:
-        loss, used = values.get("loss_unlabeled"), values.get("used_pixels")
-        if loss is None or not used:
+    def _rising_loss(self, step: int, report: StepReport) -> str | None:
+        if "unlabeled" not in report.losses or not report.used_pixels:
             return None
-        lowest, before = self.lowest_loss  # per used pixel: while more are used, the sum grows
+        loss, used = float(report.losses["unlabeled"]), float(report.used_pixels)
+        # A loss that grows with the number of pixels used is no trouble, so it counts per pixel.
+        lowest, before = self.lowest_loss
         self.lowest_loss = min(self.lowest_loss, (loss / used, loss))
-        if step < self.total_steps / 2 or loss / used < RISE * lowest or loss < 0.05:
+        if step < self.total_steps / 2 or loss / used < RISE * lowest or loss < SMALL_LOSS:
             return None
+        remedies = (*GENTLER, lower("training.lr"))
         return (
-            f"the unlabeled loss has risen from {before:.3f} to {loss:.3f}: the pseudo-labels move "
-            "away from what the student believes. Lower method.unlabeled_weight or training.lr."
+            f"the unlabeled loss has risen from {before:.3f} to {loss:.3f}: the pseudo-labels "
+            "contradict the student more and more. "
+            f"{self.remedies.suggest(remedies, 'use more labeled images')}"
         )
 
     def _lagging_teacher(self, step: int, scores: Mapping[str, Scores]) -> str | None:
@@ -109,38 +128,65 @@ class Health:
         if gap < BEHIND:
             return None
         return (
-            f"the teacher is {gap:.1f} points behind the student it should lead. The run is short "
-            "for its averaging: lower method.ema_decay, or set method.teacher_batch_statistics."
+            f"the teacher is {gap:.1f} points of mIoU behind the student, although it should be "
+            "ahead. It averages over too many steps for a run of this length. "
+            f"{self.remedies.suggest(FASTER_TEACHER, LONGER)}"
         )
 
     def _forgotten_classes(self, step: int, scores: Mapping[str, Scores]) -> str | None:
         main = next(iter(scores.values()))
-        shown = main.confusion.sum(axis=1) > 0  # of a class that val does not show nothing is known
+        # The IoU of a class without pixels in the validation masks says nothing about it.
+        shown = main.confusion.sum(axis=1) > 0
         iou = np.where(shown, main.iou, self.best_iou)
         self.seen |= shown
-        lost = [
-            name
-            for name, before, now in zip(self.class_names, self.best_iou, iou, strict=True)
-            if before > KNOWN and now < FORGOTTEN
-        ]
+        lost = self._names((self.best_iou > KNOWN) & (iou < FORGOTTEN))
         self.best_iou = np.maximum(self.best_iou, iou)
         if lost:
-            return (
-                f"{', '.join(lost)} was known before and is no longer found: larger classes may "
-                "swallow it in the pseudo-labels. Raise method.threshold, or label more of it."
-            )
-        unknown = self.seen & (self.best_iou < FORGOTTEN)
-        never = [name for name, is_so in zip(self.class_names, unknown, strict=True) if is_so]
+            return self._lost(lost)
+        never = self._names(self.seen & (self.best_iou < FORGOTTEN))
         if never and step == self.total_steps:
-            return f"never learned: {', '.join(never)}. Train longer, or label more of it."
+            more = self.remedies.suggest(BALANCED, LONGER)
+            return f"never learned: {', '.join(never)}. {more}"
         return None
 
+    def _lost(self, names: Sequence[str]) -> str:
+        more = "label more images that show what was lost"
+        if self.prior is None:
+            cause = "larger classes may be crowding it out"
+            remedy = self.remedies.suggest(BALANCED, more)
+        else:
+            cause = "larger classes may be crowding it out of the pseudo-labels"
+            remedy = self.remedies.suggest((*STRICTER, *BALANCED), more)
+        return f"{', '.join(names)} was found before and is no longer found: {cause}. {remedy}"
 
-def _wrong_pseudo_labels(quality: PseudoQuality) -> str | None:
-    if quality.used < FEW_PIXELS or quality.confidence - quality.accuracy < OVERSURE:
-        return None
-    return (
-        f"on val the pseudo-labels are {quality.confidence:.0%} sure and {quality.accuracy:.0%} "
-        "right: mistakes are being taught. Raise method.threshold, lower method.unlabeled_weight, "
-        "or label more images like those in val."
-    )
+    def _wrong_pseudo_labels(self, quality: PseudoQuality) -> str | None:
+        if quality.used < FEW_PIXELS or quality.confidence - quality.accuracy < OVERSURE:
+            return None
+        more = "label more images like the validation images"
+        return (
+            f"on val, pseudo-labels have a mean confidence of {percent(quality.confidence)}, but "
+            f"only {percent(quality.accuracy)} are correct, so the student learns mistakes. "
+            f"{self.remedies.suggest((*STRICTER, *GENTLER), more)}"
+        )
+
+    def _uneven_pseudo_labels(self, quality: PseudoQuality) -> str | None:
+        if quality.used < FEW_PIXELS or self.prior is None:
+            return None
+        short = (self.prior >= COMMON) & (quality.shares < self.prior / SHORT)
+        if not short.any():
+            return None
+        # The most common of the classes that are short stands for all of them.
+        worst = int(np.where(short, self.prior, -1).argmax())
+        name = self.class_names[worst]
+        others = [other for other in self._names(short) if other != name]
+        also = f" (also: {', '.join(others)})" if others else ""
+        more = "label more images that show what is missing"
+        return (
+            f"{name} has {percent(self.prior[worst], 1)} of the labeled pixels but "
+            f"{percent(quality.shares[worst], 1)} of the pseudo-labels{also}: larger classes are "
+            f"crowding it out. {self.remedies.suggest((*BALANCED, *LOOSER), more)}"
+        )
+
+    def _names(self, chosen: np.ndarray) -> list[str]:
+        """The names of the classes that are chosen by a boolean per class."""
+        return [name for name, is_so in zip(self.class_names, chosen, strict=True) if is_so]

@@ -1,32 +1,27 @@
-"""Starts Lightning Fabric: devices, processes, precision. Nothing below the engine knows of it."""
+"""Starts Lightning Fabric on every device. Methods, models and parts never know about it."""
 
-import importlib
-import multiprocessing
 import os
 import pickle
-import signal
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
+from fewmask.engine.devices import choose_accelerator, choose_precision
 from fewmask.engine.settings import MachineConfig
-from fewmask.engine.sync_batchnorm import SyncBatchNorm
+from fewmask.engine.stopping import signals_reach_children
 from fewmask.errors import UserError
-from fewmask.models.encoders.timm_encoder import import_timm
 from fewmask.parts import processes
 
 END_AFTER = 5.0
-"""Seconds that processes have to end by themselves, when one of them has failed."""
+"""Seconds that the other processes have to end by themselves after one has failed."""
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "fp32": "32-true",
     "bf16": "bf16-mixed",
@@ -35,22 +30,49 @@ PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 
 
 def launch(machine: MachineConfig, precision: str, function: Callable[..., Any], *args: Any) -> Any:
-    """Calls `function(fabric, *args)` on every device and returns what the first one returned.
+    """Calls `function(fabric, *args)` on every device and returns the first one's result.
 
-    One device runs in this process. More are processes started here, no launcher needed; under
-    torchrun (whose numbers count, not `machine.devices`) or SLURM the processes that are already
-    there are used, on one machine or several.
+    One device runs in this process. For more devices, this function starts the processes itself.
+    Under torchrun or SLURM it uses the processes that these have started, on one machine or
+    several; torchrun's number of processes then replaces `machine.devices`.
 
     Raises:
         UserError: if the machine has no such devices, or cannot compute in that precision.
     """
+    fabric, starts_children = _create_fabric(machine, precision)
+    if not starts_children:
+        fabric.launch()
+        return function(fabric, *args)
+    with signals_reach_children(), TemporaryDirectory() as folder:
+        answers = Path(folder)
+        child = partial(_in_child, function=function, args=args, answers=answers)
+        try:
+            # The arguments are bound to the function, or Fabric would look for modules in them.
+            fabric.launch(child)
+        except (ProcessRaisedException, ProcessExitedException):
+            # If one process has left its error, the others ended because of it.
+            if not any(answers.glob("error*")):
+                raise
+        # Processes often fail for the same reason, and one message is enough.
+        for error in sorted(answers.glob("error*")):
+            raise pickle.loads(error.read_bytes())
+        return pickle.loads((answers / "result").read_bytes())
+
+
+def is_first() -> bool:
+    """Whether this process makes the run folder; under torchrun only the first one does."""
+    return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["RANK"] == "0"
+
+
+def _create_fabric(machine: MachineConfig, precision: str) -> tuple[Fabric, bool]:
+    """Fabric for these devices, and whether launching it starts processes."""
     accelerator = choose_accelerator(machine)
-    external = any(name in os.environ for name in ("TORCHELASTIC_RUN_ID", "SLURM_NTASKS"))
+    under_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     strategy = "auto"
-    if machine.devices > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
-        strategy = "ddp" if external else "ddp_spawn"
+    if machine.devices > 1 or under_torchrun:
+        strategy = "ddp" if under_torchrun or "SLURM_NTASKS" in os.environ else "ddp_spawn"
     here, machines = machine.devices, 1
-    if "TORCHELASTIC_RUN_ID" in os.environ:
+    if under_torchrun:
         here = int(os.environ["LOCAL_WORLD_SIZE"])
         machines = int(os.environ["WORLD_SIZE"]) // here
     fabric = Fabric(
@@ -60,38 +82,21 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
         strategy=strategy,
         precision=PRECISIONS[choose_precision(precision, accelerator)],
     )
-    if strategy != "ddp_spawn":
-        fabric.launch()
-        return function(fabric, *args)
-    with _signals_reach_children(), TemporaryDirectory() as folder:
-        answers = Path(folder)
-        child = partial(_in_child, function=function, args=args, answers=answers)
-        try:
-            fabric.launch(child)  # bound arguments: Fabric would look for modules inside them
-        except (ProcessRaisedException, ProcessExitedException):
-            if not any(answers.glob("error*")):  # else the others fell with the one that failed
-                raise
-        for error in sorted(answers.glob("error*")):
-            raise pickle.loads(error.read_bytes())
-        return pickle.loads((answers / "result").read_bytes())
-
-
-def is_first() -> bool:
-    """Whether this process is the one that makes run folders: not so in torchrun's others."""
-    return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["RANK"] == "0"
+    return fabric, strategy == "ddp_spawn"
 
 
 def _in_child(
     fabric: Fabric, function: Callable[..., Any], args: tuple[Any, ...], answers: Path
 ) -> None:
-    """What each started process does.
+    """What each started process does: it calls the function and leaves the result as a file.
 
-    The first one's result travels as a file: Fabric's pipe is read after the process has ended,
-    so what does not fit into the pipe (64 KiB: the confusion matrix of 90 classes) would block.
-    A user's mistake, or a full disk, of any of them goes back likewise.
+    Fabric would return the result through a pipe that it reads after the process has ended, so a
+    result larger than the pipe (64 KiB; the confusion matrix of 90 classes) would block forever.
+    A user's mistake or a full disk in any process travels the same way.
     """
     threading.Thread(target=_end_with_others, args=(answers,), daemon=True).start()
-    if fabric.device.type == "cpu":  # divide the cores, or the processes fight for them
+    if fabric.device.type == "cpu":
+        # Processes with all cores each would slow one another down.
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
     try:
         result = function(fabric, *args)
@@ -103,85 +108,8 @@ def _in_child(
 
 
 def _end_with_others(answers: Path) -> None:
-    """Ends this process some seconds after another one has failed: on GPUs it would wait for it."""
+    """Ends this process soon after another one has failed; on GPUs it would wait for it forever."""
     while not any(answers.glob("error*")):
         time.sleep(1)
     time.sleep(END_AFTER)
     os._exit(1)
-
-
-def choose_accelerator(machine: MachineConfig) -> str:
-    """The kind of device to use, `cpu`, `cuda` or `mps`.
-
-    Raises:
-        UserError: if it is not there, or not as often as asked.
-    """
-    found = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    wanted = machine.accelerator
-    if wanted == "auto":
-        wanted = "cuda" if found["cuda"] else "cpu"
-    if not found[wanted]:
-        have = ", ".join(name for name, there in found.items() if there)
-        raise UserError(
-            f"machine.accelerator={wanted}: there is none here. This machine has: {have}."
-        )
-    count = {"cuda": torch.cuda.device_count(), "mps": 1}.get(wanted, os.cpu_count() or 1)
-    if machine.devices > count:
-        raise UserError(f"machine.devices={machine.devices}: this machine has {count} ({wanted}).")
-    return wanted
-
-
-def choose_precision(precision: str, accelerator: str) -> str:
-    """What `auto` means here: bf16 where the hardware is fast at it, else fp16 on CUDA, else fp32.
-
-    Raises:
-        UserError: for fp16 on a CPU.
-    """
-    if precision == "auto":
-        if accelerator == "cuda":
-            return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-        fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-        return "bf16" if accelerator == "cpu" and fast else "fp32"
-    if precision == "fp16" and accelerator == "cpu":
-        raise UserError("training.precision=fp16 needs a GPU. On a CPU use auto, bf16 or fp32.")
-    return precision
-
-
-def share_batchnorm(network: nn.Module, fabric: Fabric) -> nn.Module:
-    """Makes BatchNorm see the global batch when several processes share it.
-
-    Source: the papers train with SyncBN everywhere.
-    """
-    if fabric.world_size == 1:
-        return network
-    if fabric.device.type == "cuda":
-        import_timm()
-        layers = importlib.import_module("timm.layers")  # its version also knows BatchNormAct2d
-        synced: nn.Module = layers.convert_sync_batchnorm(network)
-        return synced
-    return SyncBatchNorm.convert(network)
-
-
-class _signals_reach_children:
-    """While child processes train, a stop signal to the parent must not end it before them.
-
-    SIGTERM is passed on, so that the children can save; Ctrl-C reaches them by itself.
-    """
-
-    def __enter__(self) -> None:
-        self.before = {
-            signal.SIGTERM: signal.signal(signal.SIGTERM, self._pass_on),
-            signal.SIGINT: signal.signal(signal.SIGINT, lambda number, frame: None),
-        }
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def _pass_on(self, number: int, frame: FrameType | None) -> None:
-        for child in multiprocessing.active_children():
-            child.terminate()

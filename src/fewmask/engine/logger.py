@@ -1,154 +1,149 @@
-"""What a run says and writes: progress line, results.csv, metrics.jsonl, TensorBoard."""
+"""Collects what a run reports, averages it, and hands it on to the sinks and the screen."""
 
-import csv
-import io
-import json
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from fewmask import atomic
 from fewmask.batch import StepReport, send
+from fewmask.engine import wording
+from fewmask.engine.averages import ReportAverage
 from fewmask.engine.pseudo_quality import PseudoQuality
+from fewmask.engine.screen import Screen
+from fewmask.engine.sinks import Sink, Table
 from fewmask.evaluation import Scores
 from fewmask.parts import processes
 from fewmask.run_folder.paths import RunPaths
 
 
+class Metrics(NamedTuple):
+    """Averages over the steps since the last log line, and over processes."""
+
+    report: StepReport
+    lr: float  # of the encoder, in the last of these steps
+    images_per_second: float  # of all processes together
+
+    def by_name(self) -> dict[str, float]:
+        """All values under the names that they have in metrics.jsonl."""
+        values = {name: float(value) for name, value in self.report.by_name().items()}
+        return {**values, "lr": self.lr, "images_per_second": self.images_per_second}
+
+
 class Logger:
-    """Writes the files of a run folder and the lines on the screen; only the first process speaks.
+    """Collects on every process; only the first process writes and prints.
 
     Args:
-        folder: the run folder.
-        first_step: where training starts; lines of later steps in old files are dropped (they
-            belong to steps that a resumed run takes again).
-        total_steps: for the progress bar.
-        names: of the unlabeled images, for hardness.csv.
-        device: that processes exchange numbers on.
+        sinks: receive everything that is logged.
+        total_steps: of the run.
+        names: names of the unlabeled images, for the hardness table.
+        class_names: K of them.
+        device: where processes exchange numbers.
     """
 
     def __init__(
         self,
-        folder: Path,
-        first_step: int,
+        sinks: Sequence[Sink],
         total_steps: int,
         names: Sequence[str],
+        class_names: Sequence[str],
         device: torch.device,
     ):
-        self.folder, self.names, self.total_steps = folder, names, total_steps
+        is_first = processes.rank() == 0
+        self.sinks = list(sinks) if is_first else []
+        self.screen = Screen(total_steps) if is_first else None
+        self.total_steps, self.names, self.class_names = total_steps, names, class_names
         self.device = device
-        self.active = processes.rank() == 0
-        self.console = Console(highlight=False)
-        self.sums: dict[str, Tensor] = {}
-        self.counts: Counter[str] = Counter()
+        self.reports = ReportAverage(device)
         self.easiness: list[tuple[int, Tensor, Tensor]] = []
         self.since, self.images = time.perf_counter(), 0
-        self.bar = self._bar(first_step) if self.active and self.console.is_terminal else None
-        self.tensorboard = self._tensorboard() if self.active else None
-        if self.active:
-            for table in RunPaths(folder).tables:
-                _drop_later_rows(table, first_step)
-            _drop_later_lines(folder / "metrics.jsonl", first_step)
 
-    def say(self, text: str) -> None:
-        """One line on the screen and in train.log."""
-        if self.active:
-            self.console.print(text, markup=False, soft_wrap=True)
-            with (self.folder / "train.log").open("a", encoding="utf-8") as file:
-                file.write(text + "\n")
+    def open(self, paths: RunPaths, first_step: int) -> None:
+        """Starts to log.
+
+        Args:
+            paths: of the run folder.
+            first_step: steps already taken; sinks drop what they hold of later ones.
+        """
+        for sink in self.sinks:
+            sink.open(paths, first_step)
+        if self.screen is not None:
+            self.screen.open(first_step)
+        self.since = time.perf_counter()
+
+    def say(self, line: str) -> None:
+        """Prints a line, which also goes to the sinks."""
+        if self.screen is not None:
+            self.screen.text(line)
+        for sink in self.sinks:
+            sink.text(line)
 
     def collect(self, step: int, report: StepReport, indices: Tensor | None, images: int) -> None:
-        """Keeps the report of one round on the device, until `metrics` needs it."""
-        for name, value in report.by_name().items():
-            # processes on GPUs can only average what lies there
-            self.sums[name] = self.sums.get(name, 0) + send(value.mean(), self.device)
-            self.counts[name] += 1  # a method may report more after its warm-up
+        """Keeps the report of one round on the device until `metrics` needs it.
+
+        Args:
+            step: the number of the step that the round belongs to, from 1.
+            report: of this process.
+            indices: which unlabeled images were used, [B].
+            images: labeled and unlabeled ones together.
+        """
+        self.reports.add(report)
         if indices is not None and report.easiness is not None:
             self.easiness.append((step, indices, send(report.easiness, self.device)))
         self.images += images
 
-    def metrics(self, step: int, lr: float) -> dict[str, float]:
-        """Averages what was collected, over steps and processes; writes and shows it."""
-        values = {n: float(processes.mean(x / self.counts[n])) for n, x in self.sums.items()}
+    def metrics(self, step: int, lr: float) -> Metrics:
+        """Averages what was collected since the last call, and logs it."""
+        report = self.reports.take()
         seconds = time.perf_counter() - self.since
-        values |= {"lr": lr, "images_per_second": self.images * processes.world_size() / seconds}
-        self._write_hardness()
-        self._append_jsonl("metrics.jsonl", {"step": step, **values})
-        self._tensorboard_scalars(values, step)
-        self._show(step, values)
-        self.sums, self.counts, self.images, self.since = {}, Counter(), 0, time.perf_counter()
-        return values
+        metrics = Metrics(report, lr, self.images * processes.world_size() / seconds)
+        # Gathering needs all processes, so it must not depend on who writes.
+        self._hand_on("hardness", self._take_hardness())
+        for sink in self.sinks:
+            sink.scalars(step, metrics.by_name())
+        self._show(step, metrics)
+        self.images, self.since = 0, time.perf_counter()
+        return metrics
 
-    def results(self, step: int, network: str, scores: Scores, class_names: Sequence[str]) -> None:
-        """Writes one network's scores."""
-        row = {
-            "step": step,
-            "network": network,
-            "miou": f"{scores.miou:.4f}",
-            "pixel_accuracy": f"{scores.pixel_accuracy:.4f}",
-        }
-        self._append_csv("results.csv", [row])
-        self._append_csv(
-            "per_class.csv",
-            [
-                {"step": step, "network": network, "class": name, "iou": f"{iou:.4f}"}
-                for name, iou in zip(class_names, scores.iou, strict=True)
-            ],
-        )
-        self._tensorboard_scalars({f"miou/{network}": scores.miou}, step)
-
-    def pseudo_labels(
-        self, step: int, quality: PseudoQuality, class_names: Sequence[str], prior: np.ndarray
-    ) -> None:
-        """Writes and says what the pseudo-labels are worth.
+    def scores(self, step: int, scores: Mapping[str, Scores], best: Mapping[str, float]) -> None:
+        """Logs the scores of each network.
 
         Args:
-            step: steps done.
-            quality: as measured on val.
-            class_names: K of them.
+            step: steps taken.
+            scores: of each network.
+            best: mIoU of each network at its best so far.
+        """
+        for network, of_network in scores.items():
+            for sink in self.sinks:
+                sink.scores(step, network, of_network, self.class_names)
+        self._say_at(step, wording.evaluation(scores, best))
+
+    def pseudo_labels(self, step: int, quality: PseudoQuality, prior: np.ndarray) -> None:
+        """Logs how good the pseudo-labels are.
+
+        Args:
+            step: steps taken.
+            quality: as measured on the validation images.
             prior: share of each class in the labeled pixels, [K].
         """
-        numbers = {
-            "used": quality.used,
-            "accuracy": quality.accuracy,
-            "confidence": quality.confidence,
-            "calibration_error": quality.calibration_error,
-        }
-        self._append_csv(
-            "pseudo_labels.csv", [{"step": step, **{k: f"{v:.4f}" for k, v in numbers.items()}}]
-        )
-        self._append_csv(
-            "pseudo_shares.csv",
+        numbers = quality._asdict()
+        shares = zip(self.class_names, numbers.pop("shares"), prior, strict=True)
+        self._hand_on("pseudo_labels", [{"step": step, **numbers}])
+        self._hand_on(
+            "pseudo_shares",
             [
-                {"step": step, "class": name, "pseudo": f"{share:.4f}", "labeled": f"{known:.4f}"}
-                for name, share, known in zip(class_names, quality.shares, prior, strict=True)
+                {"step": step, "class": name, "pseudo": float(pseudo), "labeled": float(labeled)}
+                for name, pseudo, labeled in shares
             ],
         )
-        self._tensorboard_scalars({f"pseudo/{name}": v for name, v in numbers.items()}, step)
-        self.say(
-            f"step {step}/{self.total_steps}  pseudo-labels on val  used {quality.used:.0%}  "
-            f"right {quality.accuracy:.1%}  sure {quality.confidence:.1%}"
-        )
+        self._say_at(step, wording.pseudo_labels(quality))
 
-    def times(self, step: int, seconds: Mapping[str, float], memory: float) -> None:
-        """Writes where the time went since the last such row, and the peak memory in GiB."""
-        rounded = {part: f"{value:.3f}" for part, value in seconds.items()}
-        self._append_csv("times.csv", [{"step": step, **rounded, "memory_gib": f"{memory:.3f}"}])
-
-    def has_results(self, step: int) -> bool:
-        """Whether this step's scores were written, before a kill perhaps."""
-        file = self.folder / "results.csv"
-        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-        return any(line.startswith(f"{step},") for line in lines)
+    def times(self, step: int, seconds: Mapping[str, float], gib: float) -> None:
+        """Logs where the time went since the last such row, and the peak memory in GiB."""
+        self._hand_on("times", [{"step": step, **seconds, "memory_gib": gib}])
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -158,106 +153,35 @@ class Logger:
         self.since += time.perf_counter() - start
 
     def close(self) -> None:
-        """Takes the bar off the screen and closes TensorBoard."""
-        if self.bar is not None:
-            self.bar.stop()
-        if self.tensorboard is not None:
-            self.tensorboard.close()
+        """Removes the progress bar and closes the sinks."""
+        if self.screen is not None:
+            self.screen.close()
+        for sink in self.sinks:
+            sink.close()
 
-    def _show(self, step: int, values: Mapping[str, float]) -> None:
-        losses = [name for name in values if name.startswith("loss_")][:2]  # a line has no room
-        shown = [f"{name.removeprefix('loss_')} {values[name]:.3f}" for name in losses]
-        if "used_pixels" in values:
-            shown.append(f"used {values['used_pixels']:.0%}")
-        shown += [f"lr {values['lr']:.2g}", f"{values['images_per_second']:.1f} images/s"]
-        if torch.cuda.is_available():
-            shown.append(f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
-        if self.bar is not None:
-            self.bar.update(self.task, completed=step, info="  ".join(shown))
-        elif self.active:
-            self.say(f"step {step}/{self.total_steps}  " + "  ".join(shown))
+    def _hand_on(self, table: Table, rows: Sequence[Mapping[str, str | float]]) -> None:
+        if rows:
+            for sink in self.sinks:
+                sink.rows(table, rows)
 
-    def _bar(self, first_step: int) -> Progress:
-        columns = (
-            TextColumn("{task.completed}/{task.total}"),
-            BarColumn(20),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[info]}"),
-        )
-        bar = Progress(*columns, console=self.console, transient=True)
-        self.task = bar.add_task("", total=self.total_steps, completed=first_step, info="")
-        bar.start()
-        return bar
+    def _show(self, step: int, metrics: Metrics) -> None:
+        is_cuda = torch.cuda.is_available()
+        gib = torch.cuda.max_memory_allocated() / 2**30 if is_cuda else None
+        info = wording.progress(*metrics, gib)
+        # With a bar, one line per log interval would push everything else off the screen.
+        if self.screen is not None and not self.screen.move_bar(step, info):
+            self._say_at(step, info)
 
-    def _write_hardness(self) -> None:
-        rows = []
+    def _say_at(self, step: int, text: str) -> None:
+        self.say(f"step {step}/{self.total_steps}  {text}")
+
+    def _take_hardness(self) -> list[dict[str, str | float]]:
+        """One row for each unlabeled image that was seen since the last call, of all processes."""
+        rows: list[dict[str, str | float]] = []
         for step, numbers, easiness in self.easiness:
             images = processes.gather(numbers.to(easiness.device)).tolist()
-            for image, h in zip(images, processes.gather(easiness).tolist(), strict=True):
-                name, easy, hard = self.names[image], f"{h:.6f}", f"{1 - h:.6f}"
-                rows.append({"step": step, "image": name, "easiness": easy, "hardness": hard})
+            for image, easy in zip(images, processes.gather(easiness).tolist(), strict=True):
+                name = self.names[image]
+                rows.append({"step": step, "image": name, "easiness": easy, "hardness": 1 - easy})
         self.easiness = []
-        self._append_csv("hardness.csv", rows)
-
-    def _append_csv(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        if not self.active or not rows:
-            return
-        file = self.folder / name
-        is_new = not file.exists()
-        with file.open("a", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
-            if is_new:
-                writer.writeheader()
-            writer.writerows(rows)
-
-    def _append_jsonl(self, name: str, values: Mapping[str, Any]) -> None:
-        if self.active:
-            with (self.folder / name).open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(values) + "\n")
-
-    def _tensorboard(self) -> Any:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            return None
-        return SummaryWriter(self.folder / "tb")
-
-    def _tensorboard_scalars(self, values: Mapping[str, float], step: int) -> None:
-        if self.tensorboard is not None:
-            for name, value in values.items():
-                self.tensorboard.add_scalar(name, value, step)
-
-
-def _drop_later_rows(file: Path, first_step: int) -> None:
-    """Keeps the rows of a CSV file up to a step, and a last row only if it is whole."""
-    if not file.exists():
-        return
-    with file.open(newline="", encoding="utf-8", errors="replace") as stream:
-        rows = list(csv.reader(stream))
-    whole = [row for row in rows[1:] if len(row) == len(rows[0]) and row[0].isdecimal()]
-    kept = rows[:1] + [row for row in whole if int(row[0]) <= first_step]
-    text = io.StringIO()
-    csv.writer(text).writerows(kept)
-    _rewrite(file, text.getvalue())
-
-
-def _drop_later_lines(file: Path, first_step: int) -> None:
-    """The same for a file of JSON lines."""
-    if not file.exists():
-        return
-    kept = []
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            if json.loads(line)["step"] <= first_step:
-                kept.append(line)
-        except (ValueError, TypeError, KeyError):
-            continue  # cut off by a kill, or damaged
-    _rewrite(file, "".join(line + "\n" for line in kept))
-
-
-def _rewrite(file: Path, text: str) -> None:
-    """Replaces a file, or removes it where nothing is left."""
-    if text:
-        atomic.write_text(file, text)
-    else:
-        file.unlink()
+        return rows

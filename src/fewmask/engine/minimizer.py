@@ -7,8 +7,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from fewmask.engine.launch import share_batchnorm
 from fewmask.engine.settings import TrainingConfig
+from fewmask.engine.sync_batchnorm import share_batchnorm
 from fewmask.methods import Method
 from fewmask.parts.spans import part
 

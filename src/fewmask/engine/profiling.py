@@ -1,32 +1,33 @@
-"""`--profile`: what a step spends its time on, as a table and as a trace file."""
+"""`train --profile`: what a step spends its time on, as a table and as a trace."""
 
 from contextlib import ExitStack, nullcontext
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 from torch.profiler import ProfilerActivity, profile, schedule
 
 from fewmask.engine.stopwatch import Stopwatch
-from fewmask.parts.spans import PREFIX, part
+from fewmask.parts.spans import PREFIX
+from fewmask.parts.spans import part as span
+from fewmask.run_folder.paths import RunPaths
 
 WARM_UP, STEPS = 2, 10
-"""Steps that are passed over, and steps that are looked at after them."""
-PARTS = ("data", "forward", "losses", "backward", "optimizer", "EMA", "logging")
+"""The first steps are slower than the others and are left out; the next ones are measured."""
+SPANS = ("data", "forward", "losses", "backward", "optimizer", "EMA", "logging")
 
 
 class Profile:
-    """Looks at some steps of a run; a context around its loop.
+    """Measures some steps of a run; a context around its loop.
 
     Args:
-        networks: whose calls count as `forward`, during steps.
-        clock: knows whether a step is going on.
-        folder: the run folder; gets `profile.txt` and `profile_trace.json`.
-        is_cuda: whether to look at a GPU, too.
+        networks: their calls during steps count as `forward`.
+        clock: knows whether a step is in progress.
+        paths: of the run folder, which gets `profile.txt` and `profile_trace.json`.
+        is_cuda: whether to measure a GPU too.
     """
 
-    def __init__(self, networks: list[nn.Module], clock: Stopwatch, folder: Path, is_cuda: bool):
-        self.networks, self.clock, self.folder, self.is_cuda = networks, clock, folder, is_cuda
+    def __init__(self, networks: list[nn.Module], clock: Stopwatch, paths: RunPaths, is_cuda: bool):
+        self.networks, self.clock, self.paths, self.is_cuda = networks, clock, paths, is_cuda
         self.stack, self.open = ExitStack(), list[Any]()
         activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * is_cuda
         self.profiler = profile(
@@ -47,13 +48,14 @@ class Profile:
         self.stack.__exit__(*exception)
 
     def step(self) -> None:
-        """To be called after each step."""
+        """Counts a step; call it after each one."""
         self.steps += 1
         self.profiler.step()
 
     def _enter(self, network: nn.Module, inputs: Any) -> None:
-        is_step = self.clock.current == "steps"  # an evaluation calls the networks, too
-        self.open.append(part("forward") if is_step else nullcontext())
+        # An evaluation calls the networks too.
+        is_step = self.clock.current == "steps"
+        self.open.append(span("forward") if is_step else nullcontext())
         self.open[-1].__enter__()
 
     def _leave(self, network: nn.Module, inputs: Any, output: Any) -> None:
@@ -61,15 +63,16 @@ class Profile:
 
     def _write(self, profiler: Any) -> None:
         seen = min(STEPS, self.steps - WARM_UP)
-        if seen < 1:  # the run was over before
+        if seen < 1:
+            # The run was over before there was anything to measure.
             return
-        profiler.export_chrome_trace(str(self.folder / "profile_trace.json"))
+        profiler.export_chrome_trace(str(self.paths.profile_trace))
         text = _table(profiler.key_averages(), seen, self.is_cuda)
-        (self.folder / "profile.txt").write_text(text, encoding="utf-8")
+        self.paths.profile.write_text(text, encoding="utf-8")
 
 
 def _table(rows: Any, steps: int, is_cuda: bool) -> str:
-    """Milliseconds per step by part, and the operators that take most."""
+    """Milliseconds per step by span, and the operators that take most of the time."""
     total = {r.key.removeprefix(PREFIX): r for r in rows if r.key.startswith(PREFIX)}
 
     def ms(name: str) -> float:
@@ -79,15 +82,13 @@ def _table(rows: Any, steps: int, is_cuda: bool) -> str:
         on_device = row.device_time_total if is_cuda else 0.0
         return float(max(row.cpu_time_total, on_device)) / 1000 / steps
 
-    spent = {name: ms(name) for name in PARTS}
+    spent = {name: ms(name) for name in SPANS}
     inside = sum(value for name, value in spent.items() if name not in ("data", "losses"))
     spent["losses"] = max(0.0, ms("steps") - inside)
     whole = max(1e-9, sum(spent.values()))
     lines = [f"milliseconds per step, mean of {steps} steps"]
     lines += [f"{name:>10} {value:9.2f}  {value / whole:6.1%}" for name, value in spent.items()]
-    lines += [
-        "'losses' is all of a step that is none of the others: pseudo-labels, mixing, losses."
-    ]
+    lines += ["'losses' is the rest of a step: pseudo-labels, mixing, losses."]
     for name in ("evaluation", "saving"):
         if name in total:
             lines.append(f"{name}: {ms(name) * steps / total[name].count:.1f} ms each")

@@ -1,4 +1,4 @@
-"""How good a method's pseudo-labels are: looked up on images whose masks it does not train on."""
+"""How good a method's pseudo-labels are, measured on validation images, which nobody trains on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,18 +16,19 @@ from fewmask.parts.precision import exact_float
 from fewmask.parts.pseudo_labels import PseudoLabel
 
 BATCHES = 4
-"""Looked at per evaluation; always the same."""
+"""Batches that each evaluation measures; always the same ones, so that its numbers compare."""
 BINS = 15
+"""Bins of the calibration error."""
 
 
 class PseudoQuality(NamedTuple):
-    """What the pseudo-labels of a method are worth at one moment."""
+    """How good the pseudo-labels of a method are at one moment."""
 
-    used: float  # share of the labeled pixels of val crops that would be used, 0..1
-    accuracy: float  # share of those that are right
+    used: float  # share of the labeled pixels of validation crops that get a pseudo-label, 0..1
+    accuracy: float  # share of those whose pseudo-label is correct
     confidence: float  # mean confidence of those
     calibration_error: float  # their ECE, 0..1
-    shares: np.ndarray  # [K], classes among the used pixels of unlabeled crops
+    shares: np.ndarray  # [K], classes among the pseudo-labels of unlabeled crops
 
 
 @torch.no_grad()
@@ -37,56 +38,70 @@ def pseudo_quality(
     """Compares pseudo-labels with masks the method does not train on.
 
     Args:
-        method: its buffers are put back afterwards.
-        stream: labeled batches of val images, and unlabeled ones; this process's share.
+        method: its buffers are restored afterwards.
+        stream: batches of validation images and of unlabeled ones; this process's share.
         num_classes: K.
         device: where the method is.
 
     Returns:
         The same on all processes; None for a method without pseudo-labels.
     """
-    exact = exact_float(device)
-    bins = torch.zeros(3, BINS, dtype=exact, device=device)
-    classes = torch.zeros(num_classes, dtype=exact, device=device)
-    pixels = torch.zeros((), dtype=exact, device=device)
+    tally = _Tally(num_classes, device)
     with _buffers_kept(method):
         for number in range(BATCHES):
             (image, mask), unlabeled = to_device(stream[number], device)
             assert unlabeled is not None
             on_val = method.pseudo_labels(image, mask != IGNORE)
-            on_pool = method.pseudo_labels(unlabeled.weak, unlabeled.valid)
-            if on_val is None or on_pool is None:
+            on_unlabeled = method.pseudo_labels(unlabeled.weak, unlabeled.valid)
+            if on_val is None or on_unlabeled is None:
                 return None
-            bins += _calibration(on_val, mask)
-            pixels += (mask != IGNORE).sum()
-            used = on_pool.label[on_pool.label != IGNORE]
-            classes += torch.bincount(used, minlength=num_classes)
-    bins, classes, pixels = map(processes.total, (bins, classes, pixels))
-    count, sure, right = bins.cpu().numpy()
-    all_used = max(1.0, count.sum())
-    return PseudoQuality(
-        used=float(count.sum() / max(1.0, pixels.item())),
-        accuracy=float(right.sum() / all_used),
-        confidence=float(sure.sum() / all_used),
-        calibration_error=float(np.abs(sure - right).sum() / all_used),
-        shares=(classes / classes.sum().clamp(min=1)).cpu().numpy(),
-    )
+            tally.add(on_val, mask, on_unlabeled)
+    return tally.quality()
+
+
+class _Tally:
+    """Counts pixels of this process; waits for the device only when asked for the result."""
+
+    def __init__(self, num_classes: int, device: torch.device):
+        exact = exact_float(device)
+        self.bins = torch.zeros(3, BINS, dtype=exact, device=device)
+        self.classes = torch.zeros(num_classes, dtype=exact, device=device)
+        self.pixels = torch.zeros((), dtype=exact, device=device)
+
+    def add(self, on_val: PseudoLabel, mask: Tensor, on_unlabeled: PseudoLabel) -> None:
+        self.bins += _calibration(on_val, mask)
+        self.pixels += (mask != IGNORE).sum()
+        used = on_unlabeled.label[on_unlabeled.label != IGNORE]
+        self.classes += torch.bincount(used, minlength=len(self.classes))
+
+    def quality(self) -> PseudoQuality:
+        """The result over all processes."""
+        bins, classes, pixels = map(processes.total, (self.bins, self.classes, self.pixels))
+        count, confidence, correct = bins.cpu().numpy()
+        all_used = max(1.0, count.sum())
+        return PseudoQuality(
+            used=float(count.sum() / max(1.0, pixels.item())),
+            accuracy=float(correct.sum() / all_used),
+            confidence=float(confidence.sum() / all_used),
+            calibration_error=float(np.abs(confidence - correct).sum() / all_used),
+            shares=(classes / classes.sum().clamp(min=1)).cpu().numpy(),
+        )
 
 
 def _calibration(pseudo: PseudoLabel, mask: Tensor) -> Tensor:
-    """Pixels, summed confidence and right pixels by confidence, [3, 15]."""
+    """Pixels, summed confidence and correct pixels, each by bin of confidence, [3, 15]."""
     used = (pseudo.label != IGNORE) & (mask != IGNORE)
-    sure = pseudo.confidence[used].to(exact_float(mask.device))
-    right = (pseudo.label == mask)[used].to(sure.dtype)
-    place = (sure * BINS).long().clamp(max=BINS - 1)
-    return torch.stack(
-        [place.bincount(weight, minlength=BINS) for weight in (torch.ones_like(sure), sure, right)]
-    )
+    confidence = pseudo.confidence[used].to(exact_float(mask.device))
+    correct = (pseudo.label == mask)[used].to(confidence.dtype)
+    # A confidence of exactly 1 belongs into the last bin.
+    place = (confidence * BINS).long().clamp(max=BINS - 1)
+    weights = (torch.ones_like(confidence), confidence, correct)
+    return torch.stack([place.bincount(weight, minlength=BINS) for weight in weights])
 
 
 @contextmanager
 def _buffers_kept(method: Method) -> Iterator[None]:
-    """Undoes what looking does to running statistics."""
+    """Restores the buffers of a method, such as running statistics, which a forward pass moves."""
     before = {name: buffer.clone() for name, buffer in method.named_buffers()}
     try:
         yield

@@ -1,10 +1,13 @@
-"""What can be set about training, and about the machine it runs on."""
+"""The settings of training and of the machine, and all the settings that a trainer reads."""
 
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
 from fewmask.config import BaseConfig
+from fewmask.data import LoaderConfig
+from fewmask.engine.sinks.choosing import LoggingConfig
+from fewmask.evaluation import EvaluationConfig
 
 
 class TrainingConfig(BaseConfig):
@@ -13,14 +16,14 @@ class TrainingConfig(BaseConfig):
     steps: int = Field(default=20_000, ge=1)
     """Gradient steps."""
     epochs: int | None = Field(default=None, ge=1)
-    """Passes over the unlabeled images (over the labeled ones, if the method uses no others);
-    when given, `steps` follows from it."""
+    """Passes over the unlabeled images, or over the labeled ones if the method uses no others.
+    If you set it, it decides `steps`."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with momentum, or AdamW."""
     lr: float = Field(default=0.001, gt=0)
-    """Learning rate of the encoder at the start, after the warm-up."""
+    """Highest learning rate of the encoder, which is reached after the warm-up."""
     head_lr_factor: float = 10.0
-    """Decoder and heads learn this much faster than the encoder."""
+    """The learning rate of decoder and heads is this many times the encoder's."""
     momentum: float = 0.9
     """Momentum of SGD."""
     weight_decay: float = 1e-4
@@ -30,22 +33,24 @@ class TrainingConfig(BaseConfig):
     warmup_steps: int = Field(default=0, ge=0)
     """Steps in which the learning rate rises linearly from 0."""
     clip_norm: float | None = None
-    """Gradients longer than this are shortened to it; null leaves them."""
+    """Largest norm of the gradients of a network; longer ones are scaled down. null: no limit."""
     accumulate: int | None = Field(default=None, ge=1)
-    """Parts a process divides its share of the batch into, one after the other, to save memory;
-    null takes as many as `reference_devices` asks for."""
+    """Rounds of gradient accumulation: each process works through its share of the batch in this
+    many rounds, which saves memory. null: as many as `reference_devices` asks for."""
     reference_devices: int = Field(default=1, ge=1)
-    """Devices the batch was made for; fewer devices take their share in as many rounds as keep the
-    batch the same."""
+    """Number of devices that the batch was chosen for. With fewer devices, each one accumulates
+    gradients over several rounds, so that the batch stays the same."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """auto takes bf16 where the hardware is fast at it, else fp16 on a GPU, else fp32."""
+    """Floating-point precision. auto: bf16 where the hardware is fast at it, else fp16 on a GPU,
+    else fp32."""
     compile: bool = False
-    """Compiles the networks with torch.compile; the first steps take a minute or more, the others
-    less, the result differs in the last digits. For long runs on a GPU; a CPU gains little."""
+    """Compiles the networks with torch.compile. The first steps take a minute or more, later ones
+    are faster, and results differ in the last digits. Useful for long runs on a GPU; a CPU gains
+    little."""
     evaluate_every: int | None = Field(default=None, ge=1)
-    """Steps between evaluations; null means a tenth of all steps."""
+    """Steps between evaluations. null: a tenth of all steps."""
     checkpoint_every: int | None = Field(default=None, ge=1)
-    """Steps between checkpoints; null means at each evaluation."""
+    """Steps between checkpoints. null: at each evaluation."""
     log_every: int = Field(default=20, ge=1)
     """Steps between lines of metrics.jsonl."""
 
@@ -65,12 +70,40 @@ class TrainingConfig(BaseConfig):
 
 
 class MachineConfig(BaseConfig):
-    """Where a run happens. Nothing here changes its batches."""
+    """Where a run happens. These options never change its batches."""
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """The kind of device; auto takes an NVIDIA or AMD GPU if there is one. Apple's (mps) is taken
-    only when asked for: fewmask has not been measured on one."""
+    """Kind of device. auto: an NVIDIA or AMD GPU if there is one, else the CPU. Apple GPUs (mps)
+    are used only if you ask for them, because fewmask was not measured on one."""
     devices: int = Field(default=1, ge=1)
-    """How many of them, each with a process of its own that takes its share of the global batch."""
+    """Number of devices. Each one has its own process, which takes its share of the batch."""
     workers: int = Field(default=2, ge=0)
-    """Processes that load data, per device; 0 loads between the steps."""
+    """Processes that load data, for each device. 0: data are loaded between the steps."""
+
+
+class Settings(Protocol):
+    """What a trainer reads of a run's settings; a `Recipe` has all of it."""
+
+    @property
+    def seed(self) -> int:
+        """Random seed for batches and steps."""
+
+    @property
+    def loader(self) -> LoaderConfig:
+        """Crop, scale and batch sizes."""
+
+    @property
+    def training(self) -> TrainingConfig:
+        """Steps, optimizer, schedule, precision."""
+
+    @property
+    def evaluation(self) -> EvaluationConfig:
+        """How networks are scored."""
+
+    @property
+    def logging(self) -> LoggingConfig:
+        """Where results are logged."""
+
+    @property
+    def machine(self) -> MachineConfig:
+        """Where the run happens."""

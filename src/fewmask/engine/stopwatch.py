@@ -1,4 +1,4 @@
-"""Where the time of a run goes."""
+"""Measures where the time of a run goes."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -7,40 +7,40 @@ from typing import TypeVar
 
 import torch
 
-from fewmask.parts.spans import part as mark
+from fewmask.parts.spans import part as span
 
 T = TypeVar("T")
-PARTS = ("data", "steps", "evaluation", "saving")
+ACTIVITIES = ("data", "steps", "evaluation", "saving")
 
 
 def wait_for(device: torch.device) -> None:
-    """Until a GPU has done all it was told; a CPU always has."""
+    """Waits until a GPU has finished its work; a CPU never has work left."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
 
 
 class Stopwatch:
-    """Sums seconds by part, until they are taken.
+    """Sums seconds by activity until they are taken.
 
-    On a GPU the seconds of a step count where the program waits for them: at the next log line,
-    which is part of `steps`.
+    A GPU works on its own, so the seconds of its steps count where the program waits for it: at
+    the next log line, which belongs to `steps`.
     """
 
     def __init__(self) -> None:
-        self.seconds = dict.fromkeys(PARTS, 0.0)
-        self.current = ""  # the part that is going on
+        self.seconds = dict.fromkeys(ACTIVITIES, 0.0)
+        self.current = ""  # the activity in progress
 
     @contextmanager
-    def measure(self, part: str) -> Iterator[None]:
-        """Counts what happens inside; `part` is one of `PARTS`."""
-        start, self.current = time.perf_counter(), part
-        with mark(part):
+    def measure(self, activity: str) -> Iterator[None]:
+        """Counts the time inside; `activity` is one of `ACTIVITIES`."""
+        start, self.current = time.perf_counter(), activity
+        with span(activity):
             yield
         self.current = ""
-        self.seconds[part] += time.perf_counter() - start
+        self.seconds[activity] += time.perf_counter() - start
 
     def waiting(self, batches: Iterable[T]) -> Iterator[T]:
-        """Hands the batches on, and counts the time until each one is there."""
+        """Passes batches through, and counts the time until each one arrives."""
         batches = iter(batches)
         while True:
             with self.measure("data"):
@@ -50,6 +50,6 @@ class Stopwatch:
             yield batch
 
     def take(self) -> dict[str, float]:
-        """Seconds by part since the last call."""
-        seconds, self.seconds = self.seconds, dict.fromkeys(PARTS, 0.0)
+        """Seconds by activity since the last call."""
+        seconds, self.seconds = self.seconds, dict.fromkeys(ACTIVITIES, 0.0)
         return seconds

@@ -4,13 +4,16 @@ torch's own SyncBatchNorm refuses CPU tensors; this one makes a run on two CPU p
 same step as one process on the whole batch.
 """
 
+import importlib
 from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from fewmask.models.encoders.timm_encoder import import_timm
 from fewmask.parts import processes
 
 
@@ -92,3 +95,18 @@ class _Normalize(torch.autograd.Function):
         zero, one = torch.zeros_like(mean), torch.ones_like(mean)
         own -= F.batch_norm(x, zero, one, slope, offset, eps=0)  # slope x + offset, in one pass
         return own, d_weight, d_bias, None
+
+
+def share_batchnorm(network: nn.Module, fabric: Fabric) -> nn.Module:
+    """Makes BatchNorm see the global batch when several processes share it.
+
+    Source: the papers train with SyncBN everywhere.
+    """
+    if fabric.world_size == 1:
+        return network
+    if fabric.device.type == "cuda":
+        import_timm()
+        layers = importlib.import_module("timm.layers")  # its version also knows BatchNormAct2d
+        synced: nn.Module = layers.convert_sync_batchnorm(network)
+        return synced
+    return SyncBatchNorm.convert(network)

@@ -1,53 +1,39 @@
 """The loop: batch -> step -> log -> evaluate -> checkpoint."""
 
-import math
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from types import FrameType
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric, is_wrapped
-from torch import nn
+from lightning_fabric import Fabric
 
-from fewmask.batch import (
-    IMAGE_MEAN,
-    IMAGE_STD,
-    Batch,
-    Labeled,
-    Progress,
-    StepReport,
-    Views,
-    to_device,
-)
-from fewmask.data import BatchStream, Data, LoaderConfig
-from fewmask.data.dataset import label_shares
+from fewmask.batch import Batch, Progress, StepReport, to_device
+from fewmask.data import Data
 from fewmask.data.loader import load_batches
-from fewmask.engine.compiling import compile_networks, eagerly
-from fewmask.engine.health import Health
-from fewmask.engine.launch import share_batchnorm
-from fewmask.engine.logger import Logger
+from fewmask.engine import setup
+from fewmask.engine.divergence import refuse_nan
+from fewmask.engine.logger import Logger, Metrics
 from fewmask.engine.memory import forget_peak_memory, peak_memory
-from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.profiling import Profile
-from fewmask.engine.pseudo_quality import PseudoQuality, pseudo_quality
-from fewmask.engine.settings import MachineConfig, TrainingConfig
+from fewmask.engine.pseudo_quality import PseudoQuality
+from fewmask.engine.saving import Checkpoints, load_last
+from fewmask.engine.settings import Settings
+from fewmask.engine.sinks.choosing import create_sinks
+from fewmask.engine.stopping import StopSignals
 from fewmask.engine.stopwatch import Stopwatch, wait_for
-from fewmask.errors import UserError
-from fewmask.evaluation import EvaluationConfig, Scores, evaluate
+from fewmask.engine.streams import LabeledPass, steps_per_epoch, training_streams
+from fewmask.engine.validation import Validation
+from fewmask.evaluation import Scores
 from fewmask.methods import Method
-from fewmask.parts import processes
-from fewmask.parts.spans import part
-from fewmask.run_folder import checkpoint
+from fewmask.parts.spans import part as span
+from fewmask.run_folder.paths import RunPaths
+from fewmask.run_folder.tables import read_table
 
-STOP_EVERY = 10  # steps after which several processes agree on whether to stop
-PRIOR_MASKS = 200  # of which the shares of classes are told, to compare pseudo-labels with
-STEP_SEEDS = 2  # the number of this stream of seeds; 0 and 1 are the loader's
+STEP_SEEDS = 2
+"""The number of this stream of seeds; 0 and 1 are the loader's."""
 
 
 class Trainer:
@@ -55,17 +41,17 @@ class Trainer:
 
     Args:
         fabric: launched.
-        method: fresh or with weights to start from.
+        method: fresh, or with weights to start from.
         data: opened and checked.
         folder: the run folder.
-        seed: of batches and steps.
-        loader: crop, scale, batch sizes.
-        training: steps, optimizer, precision.
-        evaluation: how networks are scored.
-        machine: loader workers.
-        resume: continues from the folder's last checkpoint: networks, optimizers, step, best
-            scores.
-        card: plain values that `best.pt` carries along, so that it can be used without the recipe.
+        settings: a recipe.
+        card: plain values that `best.pt` carries, so that it can be used without the recipe.
+        resume: whether to continue from the last checkpoint in the folder: networks, optimizers,
+            step and best scores.
+
+    Raises:
+        UserError: if the batch cannot be divided, a sink cannot be used, or a checkpoint does not
+            fit.
     """
 
     def __init__(
@@ -74,245 +60,63 @@ class Trainer:
         method: Method,
         data: Data,
         folder: Path,
-        *,
-        seed: int,
-        loader: LoaderConfig,
-        training: TrainingConfig,
-        evaluation: EvaluationConfig,
-        machine: MachineConfig,
+        settings: Settings,
         card: dict[str, Any],
         resume: bool = False,
     ):
-        self.fabric, self.data, self.folder, self.seed = fabric, data, folder, seed
-        self.training, self.evaluation, self.machine, self.card = (
-            training,
-            evaluation,
-            machine,
-            card,
-        )
-        self.streams = make_streams(fabric, data, loader, method, seed, training.accumulate or 1)
-        own_share = (fabric.global_rank, fabric.world_size)
-        self.labeled_stream = BatchStream(data, loader, None, seed, own_share)
-        pool, batch = (
-            (data.labeled, loader.labeled_batch)
-            if method.views is None
-            else (data.unlabeled, loader.unlabeled_batch)
-        )
-        self.steps_per_epoch = max(1, len(pool) // batch)
-        state = (
-            checkpoint.load(folder / "weights" / "last.pt", "method", "minimizer", "step", "best")
-            if resume
-            else None
-        )
-        if state is not None:
-            checkpoint.fill(method, state["method"], folder / "weights" / "last.pt")
-        method.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.method = method
-        if training.compile:
-            compile_networks(method, fabric.device)
-        self.minimizer = Minimizer(fabric, method, training)
-        for name, network in list(method.named_children()):
-            if name not in method.trains:
-                setattr(method, name, share_batchnorm(network, fabric))
-                _compute_in_run_precision(getattr(method, name), fabric)
-        self.step = 0  # steps done
-        self.best: dict[str, float] = {}  # best mIoU so far, by network
-        prior = None
-        if method.views is not None:
-            prior = label_shares(data.labeled, len(data.classes), most=PRIOR_MASKS)
-        self.health = Health(data.classes.names, training.steps, prior)
-        self.pseudo_stream = None if method.views is None else _val_stream(data, loader, own_share)
+        self.fabric, self.method, self.data, self.settings = fabric, method, data, settings
+        self.paths, self.training = RunPaths(folder), settings.training
+        self.sinks = create_sinks(settings.logging)
+        self.streams = training_streams(data, settings, method.views)
+        self.labeled_pass = LabeledPass(data, settings, fabric.device)
+        self.steps_per_epoch = steps_per_epoch(data, settings.loader, method.views)
+        # Weights are loaded before the networks are compiled, synchronized and given optimizers.
+        state = load_last(self.paths, method) if resume else None
+        self.minimizer = setup.place(method, fabric, self.training)
+        self.checkpoints = Checkpoints(self.paths, method, self.minimizer, card)
+        self.validation = Validation(fabric, method, data, settings)
+        self.health = setup.create_health(method, data, settings)
         self.clock = Stopwatch()
-        self.stop_signal: int | None = None
+        self.stop = StopSignals(fabric.device)
+        self.step, self.is_stopped = 0, False  # steps taken; whether a signal has stopped training
         if state is not None:
             self.minimizer.load_state_dict(state["minimizer"])
-            self.step, self.best = state["step"], state["best"]
+            self.step, self.checkpoints.best = state["step"], state["best"]
 
     def run(self, last_step: int | None = None, profile: bool = False) -> dict[str, Scores]:
         """Trains up to `last_step`, by default to the end.
 
         Args:
             last_step: where to stop.
-            profile: whether to look at some of the first steps, see `engine/profiling.py`.
+            profile: whether to measure what some of the first steps spend their time on; see
+                `engine/profiling.py`.
 
         Returns:
-            The last scores of each network; empty if training was stopped by a signal.
+            The last scores of each network; empty if a signal has stopped training.
 
         Raises:
-            UserError: if the loss is no longer a number.
+            UserError: if training diverges, or a checkpoint cannot be written.
         """
         forget_peak_memory(self.fabric.device)
-        last_step = last_step or self.training.steps
-        names, device = self.data.unlabeled.names, self.fabric.device
-        logger = Logger(self.folder, self.step, self.training.steps, names, device)
-        scores: dict[str, Scores] = {}
-        pin = self.fabric.device.type == "cuda"
-        batches = load_batches(self.streams, self.step, last_step, self.machine.workers, pin)
-        looks = profile and self.fabric.global_rank == 0
-        profiler = (
-            Profile([*self.method.children()], self.clock, self.folder, pin) if looks else None
-        )
+        logger = self._create_logger()
+        profiler = self._create_profiler() if profile else None
         try:
-            with self._stop_on_signals(), profiler or nullcontext():
-                for rounds in self.clock.waiting(batches):
-                    with self.clock.measure("steps"):
-                        self._take_step(rounds, logger)
-                    if profiler is not None:
-                        profiler.step()
-                    scores = self._after_step(logger, scores)
-                    if self._is_stopped():
-                        self._save_last()
-                        logger.say(
-                            f"Stopped at step {self.step} of {self.training.steps}; all is saved. "
-                            f"Go on with: fewmask train --resume {self.folder}"
-                        )
-                        return {}
+            logger.open(self.paths, self.step)
+            with self.stop.listen(), profiler or nullcontext():
+                scores = self._loop(last_step or self.training.steps, logger, profiler)
+            if self.is_stopped:
+                return {}
+            return scores or self._score_finished_run(logger)
         finally:
             logger.close()
-        if not scores:  # resumed when everything was done
-            known = logger.has_results(self.step)
-            scores = self._score_all() if known else self._evaluate(logger)
-        return scores
-
-    def _take_step(self, rounds: list[Batch], logger: Logger) -> None:
-        for batch, report in zip(rounds, self._train_on(rounds, self.step), strict=True):
-            indices = None if batch.unlabeled is None else batch.unlabeled.image_index
-            images = len(batch.labeled.image) + (0 if indices is None else len(indices))
-            logger.collect(self.step + 1, report, indices, images)
-        self.step += 1
-
-    def _train_on(self, rounds: list[Batch], step: int) -> Iterator[StepReport]:
-        """A gradient step, round by round."""
-        self.minimizer.begin(step)
-        progress = Progress(step, self.training.steps, self.steps_per_epoch)
-        for i, batch in enumerate(rounds):
-            # All randomness of a step follows from its number.
-            seeds = np.random.SeedSequence((self.seed, STEP_SEEDS, step, i))
-            torch.manual_seed(int(seeds.generate_state(1)[0]))
-            if i == 0:
-                self.method.prepare(self._labeled_pass(), progress)
-            self.minimizer.last_round = i == len(rounds) - 1
-            on_device = to_device(batch, self.fabric.device)
-            yield self.method.step(on_device, self.minimizer, progress)
-
-    def _labeled_pass(self) -> Iterator[Labeled]:
-        """This process's share of one pass over the labeled set; the last batch may wrap round."""
-        whole = self.labeled_stream.config.labeled_batch
-        for step in range(math.ceil(len(self.data.labeled) / whole)):
-            yield to_device(self.labeled_stream[step], self.fabric.device).labeled
-
-    def _after_step(self, logger: Logger, scores: dict[str, Scores]) -> dict[str, Scores]:
-        """Logs, evaluates and saves when it is time; returns the newest scores."""
-        ends = self.step == self.training.steps
-        evaluates = ends or self.step % self.training.evaluation_interval() == 0
-        saves = ends or self.step % self.training.checkpoint_interval() == 0
-        if self.step % self.training.log_every == 0 or evaluates or saves:
-            with self.clock.measure("steps"), part("logging"):
-                values = logger.metrics(self.step, self.minimizer.lr)
-            _refuse_nan(values, self.step)
-        with logger.paused():
-            if evaluates:
-                with self.clock.measure("evaluation"):
-                    scores = self._evaluate(logger)
-                    quality = self._look_at_pseudo_labels(logger)
-                for advice in self.health.look(self.step, values, scores, quality):
-                    logger.say(advice)
-            if saves:
-                with self.clock.measure("saving"):
-                    self._save_last()
-            if evaluates or saves:
-                logger.times(self.step, self.clock.take(), peak_memory(self.fabric.device))
-        return scores
-
-    def _look_at_pseudo_labels(self, logger: Logger) -> PseudoQuality | None:
-        """Compares them with val's masks, and says what they are worth."""
-        if self.pseudo_stream is None:
-            return None
-        classes, device = self.data.classes, self.fabric.device
-        with self.fabric.autocast(), eagerly():
-            quality = pseudo_quality(self.method, self.pseudo_stream, len(classes), device)
-        if quality is not None:
-            logger.pseudo_labels(self.step, quality, classes.names, self.health.prior)
-        return quality
-
-    def _evaluate(self, logger: Logger) -> dict[str, Scores]:
-        """Scores every predictor, and saves the first as best when it has never been better."""
-        all_scores = self._score_all()
-        for name, scores in all_scores.items():
-            logger.results(self.step, name, scores, self.data.classes.names)
-        main = next(iter(all_scores))
-        if all_scores[main].miou > self.best.get(main, -math.inf):
-            self._save_best(main, all_scores[main])
-        for name, scores in all_scores.items():
-            self.best[name] = max(scores.miou, self.best.get(name, -math.inf))
-        shown = "  ".join(
-            f"{name} {s.miou:.2f} (best {self.best[name]:.2f})" for name, s in all_scores.items()
-        )
-        logger.say(f"step {self.step}/{self.training.steps}  val mIoU  {shown}")
-        return all_scores
-
-    def _score_all(self) -> dict[str, Scores]:
-        classes, device = len(self.data.classes), self.fabric.device
-        with self.fabric.autocast(), eagerly():
-            return {
-                name: evaluate(_bare(network), self.data.val, classes, self.evaluation, device)
-                for name, network in self.method.predictors().items()
-            }
-
-    def _save_last(self) -> None:
-        _refuse_nan_weights(self.method, self.step)
-        if processes.rank() == 0:
-            state = {
-                "step": self.step,
-                "best": self.best,
-                "method": self.method.state_dict(),
-                "minimizer": self.minimizer.state_dict(),
-            }
-            checkpoint.save(state, self.folder / "weights" / "last.pt")
-
-    def _save_best(self, network: str, scores: Scores) -> None:
-        if processes.rank() == 0:
-            state = {
-                **self.card,
-                "network": network,
-                "step": self.step,
-                "miou": scores.miou,
-                "image_mean": IMAGE_MEAN,
-                "image_std": IMAGE_STD,
-                "weights": self.method.predictors()[network].state_dict(),
-            }
-            checkpoint.save(state, self.folder / "weights" / "best.pt")
-
-    @contextmanager
-    def _stop_on_signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM end training after the step in progress, a second one at once."""
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            if self.stop_signal is not None:
-                raise KeyboardInterrupt
-            self.stop_signal = number
-
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _is_stopped(self) -> bool:
-        """Whether any process was told to stop; all get the same answer, of every tenth step."""
-        if self.fabric.world_size == 1:
-            return self.stop_signal is not None
-        if self.step % STOP_EVERY:  # to ask is to wait for the device
-            return False
-        told = torch.tensor(float(self.stop_signal is not None), device=self.fabric.device)
-        return bool(processes.total(told) > 0)
 
     def rehearse(self) -> tuple[float, float]:
-        """Takes the first step, and twice the last, past every warm-up, without writing anything.
+        """Takes the first step, and the last one twice, without writing anything.
+
+        The last step is past every warm-up, so it needs the most time and memory.
 
         Returns:
-            Seconds of the last one, and peak memory in GiB.
+            Seconds of the last step, and peak memory in GiB.
         """
         seconds, last = 0.0, self.training.steps - 1
         batches = load_batches(self.streams, 0, 3, workers=0, pin=False)
@@ -324,70 +128,118 @@ class Trainer:
             seconds = time.perf_counter() - start
         return seconds, peak_memory(self.fabric.device)
 
+    def _loop(self, last_step: int, logger: Logger, profiler: Profile | None) -> dict[str, Scores]:
+        scores: dict[str, Scores] = {}
+        for rounds in self._batches(last_step):
+            with self.clock.measure("steps"):
+                self._take_step(rounds, logger)
+            if profiler is not None:
+                profiler.step()
+            scores = self._after_step(logger) or scores
+            if self.stop.agree_to_stop(self.step):
+                self._save_and_say_how_to_resume(logger)
+                break
+        return scores
 
-def make_streams(
-    fabric: Fabric, data: Data, loader: LoaderConfig, method: Method, seed: int, accumulate: int
-) -> list[BatchStream]:
-    """This process's share of the batches, one stream per accumulation round.
+    def _batches(self, last_step: int) -> Iterator[list[Batch]]:
+        """The batches from here to a step; one list of accumulation rounds for each step."""
+        pin, workers = self.fabric.device.type == "cuda", self.settings.machine.workers
+        batches = load_batches(self.streams, self.step, last_step, workers, pin)
+        return self.clock.waiting(batches)
 
-    Raises:
-        UserError: if a batch cannot be divided equally, or leaves BatchNorm a single image.
-    """
-    parts = fabric.world_size * accumulate
-    for name, batch in (
-        ("labeled_batch", loader.labeled_batch),
-        ("unlabeled_batch", loader.unlabeled_batch),
-    ):
-        if batch % parts:
-            raise UserError(
-                f"loader.{name}={batch} cannot be divided by {fabric.world_size} device(s) x "
-                f"{accumulate} accumulation round(s). Choose a multiple of {parts}."
-            )
-    if loader.labeled_batch // accumulate < 2:
-        raise UserError(
-            f"loader.labeled_batch={loader.labeled_batch} leaves one image to normalize over "
-            "(BatchNorm after image pooling needs two). Use 2 or more per accumulation round."
+    def _take_step(self, rounds: list[Batch], logger: Logger) -> None:
+        for batch, report in zip(rounds, self._train_on(rounds, self.step), strict=True):
+            indices = None if batch.unlabeled is None else batch.unlabeled.image_index
+            images = len(batch.labeled.image) + (0 if indices is None else len(indices))
+            logger.collect(self.step + 1, report, indices, images)
+        self.step += 1
+
+    def _train_on(self, rounds: list[Batch], step: int) -> Iterator[StepReport]:
+        """Takes a gradient step, round by round."""
+        self.minimizer.begin(step)
+        progress = Progress(step, self.training.steps, self.steps_per_epoch)
+        for i, batch in enumerate(rounds):
+            # All randomness of a step follows from its number, so that a resumed run is the same.
+            seeds = np.random.SeedSequence((self.settings.seed, STEP_SEEDS, step, i))
+            torch.manual_seed(int(seeds.generate_state(1)[0]))
+            if i == 0:
+                self.method.prepare(iter(self.labeled_pass), progress)
+            # Weights move in the last round only; until then gradients add up.
+            self.minimizer.last_round = i == len(rounds) - 1
+            on_device = to_device(batch, self.fabric.device)
+            yield self.method.step(on_device, self.minimizer, progress)
+
+    def _after_step(self, logger: Logger) -> dict[str, Scores]:
+        """Logs, evaluates and saves when it is time; returns new scores, if there are any."""
+        # An interval need not divide the number of steps, but a run always ends with scores.
+        ends, scores = self.step == self.training.steps, dict[str, Scores]()
+        evaluates = ends or self.step % self.training.evaluation_interval() == 0
+        saves = ends or self.step % self.training.checkpoint_interval() == 0
+        if not (evaluates or saves):
+            if self.step % self.training.log_every == 0:
+                self._log(logger)
+            return scores
+        metrics = self._log(logger)
+        with logger.paused():
+            if evaluates:
+                scores = self._evaluate_and_advise(logger, metrics)
+            if saves:
+                with self.clock.measure("saving"):
+                    self.checkpoints.save_last(self.step)
+            logger.times(self.step, self.clock.take(), peak_memory(self.fabric.device))
+        return scores
+
+    def _log(self, logger: Logger) -> Metrics:
+        with self.clock.measure("steps"), span("logging"):
+            metrics = logger.metrics(self.step, self.minimizer.lr)
+        # The bad values are in the log by now, where the user can see what came before them.
+        refuse_nan(metrics.by_name(), self.step)
+        return metrics
+
+    def _evaluate_and_advise(self, logger: Logger, metrics: Metrics) -> dict[str, Scores]:
+        with self.clock.measure("evaluation"):
+            scores = self._evaluate(logger)
+            quality = self._judge_pseudo_labels(logger)
+        for advice in self.health.advise(self.step, metrics.report, scores, quality):
+            logger.say(advice)
+        return scores
+
+    def _evaluate(self, logger: Logger) -> dict[str, Scores]:
+        """Scores every network, and saves the main one if it was never better."""
+        scores = self.validation.scores()
+        self.checkpoints.save_if_best(self.step, scores)
+        logger.scores(self.step, scores, self.checkpoints.best)
+        return scores
+
+    def _judge_pseudo_labels(self, logger: Logger) -> PseudoQuality | None:
+        """Compares the pseudo-labels with the masks of validation images."""
+        quality = self.validation.pseudo_quality()
+        if quality is not None and self.health.prior is not None:
+            logger.pseudo_labels(self.step, quality, self.health.prior)
+        return quality
+
+    def _score_finished_run(self, logger: Logger) -> dict[str, Scores]:
+        """The scores of a run that was resumed when all its steps had been taken."""
+        # A run that was killed before its last evaluation still lacks the rows of its last step.
+        rows = read_table(self.paths.results)
+        is_logged = any(int(row["step"]) == self.step for row in rows)
+        return self.validation.scores() if is_logged else self._evaluate(logger)
+
+    def _save_and_say_how_to_resume(self, logger: Logger) -> None:
+        self.is_stopped = True
+        self.checkpoints.save_last(self.step)
+        logger.say(
+            f"Stopped after step {self.step} of {self.training.steps}. Everything is saved. "
+            f"To continue: fewmask train --resume {self.paths.folder}"
         )
-    shares = [(i * fabric.world_size + fabric.global_rank, parts) for i in range(accumulate)]
-    return [BatchStream(data, loader, method.views, seed, share) for share in shares]
 
+    def _create_logger(self) -> Logger:
+        names, classes = self.data.unlabeled.names, self.data.classes.names
+        return Logger(self.sinks, self.training.steps, names, classes, self.fabric.device)
 
-def _val_stream(data: Data, loader: LoaderConfig, share: tuple[int, int]) -> BatchStream:
-    """Val images in the place of labeled ones, beside unlabeled ones; for looking only."""
-    plain = loader.model_copy(update={"class_balanced": False})
-    return BatchStream(replace(data, labeled=data.val), plain, Views(), seed=0, share=share)
-
-
-def _compute_in_run_precision(network: nn.Module, fabric: Fabric) -> None:
-    """Lets a network that is not trained (a teacher) compute in the precision of the run.
-
-    Each call has its own autocast, so that its cache of cast weights never outlives an update.
-    """
-    forward: Callable[..., Any] = network.forward
-
-    def forward_in_precision(*args: Any, **kwargs: Any) -> Any:
-        with fabric.autocast():
-            return forward(*args, **kwargs)
-
-    network.forward = forward_in_precision
-
-
-def _bare(network: nn.Module) -> nn.Module:
-    """Without its wrapper, whose first call waits for all processes: one may have no image."""
-    return cast(nn.Module, network.module) if is_wrapped(network) else network
-
-
-def _refuse_nan(values: dict[str, float], step: int) -> None:
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise UserError(
-                f"{name} is {value} at step {step}: training has diverged. Try a lower "
-                "training.lr, training.clip_norm=1, training.warmup_steps, or "
-                "training.precision=fp32."
-            )
-
-
-def _refuse_nan_weights(method: Method, step: int) -> None:
-    """A loss tells of them one step late: the last good checkpoint would be gone."""
-    norms = torch._foreach_norm([p.detach() for p in method.parameters()])
-    _refuse_nan({"a weight": float(torch.stack(norms).sum())}, step)
+    def _create_profiler(self) -> Profile | None:
+        """Measures on the first process only: others would write into the same files."""
+        if self.fabric.global_rank != 0:
+            return None
+        networks, is_cuda = [*self.method.children()], self.fabric.device.type == "cuda"
+        return Profile(networks, self.clock, self.paths, is_cuda)

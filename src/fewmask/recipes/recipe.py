@@ -8,6 +8,7 @@ from pydantic import Field, SerializeAsAny, field_validator
 from fewmask.config import BaseConfig, find, validate
 from fewmask.data import SOURCES, DataSource, LoaderConfig
 from fewmask.engine.settings import MachineConfig, TrainingConfig
+from fewmask.engine.sinks.choosing import LoggingConfig
 from fewmask.evaluation import EvaluationConfig
 from fewmask.methods import METHODS, Method
 from fewmask.models import ModelConfig
@@ -30,6 +31,8 @@ class Recipe(BaseConfig):
     """Steps, optimizer, schedule, precision."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """How the networks are scored."""
+    logging: LoggingConfig = LoggingConfig()
+    """Where results are logged."""
     machine: MachineConfig = MachineConfig()
     """Where it runs; nothing here changes a result."""
 

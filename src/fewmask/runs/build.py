@@ -81,19 +81,8 @@ def make_trainer(
     # Recomputing activations is chosen to save memory, so memory comes before speed there.
     if fabric.device.type == "cpu" and not recipe.model.checkpointing:
         keep_freed_memory()
-    return Trainer(
-        fabric,
-        method,
-        data,
-        folder,
-        seed=recipe.seed,
-        loader=recipe.loader,
-        training=recipe.training,
-        evaluation=recipe.evaluation,
-        machine=recipe.machine,
-        card=make_card(recipe, data),
-        resume=is_resumed,
-    )
+    card = make_card(recipe, data)
+    return Trainer(fabric, method, data, folder, recipe, card, is_resumed)
 
 
 def make_card(recipe: Recipe, data: Data) -> dict[str, Any]:

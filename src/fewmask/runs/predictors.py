@@ -8,7 +8,7 @@ from torch import nn
 from fewmask.batch import IGNORE
 from fewmask.config import did_you_mean, validate
 from fewmask.data import Classes
-from fewmask.engine.launch import choose_accelerator
+from fewmask.engine.devices import choose_accelerator
 from fewmask.engine.settings import MachineConfig
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig

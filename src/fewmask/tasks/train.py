@@ -11,7 +11,9 @@ from lightning_fabric import Fabric
 from fewmask import atomic
 from fewmask.data import Data
 from fewmask.data.lists.published import recognize_dataset
+from fewmask.engine.devices import environment
 from fewmask.engine.launch import is_first, launch
+from fewmask.engine.sinks.choosing import create_sinks
 from fewmask.errors import UserError
 from fewmask.recipes import Recipe, load_recipe, settle
 from fewmask.recipes.settling import absolute_paths
@@ -20,7 +22,6 @@ from fewmask.run_folder.creating import new_run_folder
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import require_same_images, write_subsets
 from fewmask.runs.build import build_method, make_trainer, open_data, start_from
-from fewmask.runs.files import environment
 from fewmask.runs.run import Run
 
 CHANGEABLE = (
@@ -28,6 +29,7 @@ CHANGEABLE = (
     "training.log_every",
     "training.evaluate_every",
     "training.checkpoint_every",
+    "logging",
     "machine",
     "data.root",  # the same images elsewhere; other images are refused
     "data.pool",
@@ -116,6 +118,7 @@ def resume(folder: Path, changes: Mapping[str, Any] | None = None, data: Data | 
         raise UserError(
             f"training.steps={recipe.training.steps}: {folder} has already taken {done} steps."
         )
+    create_sinks(recipe.logging)  # a sink that cannot be used must not get into the recipe
     if is_first():
         atomic.write_text(paths.recipe, recipe.to_yaml())
     return _launch(recipe, folder, data, Start(is_resumed=True))
@@ -189,7 +192,7 @@ def _train_process(fabric: Fabric, recipe: Recipe, folder: Path, data: Data, sta
     trainer = make_trainer(fabric, recipe, method, data, folder, start.is_resumed)
     if start.is_resumed and fabric.global_rank == 0:
         print(
-            f"Resumed {folder} at step {trainer.step} of {recipe.training.steps}: networks, "
+            f"Resuming {folder} after step {trainer.step} of {recipe.training.steps}. Networks, "
             "optimizers, learning rate and best scores are restored."
         )
     trainer.run(profile=start.profile)

@@ -1,0 +1,54 @@
+"""How the networks of a method are scored while it trains."""
+
+from typing import cast
+
+from lightning_fabric import Fabric, is_wrapped
+from torch import nn
+
+from fewmask.data import Data
+from fewmask.engine.compiling import eagerly
+from fewmask.engine.pseudo_quality import PseudoQuality, pseudo_quality
+from fewmask.engine.settings import Settings
+from fewmask.engine.streams import validation_stream
+from fewmask.evaluation import Scores, evaluate
+from fewmask.methods import Method
+
+
+class Validation:
+    """Scores the networks and the pseudo-labels of a method; never changes what is learned.
+
+    Args:
+        fabric: launched.
+        method: on its device.
+        data: with validation images.
+        settings: evaluation and loader.
+    """
+
+    def __init__(self, fabric: Fabric, method: Method, data: Data, settings: Settings):
+        self.fabric, self.method, self.data = fabric, method, data
+        self.config = settings.evaluation
+        # Only a method that reads unlabeled images can have pseudo-labels.
+        uses_unlabeled = method.views is not None
+        self.stream = validation_stream(data, settings.loader) if uses_unlabeled else None
+
+    def scores(self) -> dict[str, Scores]:
+        """The scores of each network on the validation images, the main network's first."""
+        classes, device = len(self.data.classes), self.fabric.device
+        with self.fabric.autocast(), eagerly():
+            return {
+                name: evaluate(_bare(network), self.data.val, classes, self.config, device)
+                for name, network in self.method.predictors().items()
+            }
+
+    def pseudo_quality(self) -> PseudoQuality | None:
+        """How good the pseudo-labels are; None for a method without pseudo-labels."""
+        if self.stream is None:
+            return None
+        classes, device = len(self.data.classes), self.fabric.device
+        with self.fabric.autocast(), eagerly():
+            return pseudo_quality(self.method, self.stream, classes, device)
+
+
+def _bare(network: nn.Module) -> nn.Module:
+    """Without its wrapper, whose first call waits for all processes: one may have no image."""
+    return cast(nn.Module, network.module) if is_wrapped(network) else network

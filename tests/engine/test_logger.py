@@ -1,0 +1,132 @@
+"""The logger collects, averages, and hands on to every sink."""
+
+import numpy as np
+import pytest
+import torch
+
+from fewmask.batch import StepReport
+from fewmask.engine.logger import Logger
+from fewmask.engine.pseudo_quality import PseudoQuality
+from fewmask.engine.sinks import Sink
+from fewmask.evaluation import Scores
+from fewmask.run_folder.paths import RunPaths
+
+SCORES = Scores(50.0, 90.0, (60.0, 40.0), np.eye(2, dtype=np.int64))
+
+
+class Memory(Sink):
+    """Remembers every call."""
+
+    def __init__(self):
+        super().__init__(Sink.Config(name="memory"))
+        self.calls = []
+
+    def open(self, paths, first_step):
+        self.calls.append(("open", paths.folder, first_step))
+
+    def scalars(self, step, values):
+        self.calls.append(("scalars", step, dict(values)))
+
+    def scores(self, step, network, scores, class_names):
+        self.calls.append(("scores", step, network, scores.miou, list(class_names)))
+
+    def rows(self, table, rows):
+        self.calls.append((table, *map(dict, rows)))
+
+    def text(self, line):
+        self.calls.append(("text", line))
+
+    def close(self):
+        self.calls.append(("close",))
+
+
+@pytest.fixture
+def memory():
+    return Memory()
+
+
+@pytest.fixture
+def logger(memory, tmp_path):
+    logger = Logger([memory], 8, ["a.png", "b.png"], ["sky", "sea"], torch.device("cpu"))
+    logger.open(RunPaths(tmp_path), 3)
+    assert memory.calls.pop() == ("open", tmp_path, 3)
+    return logger
+
+
+def test_metrics_are_averages_since_the_last_ones(logger, memory):
+    for step, loss in ((4, 1.0), (5, 2.0)):
+        logger.collect(step, StepReport({"labeled": torch.tensor(loss)}), None, images=4)
+    metrics = logger.metrics(5, lr=0.1)
+    assert metrics.report.losses == {"labeled": 1.5} and metrics.images_per_second > 0
+    values = {"loss_labeled": 1.5, "lr": 0.1, "images_per_second": metrics.images_per_second}
+    scalars, line = memory.calls
+    assert scalars == ("scalars", 5, values)
+    assert line[1].startswith("step 5/8  loss labeled 1.500  lr 0.1  ")
+    logger.collect(6, StepReport({"labeled": torch.tensor(4.0)}), None, images=4)
+    assert logger.metrics(6, lr=0.1).report.losses == {"labeled": 4.0}
+
+
+def test_hardness_is_a_row_per_image(logger, memory):
+    report = StepReport({}, easiness=torch.tensor([0.25, 1.0]))
+    logger.collect(4, report, torch.tensor([1, 0]), images=4)
+    logger.metrics(4, lr=0.1)
+    assert memory.calls[0] == (
+        "hardness",
+        {"step": 4, "image": "b.png", "easiness": 0.25, "hardness": 0.75},
+        {"step": 4, "image": "a.png", "easiness": 1.0, "hardness": 0.0},
+    )
+    memory.calls.clear()
+    logger.metrics(5, lr=0.1)
+    assert "hardness" not in {call[0] for call in memory.calls}
+
+
+def test_scores_pseudo_labels_and_times_are_handed_on(logger, memory, capsys):
+    logger.scores(4, {"teacher": SCORES}, {"teacher": 55.0})
+    quality = PseudoQuality(0.5, 0.75, 0.8, 0.05, np.array([0.9, 0.1]))
+    logger.pseudo_labels(4, quality, np.array([0.7, 0.3]))
+    logger.times(4, {"data": 0.5, "steps": 2.0}, 1.5)
+    logger.close()
+    said = [call[1] for call in memory.calls if call[0] == "text"]
+    assert capsys.readouterr().out.splitlines() == said
+    assert said[0] == "step 4/8  val mIoU  teacher 50.00 (best 55.00)"
+    assert [call for call in memory.calls if call[0] != "text"] == [
+        ("scores", 4, "teacher", 50.0, ["sky", "sea"]),
+        (
+            "pseudo_labels",
+            {
+                "step": 4,
+                "used": 0.5,
+                "accuracy": 0.75,
+                "confidence": 0.8,
+                "calibration_error": 0.05,
+            },
+        ),
+        (
+            "pseudo_shares",
+            {"step": 4, "class": "sky", "pseudo": 0.9, "labeled": 0.7},
+            {"step": 4, "class": "sea", "pseudo": 0.1, "labeled": 0.3},
+        ),
+        ("times", {"step": 4, "data": 0.5, "steps": 2.0, "memory_gib": 1.5}),
+        ("close",),
+    ]
+
+
+def test_only_the_first_process_writes_and_prints(memory, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("fewmask.parts.processes.rank", lambda: 1)
+    logger = Logger([memory], 8, [], [], torch.device("cpu"))
+    logger.open(RunPaths(tmp_path), 0)
+    logger.collect(1, StepReport({"labeled": torch.tensor(1.0)}), None, images=4)
+    assert logger.metrics(1, lr=0.1).report.losses == {"labeled": 1.0}
+    logger.say("hello")
+    logger.close()
+    assert memory.calls == [] and capsys.readouterr().out == ""
+
+
+def test_a_pause_does_not_slow_down_the_images_per_second(logger, monkeypatch):
+    now = [logger.since]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    now[0] += 2
+    with logger.paused():
+        now[0] += 100
+    logger.collect(4, StepReport({}), None, images=10)
+    assert logger.metrics(4, lr=0.1).images_per_second == pytest.approx(5)

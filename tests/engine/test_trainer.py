@@ -1,0 +1,101 @@
+"""The loop of a run: what it logs, when it evaluates, how it stops, what a rehearsal sees."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+
+import fewmask
+from fewmask.cli.words import recipe_from_words
+from fewmask.config import find
+from fewmask.errors import UserError
+from fewmask.methods import METHODS
+from fewmask.methods.supervised import Supervised
+from fewmask.run_folder import checkpoint
+from fewmask.run_folder.tables import read_table
+from fewmask.tasks import train
+from tests.conftest import TINY_WORDS
+
+TINY = ("synthetic", *TINY_WORDS, "method=supervised", "model.encoder=test_resnet")
+
+
+@pytest.mark.parametrize("name", ["pcr", "gta"])
+def test_a_dry_run_sees_the_warm_up_and_what_comes_after(name, monkeypatch):
+    """The later steps take more time and memory, so they are the ones to be told of."""
+    kind, seen = find(name, METHODS, "method"), []
+    step = kind.step
+
+    def watched(self, batch, minimize, progress):
+        scalars = step(self, batch, minimize, progress)
+        seen.append((progress.step, minimize.last_round, scalars.used_pixels is not None))
+        return scalars
+
+    monkeypatch.setattr(kind, "step", watched)
+    words = ("training.steps=50", "training.accumulate=2", "loader.labeled_batch=4")
+    small = ("loader.unlabeled_batch=4", "method.warmup_epochs=2", "model.encoder=test_resnet")
+    cells = ["method.cells=4"] if name == "pcr" else []
+    recipe = recipe_from_words(["synthetic", *TINY_WORDS, f"method={name}", *words, *small, *cells])
+    train.rehearse(recipe)
+    rounds = [(0, False), (49, True), (49, True)]
+    assert seen == [(step, last, late) for step, late in rounds for last in (False, True)]
+
+
+def test_it_logs_evaluates_and_saves_when_it_is_time(tmp_path):
+    words = ("training.steps=7", "training.log_every=2", "training.evaluate_every=3")
+    saves = ("training.checkpoint_every=5",)
+    run = fewmask.train(*TINY, *words, *saves, out=tmp_path / "run").folder
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 3, 4, 5, 6, 7]
+    assert [*lines[0]] == ["step", "loss_labeled", "lr", "images_per_second"]
+    assert [row["step"] for row in read_table(run / "results.csv")] == ["3", "6", "7"]
+    assert [row["step"] for row in read_table(run / "times.csv")] == ["3", "5", "6", "7"]
+    assert checkpoint.load(run / "weights" / "last.pt")["step"] == 7
+
+
+def test_a_signal_ends_it_after_the_step_and_says_how_to_resume(tmp_path, monkeypatch):
+    step = Supervised.step
+
+    def interrupted(self, batch, minimize, progress):
+        if progress.step == 1:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, batch, minimize, progress)
+
+    monkeypatch.setattr(Supervised, "step", interrupted)
+    run = fewmask.train(*TINY, "training.steps=5", out=tmp_path / "run")
+    said = (run.folder / "train.log").read_text()
+    assert not run.is_finished and checkpoint.load(run.folder / "weights" / "last.pt")["step"] == 2
+    assert "Stopped after step 2 of 5. Everything is saved. To continue: fewmask train " in said
+    assert said.rstrip().endswith(f"--resume {run.folder}")
+
+
+def test_a_loss_that_is_no_number_ends_it_and_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
+    step = Supervised.step
+
+    def diverging(self, batch, minimize, progress):
+        factor = float("nan") if progress.step == 3 else 1.0
+        return step(self, batch, lambda loss, over: minimize(factor * loss, over), progress)
+
+    monkeypatch.setattr(Supervised, "step", diverging)
+    with pytest.raises(UserError, match=r"at step 4: training has diverged.*training\.lr"):
+        fewmask.train(
+            *TINY, "training.steps=5", "training.checkpoint_every=1", out=tmp_path / "run"
+        )
+    assert checkpoint.load(tmp_path / "run" / "weights" / "last.pt")["step"] == 3
+
+
+def test_a_run_killed_before_its_last_scores_gets_them_when_resumed(tmp_path):
+    run = fewmask.train(*TINY, "training.steps=2", out=tmp_path / "run").folder
+    before = read_table(run / "results.csv")
+    (run / "results.csv").unlink()
+    fewmask.resume(run)
+    assert read_table(run / "results.csv") == [row for row in before if row["step"] == "2"]
+
+
+def test_best_is_the_main_network_at_its_best_evaluation(tmp_path):
+    words = ("training.steps=6", "training.evaluate_every=1", "training.lr=0.05")
+    run = fewmask.train(*TINY, *words, out=tmp_path / "run").folder
+    best = checkpoint.load(run / "weights" / "best.pt")
+    scores = [float(row["miou"]) for row in read_table(run / "results.csv")]
+    assert best["network"] == "student" and best["step"] == 1 + int(np.argmax(scores))
+    assert best["miou"] == pytest.approx(max(scores), abs=1e-4)

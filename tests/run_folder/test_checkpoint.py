@@ -1,0 +1,48 @@
+"""Checkpoints are whole, refused when damaged, and never run code."""
+
+import os
+
+import pytest
+import torch
+
+from fewmask.errors import UserError
+from fewmask.run_folder import checkpoint
+
+
+def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    file = tmp_path / "last.pt"
+    checkpoint.save({"step": 1}, file)
+
+    def die(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", die)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save({"step": 2}, file)
+    assert checkpoint.load(file)["step"] == 1
+
+
+def test_damaged_and_foreign_checkpoints_are_refused(tmp_path):
+    file = tmp_path / "last.pt"
+    with pytest.raises(UserError, match="no checkpoint"):
+        checkpoint.load(file)
+    checkpoint.save({"weights": torch.zeros(1000)}, file)
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(UserError, match="Cannot read"):
+        checkpoint.load(file)
+    torch.save({"model": 1}, file)
+    with pytest.raises(UserError, match="not a fewmask checkpoint"):
+        checkpoint.load(file)
+
+
+class Evil:
+    def __reduce__(self):
+        return (os.mkdir, ("evil",))
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"format": checkpoint.FORMAT, "x": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(UserError):
+        checkpoint.load(tmp_path / "evil.pt")
+    assert not (tmp_path / "evil").exists()
