@@ -13,9 +13,11 @@ from fewmask.batch import Batch, Labeled, Progress, Unlabeled
 from fewmask.config import find
 from fewmask.methods import METHODS, Method
 from fewmask.models import ModelConfig, Segmenter, create_model
-from fewmask.models.decoders.deeplabv3plus import DecoderConfig
+from fewmask.models.decoders.deeplabv3plus import DeepLabV3Plus
 
-TINY = ModelConfig(encoder="test_resnet", decoder=DecoderConfig(channels=8, low_level_channels=4))
+TINY = ModelConfig(
+    encoder="test_resnet", decoder=DeepLabV3Plus.Config(channels=8, low_level_channels=4)
+)
 TINY_WORDS = (
     "loader.crop=48",
     "loader.labeled_batch=2",

@@ -121,7 +121,7 @@ def find(name: str, ours: Mapping[str, str], kind: str) -> Any:
     """
     if ":" not in name and name not in ours:
         raise UserError(
-            f"{kind}.name={name}: unknown {kind}. {did_you_mean(name, ours)} Your own: "
+            f"{kind}.name={name}: unknown {kind.split('.')[-1]}. {did_you_mean(name, ours)} Your own: "
             f"{kind}.name=package.module:Class."
         )
     module_name, _, attribute = ours.get(name, name).partition(":")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fewmask.models import ModelConfig, Output, create_model
-from fewmask.models.decoders.deeplabv3plus import DecoderConfig
+from fewmask.models.decoders.deeplabv3plus import DeepLabV3Plus
 from tests.conftest import TINY
 
 
@@ -22,7 +22,9 @@ def test_the_papers_crops_meet_feature_pixels(student, crop):
 
 
 def test_variant_of_the_u2pl_family():
-    decoder = DecoderConfig(channels=8, low_level_channels=8, aspp_fuse_kernel=3, dropout=0.1)
+    decoder = DeepLabV3Plus.Config(
+        channels=8, low_level_channels=8, aspp_fuse_kernel=3, dropout=0.1
+    )
     model = create_model(ModelConfig(encoder="test_resnet", output_stride=8, decoder=decoder), 5)
     kinds = [type(m).__name__ for m in model.head.modules()]
     assert kinds.count("Conv2d") == 3 and kinds.count("Dropout2d") == 2

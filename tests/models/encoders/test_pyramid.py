@@ -11,7 +11,7 @@ from torch import nn
 from fewmask.engine.sync_batchnorm import SyncBatchNorm
 from fewmask.errors import UserError
 from fewmask.models import ModelConfig, create_model
-from fewmask.models.encoders.timm_encoder import TimmEncoder, import_timm, load_weights
+from fewmask.models.encoders.pyramid import TimmEncoder
 from tests.conftest import TINY
 
 
@@ -54,7 +54,7 @@ def test_an_encoder_that_cannot_be_dilated():
 
 
 def test_the_users_own_encoder():
-    config = TINY.model_copy(update={"encoder": "tests.models.test_encoders:OwnEncoder"})
+    config = TINY.model_copy(update={"encoder": "tests.models.encoders.test_pyramid:OwnEncoder"})
     assert create_model(config, 3)(torch.randn(2, 3, 32, 32)).upsampled_logits.shape == (
         2,
         3,
