@@ -33,7 +33,7 @@ from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss, confident_cross_entropy
 from fewmask.parts.mixing import cutmix, easy_hard_partners, random_boxes, require_partners
 from fewmask.parts.precision import exact_float
-from fewmask.parts.pseudo_labels import PseudoLabel, only_confident, pseudo_label
+from fewmask.parts.pseudo_labels import PseudoLabel, keep_confident, pseudo_label
 from fewmask.parts.teacher import Teacher, ramped_decay
 
 
@@ -142,7 +142,7 @@ class IMAS(Method):
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The teacher's labels where it is confident."""
         pseudo = pseudo_label(self.teacher(weak).logits, valid)
-        return only_confident(pseudo, self.config.threshold)
+        return keep_confident(pseudo, self.config.threshold)
 
     def predictors(self) -> dict[str, torch.nn.Module]:
         """The teacher is the model the paper reports; the student is evaluated beside it."""

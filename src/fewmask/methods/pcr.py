@@ -35,7 +35,7 @@ from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss, cross_entropy
 from fewmask.parts.mixing import cutmix_with_next, require_partners
 from fewmask.parts.prototypes import Prototypes, features_at, stratified_points
-from fewmask.parts.pseudo_labels import PseudoLabel, only_confident, pseudo_label
+from fewmask.parts.pseudo_labels import PseudoLabel, keep_confident, pseudo_label
 from fewmask.parts.teacher import Teacher, ramped_decay
 
 
@@ -157,7 +157,7 @@ class PCR(Method):
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The teacher's labels where it is confident."""
         pseudo = pseudo_label(self.teacher(weak).logits, valid)
-        return only_confident(pseudo, self.config.threshold)
+        return keep_confident(pseudo, self.config.threshold)
 
     def predictors(self) -> dict[str, nn.Module]:
         """The teacher's linear head is what the paper reports; the prototypes once they stand."""

@@ -63,7 +63,7 @@ def argmax(values: Tensor, most: Tensor) -> Tensor:
     return place.long().clamp_(max=k - 1)  # nothing equals a NaN
 
 
-def only_confident(pseudo: PseudoLabel, threshold: float) -> PseudoLabel:
+def keep_confident(pseudo: PseudoLabel, threshold: float) -> PseudoLabel:
     """The same pseudo-labels with 255 where the confidence is below the threshold."""
     sure = pseudo.confidence >= threshold  # NaN is not
     return pseudo._replace(label=pseudo.label.masked_fill(~sure, IGNORE))

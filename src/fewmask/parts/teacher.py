@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from fewmask.parts.spans import part
+from fewmask.parts.spans import span
 
 
 class Teacher(nn.Module):
@@ -70,7 +70,7 @@ def follow(ours: list[Tensor], theirs: list[Tensor], decay: float) -> None:
     Integers (BatchNorm's counters) are copied.
     """
     assert [x.shape for x in ours] == [x.shape for x in theirs], "networks of two architectures"
-    with part("EMA"):
+    with span("EMA"):
         _lerp(ours, theirs, 1 - decay)
 
 
