@@ -101,6 +101,7 @@ def test_distribution_is_named_in_few_files():
     assert users("lightning_fabric") == {
         "engine.launch",
         "engine.minimizer",
+        "engine.run_precision",
         "engine.trainer",
         "runs.build",
         "tasks.evaluate",

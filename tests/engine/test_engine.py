@@ -12,7 +12,8 @@ from torch import nn
 from fewmask.cli.words import recipe_from_words
 from fewmask.config import find
 from fewmask.engine.launch import choose_accelerator, choose_precision
-from fewmask.engine.minimizer import Minimizer, lr_factor, make_optimizer
+from fewmask.engine.minimizer import Minimizer
+from fewmask.engine.optimizers import lr_factor, make_optimizer
 from fewmask.engine.settings import MachineConfig, TrainingConfig
 from fewmask.errors import UserError
 from fewmask.methods import METHODS
@@ -39,7 +40,7 @@ def test_warmup_then_cosine():
 
 
 def test_head_and_decoder_learn_faster_and_every_parameter_once(student):
-    optimizer = make_optimizer(student, TrainingConfig(lr=0.001, head_lr_factor=10))
+    optimizer = make_optimizer([student], TrainingConfig(lr=0.001, head_lr_factor=10))
     assert [group["lr"] for group in optimizer.param_groups] == [0.001, 0.01]
     assert {id(p) for p in optimizer.param_groups[0]["params"]} == {
         id(p) for p in student.encoder.parameters()

@@ -8,7 +8,7 @@ from torch import Tensor
 from fewmask.batch import IGNORE
 from fewmask.parts import resizing
 from fewmask.parts.pixel_loss import pixel_cross_entropy
-from fewmask.parts.pseudo_labels import PseudoLabel, most_probable, keep_confident, pseudo_label
+from fewmask.parts.pseudo_labels import PseudoLabel, keep_confident, most_probable, pseudo_label
 from fewmask.parts.resizing import resize, strips
 
 SHAPES = [
