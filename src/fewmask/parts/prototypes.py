@@ -19,8 +19,8 @@ CPU = torch.device("cpu")
 MAX_PER_CLASS = 20_000  # vectors of one class that k-means looks at
 
 
-class Verdict(NamedTuple):
-    """What prototypes say of vectors."""
+class Assignment(NamedTuple):
+    """Vectors compared with prototypes."""
 
     logits: Tensor  # [N, K], cosine to the nearest prototype of each class over the temperature
     nearest: Tensor  # [N, K] int64, which prototype of each class that is
@@ -48,7 +48,7 @@ class Prototypes(nn.Module):
         self.register_buffer("vectors", torch.zeros(num_classes, per_class, dimension))
         self.register_buffer("known", torch.zeros(num_classes, dtype=torch.bool))
 
-    def forward(self, features: Tensor) -> Verdict:
+    def forward(self, features: Tensor) -> Assignment:
         """Compares vectors [N, D] with all prototypes.
 
         A class without prototypes gets the logit -inf: it is never chosen.
@@ -57,7 +57,7 @@ class Prototypes(nn.Module):
         with full_precision(features):
             cosine = F.normalize(features.float(), dim=-1) @ own.T  # [N, K P]
         best, nearest = cosine.view(-1, *self.vectors.shape[:2]).max(dim=-1)  # [N, K]
-        return Verdict((best / self.temperature).masked_fill(~self.known, -torch.inf), nearest)
+        return Assignment((best / self.temperature).masked_fill(~self.known, -torch.inf), nearest)
 
     @torch.no_grad()
     def fit(self, features: Tensor, labels: Tensor) -> None:
