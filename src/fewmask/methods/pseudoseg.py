@@ -4,7 +4,7 @@ Yuliang Zou, Zizhao Zhang, Han Zhang, Chun-Liang Li, Xiao Bian, Jia-Bin Huang, T
 ICLR 2021. https://arxiv.org/abs/2010.09713
 
 One network, no teacher. Soft pseudo-labels of the weak view x_w fuse two opinions: the decoder's
-logits p, and m, class activation maps of a classifier H spread by self-attention (SGC):
+logits p, and m, the class activation maps of a classifier H, spread by self-attention (SGC):
 
     maps     = ReLU(W F) / max, for classes in the image          F, F': last two encoder stages
     m        = BN([b, u] W_c),  u = softmax(Q K^T / sqrt(d)) maps + maps,  b = 2 - max u
@@ -15,17 +15,18 @@ logits p, and m, class activation maps of a classifier H spread by self-attentio
     L        = L_s + L_sgc + L_cls + lambda L_u
     L_s      = CE(student(x_l), y_l)    L_sgc = CE(m(x_l), y_l)    L_cls = BCE(H(x), classes of x)
 
-x_s: the weak view in other colors, with a box cut out. No gradient passes through y, the maps, the
-attention's features, or the classes predicted for an unlabeled image. With image-level labels
-(`data.image_labels`) the maps of unlabeled images use those, and L_cls learns from them instead of
-from the labeled images.
+x_s is the weak view in other colors, with a box cut out. No gradient passes through y, the maps,
+the attention's features, or the classes predicted for an unlabeled image. With image-level labels
+(`data.image_labels`) the maps of unlabeled images use those classes, and L_cls learns from them
+instead of from the labeled images.
 
-The released code is followed where it and the paper differ (RMS over the batch instead of a norm,
-a box of 100 pixels, 1/sqrt(d), the background score). Deviations from it:
+Where the released code and the paper differ, this file follows the code (RMS over the batch instead
+of a norm, a box of 100 pixels, 1/sqrt(d), the background score). Deviations from the code:
 * BatchNorm and the scale s see the batch of all processes, not of one GPU.
-* Masks are sampled where the logits lie (corners aligned), not up to 15 pixels beside.
-* Colors are jittered on the crop, not on the whole scaled image before it.
-* Image-level labels are those of the image; the code took them from the masks of the crop.
+* Masks are sampled at the positions of the logits (corners aligned); the code is off by up to 15
+  pixels.
+* Colors are jittered on the crop, not on the whole scaled image before cropping.
+* Image-level labels are those of the image; the code takes them from the masks of the crop.
 """
 
 from collections.abc import Callable
@@ -56,19 +57,22 @@ class PseudoSeg(Method):
         unlabeled_weight: float = 1.0
         """lambda: weight of the unlabeled loss."""
         decoder_share: float = 0.5
-        """gamma: the decoder's share in the fusion; the rest is the attention's."""
+        """gamma: share of the decoder in the fusion; the attention has the rest."""
         temperature: float = 0.5
-        """T: below 1 sharpens the fused pseudo-label."""
+        """T: values below 1 sharpen the fused pseudo-label."""
         threshold: float = 0.0
-        """tau: pixels whose pseudo-label has no class above it add nothing to the loss."""
+        """tau: pixels whose pseudo-label has no class of this probability add nothing to the
+        loss."""
         class_threshold: float = 0.5
-        """Classes the classifier gives this probability count as present in an unlabeled image."""
+        """A class counts as present in an unlabeled image if the classifier gives it at least this
+        probability."""
         attention_dimension: int = 128
         """d: channels of queries and keys."""
         cutout_side: float = 0.195
-        """Side of the CutOut box as a fraction of the crop's (100 of 513 pixels)."""
+        """Side of the CutOut box, as a fraction of the crop's side (100 of 513 pixels)."""
         has_background: bool = True
-        """Whether class 0 is background, which has no activation map; false on street scenes."""
+        """Whether class 0 is the background, which has no activation map; set it to false on street
+        scenes."""
         supervised_loss: SupervisedLoss = SupervisedLoss()
         """Loss of the decoder on labeled images."""
 
