@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from fewmask.cli.words import recipe_from_words
 from fewmask.config import validate
 from fewmask.errors import UserError
 from fewmask.models import ModelConfig, create_model
@@ -10,7 +11,6 @@ from fewmask.models.decoders import DECODERS
 from fewmask.models.decoders.decoder import Decoder, create_decoder, decoder_config
 from fewmask.models.decoders.deeplabv3plus import DeepLabV3Plus
 from fewmask.models.encoders.stages import Stages
-from fewmask.recipes.recipe import load_recipe
 from tests.conftest import TINY_WORDS
 
 PATH = "tests.models.decoders.test_decoder:"
@@ -65,7 +65,7 @@ def test_settings_survive_a_recipe_file():
 def test_ones_own_decoder_is_found_from_the_command_line():
     for word in ("model.decoder", "model.decoder.name"):
         words = [f"{word}={PATH}Linear", "model.decoder.factor=3"]
-        config = load_recipe("synthetic", ["model.encoder=test_resnet", *words]).model
+        config = recipe_from_words(["synthetic", "model.encoder=test_resnet", *words]).model
         model = create_model(config, 5)
         image = torch.randn(2, 3, 33, 47)
         output = model(image)
@@ -75,14 +75,14 @@ def test_ones_own_decoder_is_found_from_the_command_line():
 
 def test_options_of_ones_own_decoder_are_checked_like_ours():
     with pytest.raises(UserError, match="model.decoder.faktor: unknown option.*'factor'"):
-        load_recipe("synthetic", [f"model.decoder={PATH}Linear", "model.decoder.faktor=3"])
+        recipe_from_words(["synthetic", f"model.decoder={PATH}Linear", "model.decoder.faktor=3"])
     with pytest.raises(UserError, match="model.decoder.factor='x'"):
-        load_recipe("synthetic", [f"model.decoder={PATH}Linear", "model.decoder.factor=x"])
+        recipe_from_words(["synthetic", f"model.decoder={PATH}Linear", "model.decoder.factor=x"])
 
 
 def test_an_unknown_decoder_comes_with_the_nearest():
     with pytest.raises(UserError, match="unknown decoder.*'deeplabv3plus'.*package.module:Class"):
-        load_recipe("synthetic", ["model.decoder=deeplabv3"])
+        recipe_from_words(["synthetic", "model.decoder=deeplabv3"])
 
 
 def test_stages_that_a_decoder_cannot_use_are_named():
