@@ -90,8 +90,8 @@ def past_warm_up(name: str, student: Segmenter, **options: Any) -> Method:
     """
     kind = find(name, METHODS, "method")
     fields = kind.Config.model_fields
-    options |= {key: 0 for key in ("warmup_epochs", "copy_epochs") if key in fields}
-    options |= {"cells": 4} if "cells" in fields else {}
+    early = {"warmup_epochs": 0, "copy_epochs": 0, "cells": 4}
+    options = {key: value for key, value in early.items() if key in fields} | options
     method: Method = kind(lambda: student, kind.Config(name=name, **options))
     return method
 

@@ -135,6 +135,46 @@ def test_every_option_has_a_sentence(name):
         assert info.description and info.description.rstrip().endswith((".", ")")), field
 
 
+BASE = {"threshold": 0.3}
+"""So low that some pixels of an untrained network pass it."""
+
+
+def options() -> list[tuple[str, str, Any]]:
+    """Every option of every method, and another value than its default."""
+    found = []
+    for name in METHODS:
+        for field, info in find(name, METHODS, "method").Config.model_fields.items():
+            value = BASE.get(field, info.default)
+            if isinstance(value, bool):
+                found.append((name, field, not value))
+            elif isinstance(value, int):
+                found.append((name, field, value + 1))
+            elif isinstance(value, float):
+                found.append((name, field, value / 2 if value > 1 else 0.1 if value > 0.3 else 0.9))
+            elif isinstance(value, tuple):
+                found.append((name, field, (0.4, 0.5) if isinstance(value[0], float) else ()))
+    return found
+
+
+def trained(name: str, batch: Batch, **given: Any) -> dict[str, Tensor]:
+    """The state of a method after a few steps."""
+    torch.manual_seed(1)
+    fields = find(name, METHODS, "method").Config.model_fields
+    given = {key: value for key, value in BASE.items() if key in fields} | given
+    method = past_warm_up(name, create_model(TINY, 3), **given)
+    for number in range(4):
+        torch.manual_seed(number)
+        method.step(batch, FakeMinimize(lr=0.05), MID_TRAINING._replace(step=50 + number))
+    return method.state_dict()
+
+
+@pytest.mark.parametrize(("name", "option", "value"), options())
+def test_every_option_changes_what_is_learned(batch: Batch, name, option, value):
+    plain, other = trained(name, batch), trained(name, batch, **{option: value})
+    assert plain.keys() == other.keys()
+    assert any(not torch.equal(plain[key], other[key]) for key in plain)
+
+
 # A step gets by without float64, which Apple's GPUs lack.
 
 

@@ -17,13 +17,13 @@ MIN_PEAK = 1e-5  # weaker activations are not stretched to 1
 
 
 def class_activation_maps(features: Tensor, weight: Tensor, present: Tensor) -> Tensor:
-    """Where a classifier (mean over space, then linear) sees each class.
+    """Where a classifier (mean over space, then linear) finds each class.
 
-    In closed form: for such a classifier the gradient that Grad-CAM averages is the weight itself,
-    the same at every position.
+    The result is that of Grad-CAM in closed form: for such a classifier the gradient that Grad-CAM
+    averages is the weight itself, the same at every position.
 
     Args:
-        features: [B, C, h, w], which the classifier averages over space.
+        features: [B, C, h, w], before the classifier's mean over space.
         weight: [K, C] of the classifier.
         present: [B, K], 1 for classes in the image; the maps of the others are 0.
 
@@ -43,13 +43,13 @@ class AttentionPropagation(nn.Module):
         b = 2 - max_c u_c                                 if the classes have a background
         m = BN([b, u] W)                                  logits
 
-    BatchNorm always uses the statistics of the batch and has a shift but no scale.
+    BatchNorm always uses the statistics of the batch. It has a shift but no scale.
 
     Args:
-        in_channels: of the features that queries and keys are made of.
-        num_classes: K, of the result.
+        in_channels: channels of all features together, of which queries and keys are made.
+        num_classes: K.
         has_background: whether class 0 is the background, for which there is no map.
-        dimension: d, of queries and keys.
+        dimension: d, channels of queries and keys.
     """
 
     def __init__(
