@@ -4,8 +4,8 @@ import torch
 
 from fewmask.batch import Batch, Progress, StepReport, Views
 from fewmask.methods import Method, Minimize
-from fewmask.parts.losses import confident_cross_entropy, cross_entropy
-from fewmask.parts.pseudo_labels import pseudo_label
+from fewmask.parts.losses import cross_entropy, soft_cross_entropy
+from fewmask.parts.mixing import at_grid
 
 
 class FeaturePerturbation(Method):
@@ -25,8 +25,10 @@ class FeaturePerturbation(Method):
         kept = [(torch.rand(x.shape[1]) < 0.5).to(x) * 2 for x in stages]
         dropped = [x * mask.view(1, -1, 1, 1) for x, mask in zip(stages, kept, strict=True)]
         _, perturbed = self.student.decode(dropped, size).split(len(x_l), len(weak))
-        pseudo = pseudo_label(clean.logits, valid)
+        # Soft targets: a threshold would turn a rounding error into another label.
+        target = clean.logits.detach().softmax(dim=1)
+        valid = at_grid(valid, target.shape[-2:])
         loss_l = cross_entropy(labeled.logits, y_l)
-        loss_u = confident_cross_entropy(perturbed.logits, *pseudo, 0.2).mean()
+        loss_u = soft_cross_entropy(perturbed.logits, target, valid, valid)
         minimize(loss_l + loss_u, over=self.student)
         return StepReport({"labeled": loss_l.detach(), "unlabeled": loss_u.detach()})

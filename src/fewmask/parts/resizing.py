@@ -3,7 +3,7 @@
 Logits leave a network a quarter as high and wide as the image, but losses and labels need them at
 every pixel. Enlarging them at once would make every operation write and read K full-size planes.
 So their columns are enlarged first, and then their rows strip by strip, each strip small enough to
-stay in the processor's cache. Bilinear resizing is a product with a matrix that has two numbers in each
+stay in the cache. Bilinear resizing is a product with a matrix that has two numbers in each
 row; its transpose maps a gradient back. Working in bands of the matrix skips most of its zeros.
 """
 
