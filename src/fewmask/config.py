@@ -122,8 +122,9 @@ def find(name: str, ours: Mapping[str, str], kind: str, option: str | None = Non
     """
     option = option or f"{kind}.name"
     if ":" not in name and name not in ours:
+        noun = kind.split(".")[-1]
         raise UserError(
-            f"{option}={name}: unknown {kind}. {did_you_mean(name, ours)} Your own: "
+            f"{option}={name}: unknown {noun}. {did_you_mean(name, ours)} Your own: "
             f"{option}=package.module:Class."
         )
     module_name, _, attribute = ours.get(name, name).partition(":")

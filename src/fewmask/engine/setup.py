@@ -1,11 +1,8 @@
 """Prepares what the loop of a run needs: the method on its device, health, logger."""
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor
 
 from fewmask.data import Data
 from fewmask.data.dataset import label_shares
@@ -13,7 +10,8 @@ from fewmask.engine.compiling import compile_networks
 from fewmask.engine.health import Health
 from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.remedies import Remedies
-from fewmask.engine.settings import Settings, TrainingConfig
+from fewmask.engine.run_precision import compute_in_run_precision
+from fewmask.engine.settings import Settings
 from fewmask.engine.sync_batchnorm import share_batchnorm
 from fewmask.methods import Method
 
@@ -21,22 +19,27 @@ PRIOR_MASKS = 200
 """Labeled masks that are read to learn how common each class is."""
 
 
-def place(method: Method, fabric: Fabric, training: TrainingConfig) -> Minimizer:
+def place(method: Method, fabric: Fabric, data: Data, settings: Settings) -> Minimizer:
     """Moves a method to its device and prepares its networks for training there, in place.
 
     Returns:
         What minimizes the losses of its networks.
+
+    Raises:
+        UserError: if the method breaks its contract.
     """
     # Convolutions are faster in channels-last order.
     method.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if training.compile:
+    method.require_contract(_blank_image(data, settings.loader.crop, fabric.device))
+    if settings.training.compile:
         compile_networks(method, fabric.device)
-    minimizer = Minimizer(fabric, method, training)
+    minimizer = Minimizer(fabric, method, settings.training)
     # The minimizer has prepared the networks it trains; teachers and the like are still as built.
+    trained = {name for names in method.trained_together() for name in names}
     for name, network in list(method.named_children()):
-        if name not in method.trains:
+        if name not in trained:
             setattr(method, name, share_batchnorm(network, fabric))
-            _compute_in_run_precision(getattr(method, name), fabric)
+            compute_in_run_precision(getattr(method, name), fabric)
     return minimizer
 
 
@@ -50,15 +53,7 @@ def create_health(method: Method, data: Data, settings: Settings) -> Health:
     return Health(data.classes.names, settings.training.steps, remedies, prior)
 
 
-def _compute_in_run_precision(network: nn.Module, fabric: Fabric) -> None:
-    """Lets a network that is not trained (a teacher) compute in the precision of the run.
-
-    Each call has its own autocast, so that its cache of cast weights never outlives an update.
-    """
-    forward: Callable[..., Any] = network.forward
-
-    def forward_in_precision(*args: Any, **kwargs: Any) -> Any:
-        with fabric.autocast():
-            return forward(*args, **kwargs)
-
-    network.forward = forward_in_precision
+def _blank_image(data: Data, side: int, device: torch.device) -> Tensor:
+    """[1, C, side, side], with as many bands as the images have."""
+    bands = data.labeled.image(0).shape[2]
+    return torch.zeros(1, bands, side, side, device=device)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import torch
 
-from fewmask.parts.spans import part as span
+from fewmask.parts.spans import span
 
 T = TypeVar("T")
 ACTIVITIES = ("data", "steps", "evaluation", "saving")

@@ -28,7 +28,8 @@ from fewmask.engine.streams import LabeledPass, steps_per_epoch, training_stream
 from fewmask.engine.validation import Validation
 from fewmask.evaluation import Scores
 from fewmask.methods import Method
-from fewmask.parts.spans import part as span
+from fewmask.methods.method import require_report
+from fewmask.parts.spans import span
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.tables import read_table
 
@@ -72,7 +73,7 @@ class Trainer:
         self.steps_per_epoch = steps_per_epoch(data, settings.loader, method.views)
         # Weights are loaded before the networks are compiled, synchronized and given optimizers.
         state = load_last(self.paths, method) if resume else None
-        self.minimizer = setup.place(method, fabric, self.training)
+        self.minimizer = setup.place(method, fabric, data, settings)
         self.checkpoints = Checkpoints(self.paths, method, self.minimizer, card)
         self.validation = Validation(fabric, method, data, settings)
         self.health = setup.create_health(method, data, settings)
@@ -167,7 +168,8 @@ class Trainer:
             # Weights move in the last round only; until then gradients add up.
             self.minimizer.last_round = i == len(rounds) - 1
             on_device = to_device(batch, self.fabric.device)
-            yield self.method.step(on_device, self.minimizer, progress)
+            report = self.method.step(on_device, self.minimizer, progress)
+            yield require_report(report, self.method)
 
     def _after_step(self, logger: Logger) -> dict[str, Scores]:
         """Logs, evaluates and saves when it is time; returns new scores, if there are any."""

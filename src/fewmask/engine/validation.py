@@ -1,9 +1,6 @@
 """How the networks of a method are scored while it trains."""
 
-from typing import cast
-
-from lightning_fabric import Fabric, is_wrapped
-from torch import nn
+from lightning_fabric import Fabric
 
 from fewmask.data import Data
 from fewmask.engine.compiling import eagerly
@@ -36,7 +33,7 @@ class Validation:
         classes, device = len(self.data.classes), self.fabric.device
         with self.fabric.autocast(), eagerly():
             return {
-                name: evaluate(_bare(network), self.data.val, classes, self.config, device)
+                name: evaluate(network, self.data.val, classes, self.config, device)
                 for name, network in self.method.predictors().items()
             }
 
@@ -47,8 +44,3 @@ class Validation:
         classes, device = len(self.data.classes), self.fabric.device
         with self.fabric.autocast(), eagerly():
             return pseudo_quality(self.method, self.stream, classes, device)
-
-
-def _bare(network: nn.Module) -> nn.Module:
-    """Without its wrapper, whose first call waits for all processes: one may have no image."""
-    return cast(nn.Module, network.module) if is_wrapped(network) else network
