@@ -9,8 +9,13 @@ import fewmask.evaluation.predictor
 from fewmask.data import Classes
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, evaluate
-from fewmask.evaluation.evaluator import center_crop, eval_mode
-from fewmask.evaluation.inference import InferenceConfig, predict_probs, window_starts
+from fewmask.evaluation.evaluator import center_crop
+from fewmask.evaluation.inference import (
+    InferenceConfig,
+    eval_mode,
+    predict_probs,
+    window_starts,
+)
 from fewmask.evaluation.metrics import confusion_matrix, scores
 from fewmask.evaluation.predictor import Predictor
 from fewmask.models import Output
