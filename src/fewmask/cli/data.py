@@ -29,12 +29,13 @@ def check(
     import json
 
     from fewmask.cli.words import recipe_from_words
+    from fewmask.report.draft import write_draft
     from fewmask.tasks import check as task
 
     found = task.check(recipe_from_words([f"data={data}", *(options or [])]))
     print(json.dumps(found.as_dict(), indent=2) if as_json else found.in_words())
     if write is not None:
-        found.draft(write)
+        write_draft(found, write)
         note = f"Wrote a draft to {write}. Review it, then: fewmask train data={write}"
         typer.echo(note, err=as_json)
     raise typer.Exit(found.exit_code)
