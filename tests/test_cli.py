@@ -334,7 +334,7 @@ def test_a_run_is_scored_on_its_own_validation_images_after_masks_were_added(tmp
     assert after.splitlines()[-4:] == before.splitlines()[-4:]
     held_out = (first / "splits" / "val.txt").read_text().split()[0]
     (photos / "masks" / f"{held_out}.png").unlink()
-    assert "no longer there" in fewmask("evaluate", first, cwd=tmp_path, code=2)
+    assert "are missing today" in fewmask("evaluate", first, cwd=tmp_path, code=2)
 
 
 def test_a_comparison_notices_that_its_data_changed(tmp_path):

@@ -56,7 +56,7 @@ def test_a_corrected_mask_is_kept_and_a_damaged_one_is_made_again(done, run, tmp
     damaged.write_bytes(b"")
     cut.write_bytes(cut.read_bytes()[:60])
     text = fewmask(*words)
-    assert f"Kept: {corrected} was changed" in text
+    assert f"Kept: {corrected} was edited by hand" in text
     assert (np.asarray(Image.open(corrected)) == 1).all()
     assert all(Image.open(file).load() for file in (damaged, cut))
     fewmask(*words, "--overwrite")

@@ -1,4 +1,4 @@
-"""Commands that train: demo, compare, train; and what to read before: recipes, info."""
+"""Commands that train: demo, compare, train; and what to know before: recipes, info."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ def demo(
     seeds: Seeds = 1,
     out: Out = Path("runs/demo"),
 ) -> None:
-    """Train methods side by side on built-in scenes: nothing to download, minutes on a laptop."""
+    """Train methods side by side on built-in scenes: no download, minutes on a laptop."""
     _compare(["synthetic", *(options or [])], methods, seeds, out, "demo.png")
 
 
@@ -87,7 +87,7 @@ def train(
         bool, typer.Option("--print-config", help="Print the complete recipe and stop.")
     ] = False,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Write what a step spends its time on.")
+        bool, typer.Option("--profile", help="Write a table of what a step spends its time on.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Build everything, take a few steps, write nothing.")
@@ -139,7 +139,7 @@ def _rehearse(recipe: Any) -> None:
 
 
 def _say_done(run: Any, profile: bool) -> None:
-    """The last words of a training run, unless it was interrupted."""
+    """Prints scores and next steps after a training run, unless it was interrupted."""
     from fewmask.engine.launch import is_first
     from fewmask.run_folder.result import in_words
 
@@ -147,7 +147,7 @@ def _say_done(run: Any, profile: bool) -> None:
         return
     if profile and run.paths.profile.is_file():
         trace = run.paths.profile_trace.name
-        print(f"Profile: {run.paths.profile}, and {trace} for ui.perfetto.dev")
+        print(f"Profile: {run.paths.profile}, and {trace} for https://ui.perfetto.dev")
     if run.is_finished:
         print(
             f"Done. {in_words(run.result)}\nRun folder: {run.folder}\nNext: fewmask predict "
@@ -187,9 +187,9 @@ def recipes(
         for row in published_scores(recipe):
             print(f"    {row.labeled:26}{row.miou:6.2f}  {row.encoder:11} {row.source}")
     print(
-        "\nBelow a recipe: data.labeled, and the mIoU published for it (the best on val, unless "
-        "the recipe says otherwise).\nfewmask recipes NAME prints a recipe with the origin of its "
-        "numbers."
+        "\nBelow each recipe: its data.labeled lists, and the mIoU published for each list (best "
+        "on val, unless the recipe says otherwise).\nfewmask recipes NAME prints a recipe with "
+        "the origin of its numbers."
     )
 
 

@@ -1,4 +1,4 @@
-"""Versions and devices."""
+"""Versions and devices of this machine."""
 
 import platform
 from importlib import metadata
