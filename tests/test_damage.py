@@ -16,7 +16,7 @@ from fewmask.data.images import read_image
 from fewmask.data.loader import LoaderConfig
 from fewmask.errors import UserError
 from fewmask.runs.build import open_data
-from tests.test_cli import TINY_PHOTOS, fewmask
+from tests.program import TINY_PHOTOS, fewmask
 
 
 @pytest.fixture(scope="module")

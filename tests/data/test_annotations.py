@@ -10,7 +10,7 @@ from PIL import Image
 
 from fewmask.data.annotations.importing import import_masks
 from fewmask.errors import UserError
-from tests.test_cli import fewmask
+from tests.program import fewmask
 
 SQUARE, CORNER = [(2, 2), (7, 2), (7, 7), (2, 7)], [(5, 5), (11, 5), (11, 9), (5, 9)]
 

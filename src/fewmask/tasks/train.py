@@ -163,7 +163,7 @@ def _require_changeable(paths: RunPaths, changes: Mapping[str, Any], prefix: str
             continue
         raise UserError(
             f"{name} cannot change when a run is resumed, because that would make it another "
-            f"run. You can change {', '.join(CHANGEABLE)}. To start a new run from these weights, use "
+            f"run. You can change {', '.join(CHANGEABLE)}. To start a new run from these weights: "
             f"--weights {paths.last}."
         )
 

@@ -16,7 +16,7 @@ from fewmask.report.draft import write_draft
 from fewmask.runs.build import open_data
 from fewmask.tasks import check as checking
 from tests.data import trees
-from tests.test_cli import fewmask
+from tests.program import fewmask
 
 WORDS = ("method=imas",)
 
