@@ -57,7 +57,7 @@ def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str
     task.picture(done, out / picture)
     sentences = verdict(done)
     first_seed = [Run.open(row.folders[0], data=done.data) for row in done.rows]
-    page = report(first_seed, out / "report.html", sentences)
+    page = report(first_seed, out / first_seed[0].paths.report.name, sentences)
     console = Console()
     console.print()
     console.print(table(done))
