@@ -37,6 +37,7 @@ def check(
     if write is not None:
         write_draft(found, write)
         note = f"Wrote a draft to {write}. Review it, then: fewmask train data={write}"
+        # Standard output holds the JSON alone, so that programs can read it.
         typer.echo(note, err=as_json)
     raise typer.Exit(found.exit_code)
 
@@ -67,6 +68,7 @@ def import_(
     if left_out:
         listed = ", ".join(f"{count} {kind}" for kind, count in left_out.items())
         print(f"Left out, because they cover no pixels: {listed}.")
+    # One line however many classes there are, ready to be pasted.
     line = yaml.safe_dump(classes, default_flow_style=True, width=1e9, allow_unicode=True)
     print(f"Add this line to the data's YAML file: names: {line.strip()}")
 

@@ -41,6 +41,7 @@ def compare(
 
 
 def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str) -> None:
+    # Heavy packages are imported inside the commands, so that help appears at once.
     from rich.console import Console
 
     from fewmask.cli.words import comparison_recipes, method_names
@@ -143,6 +144,7 @@ def _say_done(run: Any, profile: bool) -> None:
     from fewmask.engine.launch import is_first
     from fewmask.run_folder.result import in_words
 
+    # Under torchrun, every process gets here; one of them prints.
     if not is_first():
         return
     if profile and run.paths.profile.is_file():

@@ -26,6 +26,7 @@ def evaluate(
 
     Example: `fewmask evaluate runs/photos-imas-001 evaluation.flip=true`
     """
+    # Heavy packages are imported inside the commands, so that help appears at once.
     from rich.console import Console
     from rich.table import Table
 
@@ -46,6 +47,7 @@ def evaluate(
         classes, scores = task.evaluate(opened, weights)
     table = Table("class", "IoU %", title=f"{run}, {weights}")
     for name, iou in zip(classes.names, scores.iou, strict=True):
+        # NaN, the one number that differs from itself, marks a class that occurs nowhere.
         table.add_row(name, "absent" if iou != iou else f"{iou:.2f}")
     Console().print(table)
     print(f"mIoU {scores.miou:.2f}   pixel accuracy {scores.pixel_accuracy:.2f}")

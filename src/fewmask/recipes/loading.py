@@ -35,7 +35,7 @@ def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None 
     """
     given = given or {}
     values = merge(_read(base), _expand_data(given))
-    values.pop("published", None)
+    values.pop("published", None)  # scores to compare with, not settings
     _require_sections(values)
     if "steps" in given.get("training", {}) and "epochs" not in given["training"]:
         # Epochs in a recipe would otherwise override the steps that the user asked for.

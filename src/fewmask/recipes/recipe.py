@@ -18,6 +18,7 @@ class Recipe(BaseConfig):
 
     seed: int = Field(default=0, ge=0)
     """Random seed for weights, batches and augmentation; data sources have their own seeds."""
+    # The options of the source are those of a subclass; without SerializeAsAny they are not saved.
     data: SerializeAsAny[DataSource.Config]
     """Where the images come from: a data source by name, and its options."""
     loader: LoaderConfig = LoaderConfig()

@@ -41,6 +41,7 @@ def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
     training = {
         **recipe.training.model_dump(),
         "steps": _steps(recipe, data, notes),
+        # Epochs are replaced by steps: a resumed run must not derive another number of steps.
         "epochs": None,
         "accumulate": _rounds(recipe, notes),
     }

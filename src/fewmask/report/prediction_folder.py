@@ -48,6 +48,7 @@ class PredictionFolder:
         """
         file = self.folder / MADE_BY
         mine = {"weights_sha256": _digest(predictor), "threshold": self.threshold}
+        # Never overwrite masks that a person drew, not even with --overwrite.
         if not file.is_file() and (self.folder / "masks").exists():
             raise UserError(
                 f"{self.folder}/masks exists and was not written by fewmask. Give another --out."
@@ -100,6 +101,7 @@ class PredictionFolder:
 def _digest(predictor: Predictor) -> str:
     digest = hashlib.sha256()
     for tensor in predictor.network.state_dict().values():
+        # As float32: NumPy has no bfloat16.
         digest.update(tensor.detach().float().cpu().numpy().tobytes())
     return digest.hexdigest()
 

@@ -68,6 +68,7 @@ def read_result(folder: Path) -> Result:
     """
     paths = RunPaths(folder)
     try:
+        # Plain values, not a Recipe: results of a stranger's run are read without its code.
         recipe: dict[str, Any] = yaml.safe_load(paths.recipe.read_text("utf-8"))
         facts = json.loads(paths.facts.read_text("utf-8"))
         return _result(paths, recipe, facts)
@@ -107,6 +108,7 @@ def _networks(
     found: dict[str, NetworkScore] = {}
     for row in rows:
         name, miou, step = row["network"], float(row["miou"]), int(row["step"])
+        # The first row of a network is its best so far.
         before = found.get(name, NetworkScore(miou, miou, step))
         best = (miou, step) if miou > before.best else (before.best, before.best_step)
         found[name] = NetworkScore(miou, *best, float(row["pixel_accuracy"]))

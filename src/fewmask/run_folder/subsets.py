@@ -22,6 +22,7 @@ def write_subsets(paths: RunPaths, data: Data) -> None:
         names: Sequence[str] = getattr(data, subset).names
         facts[subset] = identify(names).as_dict()
         if isinstance(names, PoolNames):
+            # A pool may hold millions of names; its fingerprint is enough to recognize it.
             names = [f"# {len(names)} images of data.pool, fingerprint in {paths.facts.name}"]
         text = "".join(f"{name}\n" for name in names)
         paths.split(subset).write_text(text, encoding="utf-8")

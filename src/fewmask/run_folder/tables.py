@@ -14,7 +14,9 @@ def read_table(file: Path) -> list[dict[str, str]]:
     """The complete rows of a CSV file of a run; empty if there is no such file."""
     if not file.is_file():
         return []
+    # Damaged bytes must spoil only the line that holds them.
     text = file.read_text(encoding="utf-8", errors="replace")
+    # Surplus values get the key "", missing ones the value "": both mark an incomplete row.
     rows = csv.DictReader(io.StringIO(text), restkey="", restval="")
     return [row for row in rows if _is_complete(row)]
 

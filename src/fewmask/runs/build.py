@@ -98,6 +98,7 @@ def build_method(recipe: Recipe, num_classes: int, pretrained: bool) -> Method:
         pretrained: whether to load the encoder's pretrained weights, if the recipe asks for any.
             They are not needed if a checkpoint overwrites them.
     """
+    # Weights must follow from the seed alone, whatever was drawn before.
     torch.manual_seed(recipe.seed)
     model = recipe.model if pretrained else _without_download(recipe.model)
     return recipe.method_class(partial(create_model, model, num_classes), recipe.method)

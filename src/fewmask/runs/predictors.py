@@ -70,6 +70,7 @@ def _device(accelerator: str) -> str:
 
 
 def _classes(card: dict[str, Any]) -> Classes:
+    # Not among the needed keys: files of early versions lack these.
     no_label, color = card.get("no_label", (IGNORE, (255, 255, 255)))
     names, colors, values = card["class_names"], card["class_colors"], card.get("class_values")
     return Classes(names, colors, values, no_label, color)

@@ -134,6 +134,7 @@ def open_runs(folders: Sequence[Path], **options: Any) -> list[Run]:
 
 def _on_same_data(one: Run, other: Run) -> bool:
     ours, theirs = one.recipe, other.recipe
+    # The number of bands is an option of the model, but decides how images are read.
     return ours.data == theirs.data and ours.model.in_channels == theirs.model.in_channels
 
 

@@ -46,6 +46,7 @@ def compare(recipes: Sequence[Recipe], out: Path) -> Comparison | None:
     """
     data = open_data(recipes[0], any(recipe.needs_unlabeled for recipe in recipes))
     rows = []
+    # The recipes of a method follow each other, as groupby needs them.
     for method, of_method in groupby(recipes, key=lambda recipe: recipe.method.name):
         runs = []
         for recipe in of_method:
@@ -65,6 +66,7 @@ def _trained(recipe: Recipe, data: Data, folder: Path) -> Run:
     paths = RunPaths(folder)
     if paths.recipe.is_file():
         _require_same_settings(paths, settle(recipe, data)[0])
+    # Without a checkpoint there is nothing to continue: it was killed in its first moments.
     if not (paths.recipe.is_file() and paths.last.is_file()):
         return train(recipe, folder, overwrite=True, data=data)
     require_same_images(paths, data)
@@ -85,6 +87,7 @@ def _require_same_settings(paths: RunPaths, wanted: Recipe) -> None:
 
 def _row(method: str, runs: Sequence[Run]) -> Row:
     results = [run.result for run in runs]
+    # A method is judged by the network that it evaluates first.
     main = next(iter(results[0].networks))
     return Row(
         method,

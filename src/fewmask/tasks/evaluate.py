@@ -50,6 +50,7 @@ def examine(run: Run, weights: str = "best") -> tuple[Classes, Examination]:
 def _evaluate_process(fabric: Fabric, run: Run, weights: str) -> Scores:
     predictor = run.network(weights)
     _require_same_classes(run, predictor.classes)
+    # Convolutions are faster in this memory order, which training uses too.
     network = predictor.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     with fabric.autocast():
         return evaluate_network(

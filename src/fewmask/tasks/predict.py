@@ -62,6 +62,7 @@ def predict(
         UserError: if there is no image, or if `out` holds other predictions.
     """
     index, shares = share
+    # Every n-th image, not a block: neighbors in a folder are often alike in size and content.
     files = _without_clashes(_find_all(places, out, tell))[index::shares]
     folder = PredictionFolder(out, overwrite=overwrite)
     folder.claim(predictor)
@@ -76,6 +77,7 @@ def _find_all(places: Sequence[Path | str], out: Path, tell: Callable[[str], Non
         for file, name in find_images(place):
             path = os.path.abspath(file)
             if not path.startswith(own):
+                # An image that is named twice is predicted once.
                 found.setdefault(path, (file, name))
     for folder in (Path(place) for place in places if Path(place).is_dir()):
         for file in unread_pictures(folder):
@@ -210,6 +212,7 @@ def find_images(place: Path | str) -> list[Named]:
 
 def _matching(path: Path) -> list[Path]:
     """The images that match a glob pattern."""
+    # Path.glob takes relative patterns only.
     base = Path(path.anchor) if path.is_absolute() else Path()
     pattern = str(path.relative_to(base)) if path.is_absolute() else str(path)
     try:

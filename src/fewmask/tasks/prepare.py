@@ -40,15 +40,15 @@ def prepare(
     source.convert(root)
     data = source(validate(source.Config, {"name": name, "root": root}, "data")).open()
     warnings = []
-    for part, files, expected in (
+    for kind, files, expected in (
         ("training", data.labeled, source.POOL),
         ("validation", data.val, source.VAL),
     ):
         split = identify(files.names)
         known = f", the published list {split.name}" if split.published else ""
-        tell(f"{len(files)} {part} images{known}")
+        tell(f"{len(files)} {kind} images{known}")
         if len(files) != expected:
-            warnings.append(f"{len(files)} {part} images, but {expected} were published.")
+            warnings.append(f"{len(files)} {kind} images, but {expected} were published.")
     for what, (found, expected) in source.further_counts(root).items():
         tell(f"{found} {what}")
         if found != expected:

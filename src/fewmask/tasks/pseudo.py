@@ -45,6 +45,7 @@ def pseudo_labels(
             "cannot be written. Add a value to data.ignore (or a color with 255 to data.palette) "
             "and train again."
         )
+    # Claimed first: a folder of other predictions is refused before anything is computed.
     folder = PredictionFolder(out, threshold, overwrite)
     folder.claim(predictor)
     return FolderPredictor(predictor, folder, tell).run(files)

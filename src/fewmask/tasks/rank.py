@@ -49,6 +49,7 @@ def rank(run: Run, count: int, by: str, out: Path) -> list[str]:
         )
     data = run.data
     predictors = [run.network(name) for name in list(run.result.networks)[:NETWORKS]]
+    # Easiness is one number per image; the contact sheet then shows entropy by pixel.
     criterion = CRITERIA.get(by, entropy)
     indices, scores, features = _assess_all(data, predictors, criterion)
     if by == "easiness":
@@ -140,5 +141,6 @@ def _draw(
         brightness = 255 * assessed.hardness / max(1e-9, assessed.hardness.max())
         hard = np.rint(brightness).astype(np.uint8)
         colors = data.classes.colors[assessed.prediction]
+        # Every image is drawn with its own brightest pixel white, or easy ones would be black.
         rows.append([as_rgb(image), colors, np.repeat(hard[:, :, None], 3, axis=2)])
     save_whole(contact_sheet(rows, ["image", "prediction", "uncertain (bright)"], 160), file)

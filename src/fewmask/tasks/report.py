@@ -38,6 +38,7 @@ def report(runs: Sequence[Run], out: Path | None = None, verdict: Sequence[str] 
         for run, result in zip(runs, results, strict=True)
     ]
     names = runs[0].folder.name if len(runs) == 1 else f"{len(runs)} runs"
+    # As JSON: paths and tuples compare and print like what the user wrote.
     different = differences([run.recipe.model_dump(mode="json") for run in runs])
     text = page.render(f"fewmask: {names}", pages, verdict, warnings(results), different)
     out = out or runs[0].paths.report

@@ -89,7 +89,8 @@ def train(
     try:
         return _launch(recipe, folder, data, start)
     except UserError:
-        if is_new and not RunPaths(folder).metrics.exists():  # leave no empty run behind
+        # Do not leave an empty run behind, but never delete a folder that existed before.
+        if is_new and not RunPaths(folder).metrics.exists():
             shutil.rmtree(folder)
         raise
 
@@ -108,7 +109,9 @@ def resume(folder: Path, changes: Mapping[str, Any] | None = None, data: Data | 
     paths = Run.open(folder).paths
     _require_changeable(paths, changes or {})
     recipe = load_recipe(paths.recipe, changes)
+    # A changed data.root may be relative, but the recipe on disk holds for any folder.
     recipe = recipe.model_copy(update={"data": absolute_paths(recipe.data)})
+    # The notes were told when the run began.
     data = data or open_data(recipe, tell=lambda note: None)
     require_same_images(paths, data)
     done = checkpoint.load(paths.last)["step"]
@@ -125,6 +128,7 @@ def resume(folder: Path, changes: Mapping[str, Any] | None = None, data: Data | 
 def rehearse(recipe: Recipe, tell: Callable[[str], None] = print) -> Rehearsal:
     """Builds everything and takes a few steps without writing anything."""
     recipe, data = open_and_settle(recipe, None, tell)
+    # One process is enough: time and memory are measured per device.
     machine = recipe.machine.model_copy(update={"devices": 1})
     took = launch(machine, recipe.training.precision, _rehearse_process, recipe, data)
     return Rehearsal(recipe, *took)
@@ -184,6 +188,7 @@ def _launch(recipe: Recipe, folder: Path, data: Data, start: Start) -> Run:
 
 def _train_process(fabric: Fabric, recipe: Recipe, folder: Path, data: Data, start: Start) -> None:
     """Trains in one process of a run."""
+    # A checkpoint overwrites pretrained weights, so do not download any for it.
     fresh = not start.is_resumed and start.weights is None
     method = build_method(recipe, len(data.classes), pretrained=fresh)
     if start.weights is not None:
