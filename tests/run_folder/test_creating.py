@@ -38,3 +38,14 @@ def test_a_folder_with_other_files_is_refused(overwrite, tmp_path):
     with pytest.raises(UserError, match="Cannot create the run folder"):
         new_run_folder("", out=tmp_path / "deep" / "thesis.txt")
     assert (tmp_path / "deep" / "thesis.txt").read_text() == "mine"
+
+
+def test_run_folders_are_numbered_and_never_overwritten(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [new_run_folder("a-b").name for _ in range(2)] == ["a-b-001", "a-b-002"]
+    out = tmp_path / "mine"
+    new_run_folder("x", out=out)
+    (out / "recipe.yaml").write_text("seed: 0\n")
+    with pytest.raises(UserError, match="--overwrite"):
+        new_run_folder("x", out=out)
+    new_run_folder("x", overwrite=True, out=out)

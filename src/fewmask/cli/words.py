@@ -13,7 +13,7 @@ from fewmask.recipes.loading import load_recipe
 from fewmask.recipes.recipe import Recipe
 
 SECTIONS_WITH_NAME = ("data", "method")
-"""Sections whose name has a short form: `method=pcr` means `method.name=pcr`."""
+"""`method=pcr` is short for `method.name=pcr`."""
 
 
 def recipe_from_words(words: Sequence[str | Path]) -> Recipe:

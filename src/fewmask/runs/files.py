@@ -1,4 +1,4 @@
-"""Versions and devices of this machine."""
+"""Versions and devices."""
 
 import platform
 from importlib import metadata
