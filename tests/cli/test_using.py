@@ -54,6 +54,7 @@ def test_predict_writes_masks_overlays_and_confidence_of_any_size(run, tmp_path)
             assert Image.open(file).size == Image.open(photos / f"{file.stem}.jpg").size
     mask = Image.open(tmp_path / "a" / "masks" / "p0.png")
     assert mask.mode == "P" and set(np.unique(mask)) <= {0, 1}
+    assert "accelerator='tpu'" in fewmask("predict", run, photos, "--accelerator", "tpu", code=2)
     best = run / "weights" / "best.pt"  # enough without the run folder, with a pattern of images
     fewmask("predict", best, f"{photos}/p[01].jpg", "--out", tmp_path / "b")
     assert len(list((tmp_path / "b" / "masks").iterdir())) == 2
@@ -71,7 +72,7 @@ def test_predict_leaves_out_what_it_cannot_read_and_says_so(run, tmp_path):
 
 def test_an_interrupted_prediction_goes_on_and_keeps_what_is_there(run, tmp_path):
     photos = run.parent.parent / "photos" / "images"
-    fewmask("predict", run, photos, "--out", tmp_path / "a", "--shard", "1/3")
+    fewmask("predict", run, photos, "--out", tmp_path / "a", "--share", "1/3")
     first = sorted((tmp_path / "a" / "masks").iterdir())
     assert [f.stem for f in first] == ["p0", "p3", "p6"]
     before = first[0].stat().st_mtime_ns

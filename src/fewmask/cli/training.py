@@ -70,7 +70,9 @@ def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str
 @command()
 def train(
     words: Words = None,
-    resume: Annotated[Path | None, typer.Option(help="Continue this run folder exactly.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue this run exactly where it stopped.")
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Start a new run from this checkpoint.")
     ] = None,

@@ -111,6 +111,7 @@ def predict(
             help="Predict only this share of the images: 1/4 to 4/4 on four machines.",
         ),
     ] = "1/1",
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Predict masks for new images, in your own label values, with overlays and confidence maps.
@@ -122,7 +123,8 @@ def predict(
     from fewmask.runs.run import load_network
     from fewmask.tasks import predict as task
 
-    done = task.predict(load_network(run, weights), images, out, _parse_share(share), overwrite)
+    predictor = load_network(run, weights, accelerator)
+    done = task.predict(predictor, images, out, _parse_share(share), overwrite)
     _say_written(done, out)
 
 
@@ -156,7 +158,9 @@ def rank(
     by: Annotated[
         str, typer.Option(help="Measure of hardness: disagreement, entropy or easiness (iMAS).")
     ] = "entropy",
-    out: Annotated[Path | None, typer.Option(help="Default: RUN/rank.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder to write to; default: RUN/rank.")
+    ] = None,
 ) -> None:
     """Choose the unlabeled images to label next: the most uncertain ones, chosen to be varied.
 
