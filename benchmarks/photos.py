@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fewmask.data.files import Files, LabelTable
+from fewmask.data import Files, LabelTable
 
 IMAGES = 16
 WIDTH, HEIGHT = 500, 375

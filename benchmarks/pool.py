@@ -16,7 +16,7 @@ import typer
 from PIL import Image
 
 from benchmarks.record import Figure, figures
-from fewmask.batch import Dataset
+from fewmask.data import Dataset
 from fewmask.data.order import shuffled
 from fewmask.data.pool.opening import open_pool
 
@@ -113,4 +113,4 @@ def _read(pool: Dataset) -> float:
 
 
 def _open(place: Path) -> Dataset:
-    return open_pool(str(place), None, 3, disk_gb=1.0, tell=lambda note: None)
+    return open_pool(str(place), disk_gb=1.0, tell=lambda note: None)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from fewmask.cli.words import recipe_from_words
+from fewmask.data import open_data
 from fewmask.errors import UserError
 from tests.conftest import TINY_WORDS
 
@@ -57,6 +58,8 @@ def test_the_documented_data_source_opens(lab):
         if i < 6:
             mask = np.full((20, 30), i % 3, np.uint8)
             Image.fromarray(mask).save(lab / "fields" / "label" / f"{i}.png")
-    data = recipe_from_words(["data=my_data:Fields", "data.root=fields"]).source().open()
+    words = ["data=my_data:Fields", "data.root=fields", "data.long_side=15"]
+    data = open_data(recipe_from_words(words).source())
+    assert data.labeled.image(0).shape == (10, 15, 3)
     assert [len(x) for x in (data.labeled, data.unlabeled, data.val)] == [2, 1, 4]
     assert data.classes.names == ("soil", "crop", "weed")

@@ -9,7 +9,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from benchmarks.photos import IMAGES
 from fewmask.batch import IMAGE_MEAN, IMAGE_STD
 from fewmask.data.files import Files
-from fewmask.data.views.strong import (
+from fewmask.data.views.imas import (
     blur_radius,
     enhance_factor,
     hue_shift,

@@ -1,11 +1,9 @@
 """The nouns everyone shares: what a batch holds, how far training is, what a step reports."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -90,23 +88,6 @@ class StepReport:
         if self.used_pixels is not None:
             values["used_pixels"] = self.used_pixels
         return values | self.scalars
-
-
-class Dataset(Protocol):
-    """Images, perhaps with masks, by number. This is all that loader and evaluator ask for."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """One name per image, unique within the data set."""
-
-    def __len__(self) -> int:
-        """The number of images."""
-
-    def image(self, index: int) -> np.ndarray:
-        """The image as uint8 [H, W, C]; RGB, unless `model.in_channels` says otherwise."""
-
-    def mask(self, index: int) -> np.ndarray:
-        """The mask as uint8 [H, W], 0..K-1 or 255; only asked of labeled images."""
 
 
 def normalize(image: Tensor, device: torch.device | str) -> Tensor:

@@ -12,12 +12,15 @@ import pytest
 
 from fewmask.data.download import download, unpack
 from fewmask.data.lists import published
+from fewmask.data.lists.published import recognize
 from fewmask.data.sources import camvid, published_dataset
 from fewmask.errors import UserError
 from fewmask.tasks.prepare import prepare
 from tests.data import trees
 
 CONTENT = bytes(range(256)) * 4000
+
+
 MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
@@ -165,8 +168,10 @@ def test_prepare_downloads_unpacks_and_counts(server, tmp_path, monkeypatch):
 
 def test_a_published_list_is_copied_from_a_url(server, tmp_path, monkeypatch):
     ids = [f"2007_0000{i}" for i in range(10, 15)]
-    sha256 = published.identify(ids).sha256
-    mine = published.Published("voc/tiny/5", "labeled", 5, sha256, "a/b", "HEAD", "lists/5.txt", "")
+    sha256 = recognize(ids).sha256
+    mine = published.PublishedList(
+        "voc/tiny/5", "labeled", 5, sha256, "a/b", "HEAD", "lists/5.txt", ""
+    )
     monkeypatch.setattr(published, "published_lists", lambda: (mine,))
     server["files"]["/lists/5.txt"] = "\n".join(ids).encode()
     for source in (server["url"], f"{server['url']}/lists/5.txt"):
@@ -176,10 +181,3 @@ def test_a_published_list_is_copied_from_a_url(server, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="is not the published list"):
         published.copy_published("voc/tiny/5", server["url"], tmp_path / "other.txt")
     assert [f.name for f in tmp_path.iterdir()] == ["5.txt"]
-
-
-def test_what_needs_an_account_is_not_downloaded(tmp_path):
-    with pytest.raises(UserError, match="cannot be downloaded by a program.*free account"):
-        prepare("cityscapes", tmp_path, True, print)
-    with pytest.raises(UserError, match="'folder' needs no preparation"):
-        prepare("folder", tmp_path, False, print)

@@ -1,18 +1,22 @@
-from dataclasses import replace
+"""Files that tell which classes an image shows."""
 
-import numpy as np
 import pytest
 
-from fewmask.batch import Views, to_device
 from fewmask.cli.words import recipe_from_words
-from fewmask.data import BatchStream, Classes, LoaderConfig
+from fewmask.data import (
+    Classes,
+)
 from fewmask.data.image_labels import read_image_labels
-from fewmask.data.sources.folder import folder_values
-from fewmask.data.sources.synthetic import Synthetic
 from fewmask.errors import UserError
 from fewmask.runs.build import open_data
+from tests.conftest import TINY_WORDS
+from tests.data.pools import (
+    write_folder,
+)
 
 CLASSES = Classes(["ground", "cat", "dog"])
+
+
 NAMES = ["a/0001", "a/0002"]
 
 
@@ -50,19 +54,6 @@ def test_a_wrong_json_file(tmp_path, text):
         read_image_labels(tmp_path / "l.json", NAMES, CLASSES)
 
 
-def test_image_labels_travel_with_their_images(tmp_path):
-    data = Synthetic(Synthetic.Config(name="synthetic", labeled=2, unlabeled=5, val=1)).open()
-    present = np.eye(5, 7, dtype=bool)
-    stream = BatchStream(
-        replace(data, image_labels=present),
-        LoaderConfig(crop=16, labeled_batch=2, unlabeled_batch=5),
-        Views(),
-        seed=0,
-    )
-    batch = to_device(stream[0], "cpu")
-    assert batch.unlabeled.present.nonzero()[:, 1].tolist() == batch.unlabeled.image_index.tolist()
-
-
 def test_the_option_opens_the_file(tmp_path):
     rows = "".join(f"unlabeled_{i:05d},disc\n" for i in range(3))
     (tmp_path / "l.csv").write_text(rows)
@@ -71,7 +62,9 @@ def test_the_option_opens_the_file(tmp_path):
     assert data.image_labels is not None and data.image_labels[:, 1].all()
 
 
-def test_a_data_file_names_it_from_its_own_folder(tmp_path):
-    (tmp_path / "data.yaml").write_text("names: [a, b]\nimage_labels: labels.csv\n")
-    values = folder_values(tmp_path / "data.yaml")
-    assert values["image_labels"] == str(tmp_path / "labels.csv")
+def test_image_labels_name_a_pool_s_images_with_or_without_suffix(tmp_path):
+    folder = write_folder(tmp_path / "pool", 3)
+    (tmp_path / "labels.csv").write_text("part0/000,disc\npart1/001.png,\n002,ring;disc\n")
+    words = [*TINY_WORDS, f"data.pool={folder}", f"data.image_labels={tmp_path / 'labels.csv'}"]
+    data = open_data(recipe_from_words(["synthetic", *words, "method=pseudoseg"]))
+    assert data.image_labels.sum(axis=1).tolist() == [1, 0, 2]

@@ -8,8 +8,11 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from scipy.io import savemat
 
+from fewmask.config import find, validate
+from fewmask.data import SOURCES
 from fewmask.data.sources.coco import NAMES as COCO_NAMES
 from fewmask.data.sources.voc import voc_colors
+from fewmask.tasks.prepare import prepare
 
 HEIGHT, WIDTH = 40, 56
 
@@ -146,3 +149,29 @@ def camvid(root: Path) -> Path:
             gray(root / part / "masks" / f"{part}_{i}.png", blocks(*range(12)))
     write_list(root / "splits" / "labeled_2.txt", ["train_2", "train_0"])
     return root
+
+
+SIZES = {  # labeled list, labeled, unlabeled, val, classes
+    "voc": (3, 3, 4, 2, 21),
+    "cityscapes": (2, 2, 3, 2, 19),
+    "coco": (2, 2, 3, 2, 81),
+    "ade20k": (2, 2, 2, 2, 150),
+    "camvid": (2, 2, 2, 2, 11),
+}
+NEEDS_PREPARATION = ("voc", "coco")
+
+
+def quiet(text):
+    pass
+
+
+def tree(name, root):
+    globals()[name](root)
+    if name in NEEDS_PREPARATION:
+        prepare(name, root, False, quiet)
+    return root
+
+
+def opened(name, root, **options):
+    source = find(name, SOURCES, "data")
+    return source(validate(source.Config, {"name": name, "root": root, **options}, "data")).open()

@@ -2,7 +2,7 @@
 
 from fewmask.cli.words import recipe_from_words
 from fewmask.recipes import settle
-from tests.data.test_benchmarks import opened, tree
+from tests.data.trees import opened, tree
 
 
 def test_epochs_become_steps_as_the_papers_count_them(tmp_path):

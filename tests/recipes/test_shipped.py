@@ -8,7 +8,7 @@ from fewmask.engine.settings import TrainingConfig
 from fewmask.methods import METHODS
 from fewmask.recipes.shipped import published_scores, recipe_names
 from fewmask.tasks import train
-from tests.data.test_benchmarks import SIZES, tree
+from tests.data.trees import SIZES, tree
 from tests.program import SMALL
 
 PAPERS = [name for name in recipe_names() if "/" in name]

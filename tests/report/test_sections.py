@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fewmask.data.lists.published import identify
+from fewmask.data.lists.published import recognize
 from fewmask.evaluation import EvaluationConfig
 from fewmask.evaluation.examination import Examination
 from fewmask.evaluation.metrics import scores
@@ -23,7 +23,7 @@ def examination():
 
 
 def result(networks, classes=NAMES, seconds=None):
-    split = identify(["a"])
+    split = recognize(["a"])
     return Result(
         Path("runs/base"), "photos", "supervised", "resnet50", split, split, EvaluationConfig(),
         1, 1, "", classes, None, networks, seconds or {}, 1.0,

@@ -3,7 +3,7 @@
 import pytest
 
 import fewmask
-from tests.data.test_benchmarks import tree
+from tests.data.trees import tree
 from tests.program import SMALL
 
 

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from fewmask.data.lists.published import identify
+from fewmask.data.lists.published import recognize
 from fewmask.evaluation import EvaluationConfig
 from fewmask.run_folder.result import NetworkScore, Result
 from fewmask.tasks.results import table
 
 
 def test_one_paragraph_per_run():
-    split = identify(["a", "b"])
+    split = recognize(["a", "b"])
     networks = {"teacher": NetworkScore(50.125, 61.5, 20), "student": NetworkScore(40.0, 41.0, 10)}
     result = Result(
         Path("runs/a"), "photos", "imas", "resnet50", split, split, EvaluationConfig(), 30, 40, "",

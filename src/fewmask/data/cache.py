@@ -1,4 +1,4 @@
-"""What is kept on disk between runs: small facts, and decoded images if asked for."""
+"""Keeps things on disk between runs: small facts, and decoded images if you ask for it."""
 
 import hashlib
 import os
@@ -14,44 +14,45 @@ from fewmask.errors import UserError
 
 
 def cache_folder() -> Path:
-    """Where small facts are kept between runs: $XDG_CACHE_HOME/fewmask, or ~/.cache/fewmask."""
+    """The folder for small facts: $XDG_CACHE_HOME/fewmask, or ~/.cache/fewmask."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fewmask"
 
 
 @dataclass(frozen=True)
 class DecodedFolder:
-    """Keeps decoded arrays, by the file they came from and how it was read.
+    """Keeps decoded arrays, by the file they came from and by how it was read.
 
-    A photo of 12 megapixels is unpacked and shrunk once, not in every epoch.
+    So a photo of 12 megapixels is decoded and resized once, and not in every epoch.
 
     Args:
-        folder: made when needed; may be deleted at any time between runs.
+        folder: is created when needed. You may delete it between runs.
     """
 
     folder: Path
 
     def get(self, file: Path, how: object, read: Callable[[], np.ndarray]) -> np.ndarray:
-        """The array of a file, memory-mapped; read and kept the first time.
+        """The array of a file, memory-mapped. The first time, it is read and kept.
 
         Args:
-            file: a change of its size or time makes its copy void.
-            how: whatever else the array depends on, with a `repr` that tells.
+            file: if its size or time changes, it is read again.
+            how: everything else that the array depends on, with a `repr` that shows it.
             read: reads and decodes the file.
 
         Raises:
-            UserError: as `read` does, or if the folder cannot be written to.
+            UserError: if `read` raises it, or the folder cannot be written to.
         """
         try:
             status = os.stat(file)
         except OSError:
-            return read()  # which says what is wrong
+            return read()  # it raises the error that says what is wrong
         facts = repr((os.path.abspath(file), status.st_size, status.st_mtime_ns, how))
         digest = hashlib.sha256(facts.encode()).hexdigest()
+        # Subfolders: one folder with a hundred thousand files is slow.
         kept = self.folder / digest[:2] / f"{digest[2:]}.npy"
         try:
             found: np.ndarray = np.load(kept, mmap_mode="r")
             return found
-        except (OSError, ValueError, EOFError):  # not there, or damaged
+        except (OSError, ValueError, EOFError):  # there is no copy, or it is damaged
             array = read()
         content = BytesIO()
         np.save(content, array)
@@ -59,7 +60,7 @@ class DecodedFolder:
             atomic.write_bytes(kept, content.getvalue())
         except OSError as error:
             raise UserError(
-                f"Cannot keep decoded images in data.cache={self.folder}: {error.strerror}. Make "
-                "room, choose another folder, or leave data.cache out."
+                f"Cannot keep decoded images in data.cache={self.folder}: {error.strerror}. Free "
+                "some space, choose another folder, or leave data.cache out."
             ) from None
         return array

@@ -1,4 +1,4 @@
-"""Sequences whose items are made when asked for, so that millions of them take no memory."""
+"""Sequences that compute an item when it is asked for, so that millions take no memory."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ T = TypeVar("T", covariant=True)
 
 
 class Computed(Sequence[T]):
-    """What a subclass says of one position, for slices and negative positions too."""
+    """A sequence whose subclass computes one item. Slices and negative positions follow."""
 
     @abstractmethod
     def item(self, index: int) -> T:
-        """What stands at a position, 0..n-1."""
+        """The item at a position, 0..n-1."""
 
     @overload
     def __getitem__(self, index: int) -> T: ...

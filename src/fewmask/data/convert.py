@@ -1,4 +1,4 @@
-"""Converts many files once: in parallel, skipping what is done, never leaving half a file."""
+"""Converts many files once and in parallel. Finished files are skipped, none is left half done."""
 
 import os
 import time
@@ -23,14 +23,15 @@ def convert_all(convert: Callable[[Job], None], jobs: Sequence[Job], title: str)
     """Runs a conversion for every job, on all cores, with a progress bar.
 
     Args:
-        convert: does one job, and returns at once if it is done; a function of a module.
-        jobs: plain values.
-        title: what the bar says.
+        convert: a module-level function that does one job, and returns at once if it is done.
+        jobs: plain values, which are sent to other processes.
+        title: the text of the bar.
     """
     console = Console(stderr=True)
+    # Chunks save messages between processes; four per core keep all cores busy to the end.
     chunk = max(1, min(64, len(jobs) // (4 * (os.cpu_count() or 1))))
-    with ProcessPoolExecutor(initializer=_end_with_parent, initargs=(os.getpid(),)) as pool:
-        done = pool.map(convert, jobs, chunksize=chunk)
+    with ProcessPoolExecutor(initializer=_end_with_parent, initargs=(os.getpid(),)) as executor:
+        done = executor.map(convert, jobs, chunksize=chunk)
         bar = track(
             done, title, len(jobs), console=console, transient=True, disable=not console.is_terminal
         )
@@ -39,7 +40,7 @@ def convert_all(convert: Callable[[Job], None], jobs: Sequence[Job], title: str)
 
 
 def _end_with_parent(parent: int) -> None:
-    """A worker whose parent was killed must not wait for ever."""
+    """Ends this worker when its parent was killed. Otherwise it would wait forever."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -50,7 +51,7 @@ def _end_with_parent(parent: int) -> None:
 
 
 def save_mask(mask: np.ndarray, file: Path) -> None:
-    """Writes labels uint8 [H, W] as a gray PNG, whole or not at all."""
+    """Writes labels uint8 [H, W] as a gray PNG, all of it or nothing."""
     content = BytesIO()
     Image.fromarray(mask).save(content, format="PNG")
     atomic.write_bytes(file, content.getvalue())

@@ -1,108 +1,234 @@
-"""What a data source hands over: the classes and three data sets, whatever they were read from."""
+"""Images, perhaps with masks, by index: all that the loader, the evaluator and the checks need."""
 
-import abc
+import hashlib
+import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-import cv2
 import numpy as np
-from pydantic import Field
 
-from fewmask.batch import IGNORE, Dataset
-from fewmask.config import BaseConfig
+from fewmask.data.images import to_long_side
+from fewmask.data.label_table import LabelTable
+from fewmask.data.order import Key, shuffled
+from fewmask.data.read_options import ReadOptions
+from fewmask.errors import UserError
 
 
-class Classes:
-    """The classes of a data set: their names, colors for pictures, and which one is background.
+class Dataset(ABC):
+    """Images, perhaps with masks, by index. Subclass it for a data set of your own.
 
-    Args:
-        names: one per class, in order of the label.
-        colors: RGB per class, 0..255; by default spread round the color circle.
-        values: what stands for each class in the user's mask files; by default 0..K-1.
-        no_label: what stands for 'no label' there; None if nothing does.
-        no_label_color: its RGB.
+    A subclass has `names` and `image`, and `mask` if its images are labeled. Everything else has a
+    default that suits images made in memory. Override `file` if your images are files.
+
+    Example:
+        class Noise(Dataset):
+            names = [f"noise_{i}" for i in range(100)]
+
+            def image(self, index):
+                rng = np.random.default_rng(index)
+                return rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
     """
 
-    def __init__(
-        self,
-        names: Sequence[str],
-        colors: Sequence[Sequence[int]] | None = None,
-        values: Sequence[int] | None = None,
-        no_label: int | None = IGNORE,
-        no_label_color: Sequence[int] = (255, 255, 255),
-    ):
-        self.names = tuple(str(name) for name in names)
-        self.colors = np.array(colors or default_colors(len(self.names)), dtype=np.uint8)  # [K, 3]
-        self.no_label, self.no_label_color = no_label, tuple(no_label_color)
-        self.values = tuple(values if values is not None else range(len(self.names)))
+    names: Sequence[str]
+    """One name per image, unique within the data set."""
+    is_pool: bool = False
+    """Whether this is a pool: unlabeled images by the million, of which only a sample is read
+    before training. Its names are never listed, and an image that cannot be read is skipped."""
+    can_cache: bool = False
+    """Whether `data.cache` keeps decoded copies of these images."""
 
     def __len__(self) -> int:
         return len(self.names)
 
+    @abstractmethod
+    def image(self, index: int) -> np.ndarray:
+        """The image as uint8 [H, W, C]. It is RGB, unless `model.in_channels` is not 3."""
 
-@dataclass(frozen=True)
-class Data:
-    """Everything a run reads: three disjoint data sets of the same classes."""
+    def mask(self, index: int) -> np.ndarray:
+        """The mask as uint8 [H, W], 0..K-1 or 255. Only masks of labeled images are read."""
+        raise AssertionError(f"{self.names[index]} has no mask")
 
-    classes: Classes
-    labeled: Dataset
-    unlabeled: Dataset
-    val: Dataset
-    notes: tuple[str, ...] = ()
-    """What was decided on the user's behalf, to be said aloud."""
-    image_labels: np.ndarray | None = None
-    """The classes known to be in each unlabeled image, bool [N, K], if a file tells them."""
-    own_unlabeled: Dataset | None = None
-    """The source's own unlabeled images, where a pool has taken their place."""
+    def file(self, index: int) -> Path | None:
+        """The file of an image, or None if the image is not a file of its own."""
+        return None
 
-    def without_pool(self) -> "Data":
-        """The data with the source's own unlabeled images."""
-        own = self.unlabeled if self.own_unlabeled is None else self.own_unlabeled
-        return replace(self, unlabeled=own, own_unlabeled=None)
+    def mask_file(self, index: int) -> Path | None:
+        """The file of a mask, or None if there is none."""
+        return None
+
+    def label_table(self) -> LabelTable | None:
+        """How values in the mask files become labels, or None if the masks are not files."""
+        return None
+
+    def subset(self, indices: Sequence[int]) -> "Dataset":
+        """The images at these positions, in this order."""
+        return Chosen([(self, index) for index in indices])
+
+    def as_read(self, options: ReadOptions) -> "Dataset":
+        """These images, read as the options say; a UserError if they have other bands."""
+        # One image is enough: a source gives all its images with the same bands.
+        found = self.image(0).shape[2] if len(self) else options.channels
+        if found != options.channels:
+            raise UserError(
+                f"The data source gives images of {found} band(s), but model.in_channels="
+                f"{options.channels}. Set model.in_channels={found}."
+            )
+        if options.long_side is None and options.memory is None:
+            return self
+        return _Converted(self, options.long_side, options.memory is not None)
+
+    def index_at(self, place: int, key: Key) -> int:
+        """The image at a place of the random order that follows from a key, see `shuffled`."""
+        return shuffled(place, len(self), key)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the sorted names, one a line."""
+        return hashlib.sha256("\n".join(sorted(self.names)).encode()).hexdigest()
+
+    def sample(self) -> range:
+        """The images that are read before training: all of them, unless this is a pool."""
+        return range(len(self))
+
+    def shared_files(self, files: AbstractSet[str]) -> set[str]:
+        """Which of these files (resolved paths) are images of this data set."""
+        return real_files(self) & files
+
+    def state(self, with_masks: bool) -> str | None:
+        """Names the files as they are now: another text after any change, or None if unknown."""
+        return None
+
+    def verify_image(self, index: int) -> None:
+        """Reads an image as far as needed to know that it is not damaged.
+
+        Raises:
+            UserError: if it cannot be read.
+        """
+        self.image(index)
+
+    def verify_pair(self, index: int) -> None:
+        """Reads a labeled image and its mask, and compares their sizes.
+
+        Raises:
+            UserError: if one of them cannot be read, or the sizes differ.
+        """
+        image, mask = self.image(index), self.mask(index)
+        if mask.shape != image.shape[:2]:
+            raise UserError(
+                f"Mask {self.names[index]} has the shape {mask.shape}, but its image has "
+                f"{image.shape[:2]}. The data source must give both at one size."
+            )
 
 
-class DataSource(abc.ABC):
-    """Where images come from. A user's own source is a subclass: `data.name=my_lab.data:MySource`.
+def real_files(dataset: Dataset) -> set[str]:
+    """The resolved paths of all images that are files."""
+    files = (dataset.file(index) for index in range(len(dataset)))
+    return {os.path.realpath(file) for file in files if file is not None}
 
-    Example:
-        class Satellite(DataSource):
-            class Config(DataSource.Config):
-                root: Path
 
-            def open(self) -> Data:
-                ...
+class _Forwarding(Dataset):
+    """A data set made of images of other data sets, which answer all questions about an image."""
+
+    @abstractmethod
+    def place(self, index: int) -> tuple[Dataset, int]:
+        """The data set that has an image, and its index there."""
+
+    def image(self, index: int) -> np.ndarray:
+        dataset, inner = self.place(index)
+        return dataset.image(inner)
+
+    def mask(self, index: int) -> np.ndarray:
+        dataset, inner = self.place(index)
+        return dataset.mask(inner)
+
+    def file(self, index: int) -> Path | None:
+        dataset, inner = self.place(index)
+        return dataset.file(inner)
+
+    def mask_file(self, index: int) -> Path | None:
+        dataset, inner = self.place(index)
+        return dataset.mask_file(inner)
+
+    def label_table(self) -> LabelTable | None:
+        return self.place(0)[0].label_table() if len(self) else None
+
+    def verify_image(self, index: int) -> None:
+        dataset, inner = self.place(index)
+        dataset.verify_image(inner)
+
+    def verify_pair(self, index: int) -> None:
+        dataset, inner = self.place(index)
+        dataset.verify_pair(inner)
+
+
+class Chosen(_Forwarding):
+    """Images picked from one or several data sets.
+
+    Args:
+        places: for each image, the data set that has it and its index there.
     """
 
-    class Config(BaseConfig):
-        """Options every source has."""
+    def __init__(self, places: Sequence[tuple[Dataset, int]]):
+        self.places = places
+        self.names = [dataset.names[index] for dataset, index in places]
+        self.can_cache = bool(places) and all(dataset.can_cache for dataset, _ in places)
 
-        name: str
-        """The source: a word we know (folder, camvid, synthetic) or package.module:Class."""
-        long_side: int | None = Field(default=None, ge=1)
-        """Pixels: images are brought to this longer side first, in training and in evaluation;
-        null keeps their own size. Scores are always taken at the mask's own size."""
-        in_memory: bool = False
-        """Keeps images and masks of files in memory once read, at `long_side`: faster for small
-        sets."""
-        cache: Path | None = None
-        """Keeps decoded images (at `long_side`) and masks in this folder, for files that are large
-        or slow to decode; takes H x W x 3 bytes an image."""
-        pool: str | None = None
-        """Unlabeled images from elsewhere, in place of the source's own: a folder, a .txt list, or
-        tar shards by path or URL (`*.tar`, `{000..127}.tar`); millions of them take no memory."""
-        pool_disk_gb: float = Field(default=50, gt=0)
-        """Disk that a pool's shards behind a URL may take while they are used."""
-        image_labels: Path | None = None
-        """CSV or JSON file that tells which classes are in each unlabeled image; PseudoSeg uses
-        it."""
+    def place(self, index: int) -> tuple[Dataset, int]:
+        """The data set that has an image, and its index there."""
+        return self.places[index]
 
-    def __init__(self, config: Config):
-        self.config = config
+    def as_read(self, options: ReadOptions) -> Dataset:
+        """The same choice from data sets that are read as the options say."""
+        # Each data set is converted once, so that its images are kept in memory once.
+        distinct = {id(dataset): dataset for dataset, _ in self.places}
+        read = {key: dataset.as_read(options) for key, dataset in distinct.items()}
+        return Chosen([(read[id(dataset)], index) for dataset, index in self.places])
 
-    @abc.abstractmethod
-    def open(self) -> Data:
-        """Lists the data sets. What it draws, such as a hold-out, follows from its config alone."""
+
+class _Converted(_Forwarding):
+    """A data set whose images are resized to a longer side, and kept in memory if asked."""
+
+    def __init__(self, inner: Dataset, long_side: int | None, in_memory: bool):
+        self.inner, self.long_side = inner, long_side
+        self.names, self.is_pool = inner.names, inner.is_pool
+        self.in_memory = in_memory and not self.is_pool  # a pool does not fit into memory
+        self._images: dict[int, np.ndarray] = {}
+        self._masks: dict[int, np.ndarray] = {}
+
+    def place(self, index: int) -> tuple[Dataset, int]:
+        return self.inner, index
+
+    def image(self, index: int) -> np.ndarray:
+        if index in self._images:
+            return self._images[index]
+        image = to_long_side(self.inner.image(index), self.long_side)
+        if self.in_memory:
+            self._images[index] = image
+        return image
+
+    def mask(self, index: int) -> np.ndarray:
+        if index in self._masks:
+            return self._masks[index]
+        mask = self.inner.mask(index)  # not resized: scores are computed at its own size
+        if self.in_memory:
+            self._masks[index] = mask
+        return mask
+
+    def index_at(self, place: int, key: Key) -> int:
+        return self.inner.index_at(place, key)
+
+    def fingerprint(self) -> str:
+        return self.inner.fingerprint()
+
+    def sample(self) -> range:
+        return self.inner.sample()
+
+    def shared_files(self, files: AbstractSet[str]) -> set[str]:
+        return self.inner.shared_files(files)
+
+    def state(self, with_masks: bool) -> str | None:
+        return self.inner.state(with_masks)
 
 
 def label_shares(dataset: Dataset, num_classes: int, most: int | None = None) -> np.ndarray:
@@ -111,7 +237,7 @@ def label_shares(dataset: Dataset, num_classes: int, most: int | None = None) ->
     Args:
         dataset: with masks.
         num_classes: K.
-        most: masks to read, spread over the set; all by default.
+        most: the number of masks to read, spread over the set. By default all are read.
     """
     pixels = np.zeros(256)
     step = 1 if most is None else max(1, len(dataset) // most)
@@ -119,13 +245,3 @@ def label_shares(dataset: Dataset, num_classes: int, most: int | None = None) ->
         pixels += np.bincount(dataset.mask(index).ravel(), minlength=256)
     counted: np.ndarray = pixels[:num_classes] / max(1, pixels[:num_classes].sum())
     return counted
-
-
-def default_colors(count: int) -> list[tuple[int, int, int]]:
-    """Well separated colors: dark gray first (often background), then golden steps of the hue."""
-    hues = (np.arange(count) * 0.618034 * 180).astype(int) % 180
-    hsv = np.stack(
-        [hues, 150 + 70 * (np.arange(count) % 2), 235 - 50 * (np.arange(count) % 3)], axis=1
-    ).astype(np.uint8)
-    colors = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0].tolist()
-    return [(60, 60, 60), *(tuple(c) for c in colors[1:])]

@@ -1,4 +1,4 @@
-"""Fetches public archives: resumed after a break, verified, unpacked inside their folder only."""
+"""Downloads public archives, resumes after a break, verifies and unpacks them."""
 
 import hashlib
 import shutil
@@ -25,66 +25,72 @@ from fewmask.errors import UserError
 
 CHUNK_BYTES = 1 << 20
 ATTEMPTS = 5
-WAIT_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 def is_url(text: str) -> bool:
-    """Whether a text is an address to download from."""
+    """Whether a text is a URL to download from."""
     return text.startswith(("http://", "https://"))
 
 
 def download(url: str, file: Path, md5: str | None = None) -> Path:
-    """Downloads a file; what an earlier, interrupted call has got is kept and continued.
+    """Downloads a file, and continues where an interrupted call stopped.
 
     Until it is complete and verified, the file is called `NAME.download`.
 
     Args:
-        url: where from.
-        file: where to.
-        md5: of the whole file, as its publisher states it; None verifies the length alone.
+        url: the URL to download.
+        file: the file to write.
+        md5: the checksum that the publisher states. None verifies only the length.
 
     Raises:
-        UserError: if the server cannot be reached or keeps breaking off, or the checksum is wrong;
-            a file with a wrong checksum is removed.
+        UserError: if the server cannot be reached or keeps breaking off, or the checksum is wrong.
+            A file with a wrong checksum is removed.
     """
     if file.is_file() and (md5 is None or _md5(file) == md5):
         return file
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(file.name + ".download")
+    partial = file.with_name(file.name + ".download")  # kept after a failure, to be continued
     with _bar(file.name) as bar:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                if _continue(url, part, bar):
-                    break
-            except (urllib.error.HTTPError, ValueError) as error:  # not there, or no address
-                raise UserError(f"Cannot download {url}: {error}. Is the address right?") from None
-            except (OSError, HTTPException) as error:
-                if attempt == ATTEMPTS:
-                    kept = f" What has arrived is kept in {part}." if part.exists() else ""
-                    raise UserError(
-                        f"Cannot download {url}: {error}.{kept} The same command goes on."
-                    ) from None
-        else:
-            raise UserError(f"{url} broke off {ATTEMPTS} times; the same command continues it.")
-    if md5 is not None and _md5(part) != md5:
-        part.unlink()
+        _continue_until_complete(url, partial, bar)
+    if md5 is not None and _md5(partial) != md5:
+        partial.unlink()
         raise UserError(
             f"{url}: the checksum is wrong (expected MD5 {md5}), so the file was removed. Try "
-            "again; if it stays so, the publisher has changed the file."
+            "again. If the error stays, the publisher has changed the file."
         )
-    part.replace(file)
+    partial.replace(file)
     return file
 
 
+def _continue_until_complete(url: str, partial: Path, bar: "_Bar") -> None:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            if _continue(url, partial, bar):
+                return
+        except (urllib.error.HTTPError, ValueError) as error:  # no such file, or a malformed URL
+            raise UserError(f"Cannot download {url}: {error}. Check the URL.") from None
+        except (OSError, HTTPException) as error:
+            if attempt == ATTEMPTS:
+                kept = f" What has arrived is kept in {partial}." if partial.exists() else ""
+                raise UserError(
+                    f"Cannot download {url}: {error}.{kept} Run the same command to continue."
+                ) from None
+    raise UserError(
+        f"{url} broke off {ATTEMPTS} times. Run the same command to continue the download."
+    )
+
+
 def unpack(archive: Path, folder: Path) -> list[str]:
-    """Unpacks a .tar, .tgz or .zip into a folder, all of it or nothing.
+    """Unpacks a .tar, .tgz or .zip file into a folder, all of it or nothing.
 
     Returns:
-        The names that lie in the folder itself: what to look for later.
+        The top-level names that were unpacked.
 
     Raises:
-        UserError: if it is damaged, or a member would land outside the folder.
+        UserError: if the archive is damaged, or a member would land outside the folder.
     """
+    # In a folder of its own first: a damaged archive must not leave half of its files.
     staging = folder / f".unpacking-{archive.name}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
@@ -102,7 +108,7 @@ def unpack(archive: Path, folder: Path) -> list[str]:
         return top
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise UserError(
-            f"Cannot unpack {archive}: {error}. Nothing was kept of it. Remove the archive and "
+            f"Cannot unpack {archive}: {error}. Nothing was unpacked. Remove the archive and "
             "download it again."
         ) from None
     finally:
@@ -113,21 +119,22 @@ def _unzip(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as content:
         for name in content.namelist():
             if not (folder / name).resolve().is_relative_to(folder.resolve()):
-                raise zipfile.BadZipFile(f"its member '{name}' points outside the folder")
+                raise zipfile.BadZipFile(f"the member '{name}' points outside the folder")
         content.extractall(folder)
 
 
-def _continue(url: str, part: Path, bar: "_Bar") -> bool:
-    """Fetches what is missing of `part`; True if it is complete, False if the server broke off."""
-    have = part.stat().st_size if part.exists() else 0
+def _continue(url: str, partial: Path, bar: "_Bar") -> bool:
+    """Downloads what is missing. Returns whether the file is complete, or the server broke off."""
+    have = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        answer = urllib.request.urlopen(request, timeout=WAIT_SECONDS)
+        answer = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and have:  # the range starts at the end: nothing is missing
+        if error.code == 416 and have:  # the range starts at the end, so nothing is missing
             return True
         raise
-    with answer, part.open("ab" if answer.status == 206 else "wb") as file:
+    # 206: the server continues. A server without ranges sends the whole file again.
+    with answer, partial.open("ab" if answer.status == 206 else "wb") as file:
         start = have if answer.status == 206 else 0
         length = answer.headers.get("Content-Length")
         total = None if length is None else start + int(length)

@@ -1,4 +1,4 @@
-"""Image-level labels: a file that tells which classes are in an image, but not where."""
+"""Image-level labels: a file that tells which classes an image shows, but not where."""
 
 import csv
 import json
@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 
 from fewmask.config import did_you_mean
-from fewmask.data.dataset import Classes
+from fewmask.data.classes import Classes
 from fewmask.errors import UserError
 
 
 def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.ndarray:
     """Reads the classes of every image of a set.
 
-    A CSV file has one image a row, its name first and then its classes, in columns of their own or
-    in one, separated by `;`. A JSON file is one object: `{"image": ["class", ...], ...}`. Images of
-    other sets may be in the file as well.
+    A CSV file has one row per image: its name, then its classes, in separate columns or in one
+    column separated by `;`. A JSON file is one object: `{"image": ["class", ...], ...}`. The file
+    may name images of other sets too.
 
     Args:
         file: `.csv` or `.json`.
-        names: of the images; the file may add a suffix such as `.jpg`.
-        classes: of the data.
+        names: the images' names. The file may add a suffix such as `.jpg`.
+        classes: the classes of the data.
 
     Returns:
         bool [N, K], in the order of `names`.
@@ -35,11 +35,9 @@ def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.
     by_name = {Path(name).with_suffix("").as_posix(): labels for name, labels in rows.items()}
     present = np.zeros((len(names), len(classes)), dtype=bool)
     for i, name in enumerate(names):
-        labels = rows.get(name, by_name.get(name, by_name.get(Path(name).name)))
-        if labels is None:  # names in a pool keep their suffix
-            labels = by_name.get(
-                Path(name).with_suffix("").as_posix(), by_name.get(Path(name).stem)
-            )
+        labels = rows.get(name)
+        for key in _keys(name):
+            labels = by_name.get(key) if labels is None else labels
         if labels is None:
             raise UserError(
                 f"data.image_labels={file} does not name the unlabeled image '{name}'. Add a row "
@@ -55,10 +53,16 @@ def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.
     return present
 
 
+def _keys(name: str) -> tuple[str, ...]:
+    """What an image may be called in the file. Names in a pool keep their suffix."""
+    path = Path(name)
+    return name, path.name, path.with_suffix("").as_posix(), path.stem
+
+
 def _read_rows(file: Path) -> dict[str, list[str]]:
-    """Image to class names."""
+    """The class names of each image."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = file.read_text(encoding="utf-8-sig")  # Excel writes a byte order mark
         if file.suffix.lower() == ".json":
             return _checked(json.loads(text), file)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -1,7 +1,7 @@
-"""Reads image files and resizes pictures.
+"""Reads image files and resizes images.
 
-Every file is read through Pillow: one decoder, palette masks stay indices, and a truncated file is
-an error instead of a half-gray picture.
+Pillow reads every file, except TIFFs of several bands: palette masks stay indices, and a truncated
+file is an error instead of a half-gray picture.
 """
 
 import os
@@ -24,12 +24,12 @@ def read_image(file: Path, channels: int = 3, content: bytes | None = None) -> n
     """Reads any image as uint8 RGB [H, W, 3], turned upright by its EXIF tag.
 
     Args:
-        file: of any kind in `IMAGE_SUFFIXES`.
-        channels: other than 3: the bands as they are stored, see `read_bands`.
-        content: what the file holds, where it is no file of its own but a part of an archive.
+        file: of any format in `IMAGE_SUFFIXES`.
+        channels: if it is not 3, the bands are read as they are stored, see `read_bands`.
+        content: the bytes of the image, if it is a part of an archive.
 
     Raises:
-        UserError: if the file is missing, damaged or no image.
+        UserError: if the file is missing, damaged or not an image.
     """
     if channels != 3:
         return read_bands(file, channels, content)
@@ -41,10 +41,10 @@ def read_image(file: Path, channels: int = 3, content: bytes | None = None) -> n
 
 
 def read_bands(file: Path, channels: int, content: bytes | None = None) -> np.ndarray:
-    """Reads an image of any number of bands as it is stored: uint8 [H, W, channels].
+    """Reads an image of any number of bands as it is stored, uint8 [H, W, channels].
 
-    A TIFF is read by tifffile (`pip install 'fewmask[multiband]'`), everything else by Pillow:
-    gray is one band, RGBA and CMYK are four.
+    tifffile reads TIFFs (`pip install 'fewmask[multiband]'`), and Pillow every other format. A gray
+    image has one band, RGBA and CMYK have four.
 
     Raises:
         UserError: if the file is missing, damaged, or has another number of bands.
@@ -58,8 +58,8 @@ def read_bands(file: Path, channels: int, content: bytes | None = None) -> np.nd
             image = np.atleast_3d(np.asarray(stored))
     if image.shape[2] != channels:
         raise UserError(
-            f"Image {file} has {image.shape[2]} band(s); model.in_channels={channels} expects "
-            f"{channels}. Leave the file out, or set model.in_channels."
+            f"Image {file} has {image.shape[2]} band(s), but model.in_channels={channels}. Leave "
+            "the file out, or set model.in_channels."
         )
     return to_8_bits(image) if image.dtype != np.uint8 else image
 
@@ -71,7 +71,7 @@ def _is_tiff(file: Path, content: bytes | None) -> bool:
 
 
 def read_tiff(file: Path, content: bytes | None = None) -> np.ndarray:
-    """The first picture of a TIFF, [H, W, C] of any type; its bands may be pages of their own.
+    """Reads the first image of a TIFF, [H, W, C] of any type. Its bands may be separate pages.
 
     Raises:
         UserError: if tifffile is not installed, or the file is missing or damaged.
@@ -80,13 +80,14 @@ def read_tiff(file: Path, content: bytes | None = None) -> np.ndarray:
         import tifffile
     except ImportError:
         raise UserError(
-            f"Image {file}: TIFFs of several bands are read by tifffile. Install it: pip install "
+            f"Image {file}: reading a TIFF of several bands needs tifffile: pip install "
             "'fewmask[multiband]'"
         ) from None
     try:
         with tifffile.TiffFile(file if content is None else BytesIO(content)) as pages:
             series = pages.series[0]
             values: np.ndarray = series.asarray()
+            # Bands may be separate planes [C, H, W], unless the file says samples (S) are last.
             planes_first = values.ndim == 3 and not series.axes.endswith("S")
             return np.atleast_3d(np.moveaxis(values, 0, -1) if planes_first else values)
     except FileNotFoundError:
@@ -95,20 +96,20 @@ def read_tiff(file: Path, content: bytes | None = None) -> np.ndarray:
         ) from None
     except Exception as error:  # tifffile and its codecs each fail in their own ways
         raise UserError(
-            f"Cannot read image {file}: {error}. It is damaged or not an image; replace it or "
-            "remove it from the data."
+            f"Cannot read image {file}: {error}. The file is damaged or not an image; replace it "
+            "or remove it from the data."
         ) from None
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
-    """An image [H, W, C] for people: its first three bands, or its first one in gray."""
+    """An image [H, W, C] for display: its first three bands, or its first band in gray."""
     return image[:, :, :3] if image.shape[2] >= 3 else np.repeat(image[:, :, :1], 3, axis=2)
 
 
 def to_8_bits(values: np.ndarray) -> np.ndarray:
-    """16-bit and 32-bit integers lose their low bits, floats 0..1 are stretched; uint8.
+    """Values as uint8: integers of 16 and 32 bits lose their low bits, floats 0..1 are stretched.
 
-    Floats above 255 are taken for 16-bit values.
+    Floats above 255 are treated as 16-bit values.
     """
     if values.dtype.kind == "f":
         finite = np.nan_to_num(values)
@@ -117,6 +118,7 @@ def to_8_bits(values: np.ndarray) -> np.ndarray:
     elif values.dtype == bool:
         bits = values * 255
     else:
+        # Integers of 32 bits often hold no more than 8.
         is_deep = values.dtype.itemsize == 2 or values.max() > 255
         bits = values // 256 if is_deep else values
     return bits.clip(0, 255).astype(np.uint8)
@@ -126,7 +128,7 @@ def read_mask(file: Path) -> np.ndarray:
     """Reads the values of a palette or gray mask, [H, W].
 
     Raises:
-        UserError: if the file is missing, damaged or coded in colors.
+        UserError: if the file is missing or damaged, or its classes are colors.
     """
     with _opened(file, "mask") as picture:
         if picture.mode == "1":
@@ -134,7 +136,7 @@ def read_mask(file: Path) -> np.ndarray:
         if picture.mode not in ("L", "P", "I", "I;16"):
             raise UserError(
                 f"Mask {file} has mode {picture.mode}; expected one number per pixel (palette or "
-                "gray, PNG modes P, L). If its colors are the classes, set data.palette; fewmask "
+                "gray, PNG modes P, L). If its colors are the classes, set data.palette: fewmask "
                 "check lists the colors."
             )
         return np.asarray(picture)
@@ -144,16 +146,17 @@ def read_colors(file: Path) -> np.ndarray:
     """Reads a mask whose colors are the classes: [H, W] int32, 0xRRGGBB.
 
     Raises:
-        UserError: if the file is missing, damaged or no image.
+        UserError: if the file is missing, damaged or not an image.
     """
     with _opened(file, "mask") as picture:
+        # One number per color can be looked up and compared faster than three.
         red, green, blue = np.asarray(picture.convert("RGB"), np.int32).transpose(2, 0, 1)
         colors: np.ndarray = (red << 16) | (green << 8) | blue
         return colors
 
 
 class _opened:
-    """Opens and decodes an image file; whatever goes wrong inside becomes a UserError."""
+    """Opens and decodes an image file. Any failure becomes a UserError."""
 
     def __init__(self, file: Path, what: str, content: bytes | None = None):
         self.file, self.what, self.content = file, what, content
@@ -170,10 +173,10 @@ class _opened:
         except (OSError, SyntaxError, ValueError, MemoryError) as error:
             is_foreign = isinstance(error, UnidentifiedImageError)
             may_be_bands = is_foreign and _is_tiff(self.file, self.content)
-            reason = "no image of a known kind" if is_foreign else error
+            reason = "not an image of a known format" if is_foreign else error
             raise UserError(
-                f"Cannot read {self.what} {self.file}: {reason}. It is damaged or not an image; "
-                "replace it or remove it from the data."
+                f"Cannot read {self.what} {self.file}: {reason}. The file is damaged or not an "
+                "image; replace it or remove it from the data."
                 + (" If it holds bands other than RGB, set model.in_channels." * may_be_bands)
             ) from None
         return self.picture
@@ -183,7 +186,7 @@ class _opened:
 
 
 def to_long_side(image: np.ndarray, long_side: int | None) -> np.ndarray:
-    """Resizes uint8 [H, W, C] to a longer side of `long_side` pixels; None changes nothing."""
+    """Resizes uint8 [H, W, C] to a longer side of `long_side` pixels. None changes nothing."""
     height, width = image.shape[:2]
     if long_side is None or max(height, width) == long_side:
         return image
@@ -193,24 +196,26 @@ def to_long_side(image: np.ndarray, long_side: int | None) -> np.ndarray:
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resizes uint8 [H, W, C] to (width, height), averaging where it shrinks."""
+    """Resizes uint8 [H, W, C] to (width, height). Shrinking averages pixels."""
     shrinks = size[0] < image.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     if image.shape[2] == 3:
         return cv2.resize(image, size, interpolation=how)
-    groups = [image[:, :, i : i + 4] for i in range(0, image.shape[2], 4)]  # OpenCV takes four
+    groups = [
+        image[:, :, i : i + 4] for i in range(0, image.shape[2], 4)
+    ]  # OpenCV resizes at most four bands at once
     return np.dstack([cv2.resize(group, size, interpolation=how) for group in groups])
 
 
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resizes labels [H, W] to (width, height); nearest in the exact sense, equal to Pillow's."""
+    """Resizes labels [H, W] to (width, height) by exact nearest neighbors, as Pillow does."""
     return cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def looks_whole(file: Path) -> bool:
-    """Whether a JPEG or PNG has a readable head and its proper end; cheap, decodes nothing.
+    """Whether a JPEG or PNG has a readable head and a proper end. Nothing is decoded.
 
-    False means: decode it to know.
+    If not, the file may still be whole: decode it to find out.
     """
     try:
         with Image.open(file) as picture:  # reads the head

@@ -1,4 +1,4 @@
-"""In which order a set is passed through: new each epoch, each image once, any size."""
+"""Random orders of the images of a set: another one each epoch, and each image once in it."""
 
 from functools import lru_cache
 
@@ -6,10 +6,10 @@ import numpy as np
 
 LARGE = 2**20
 """Sets of more images than this are not permuted in memory."""
-ROUNDS = 6
+ROUNDS = 6  # four make a Feistel network look random; two more cost little
 
 Key = tuple[int, ...]
-"""What an order follows from, such as (seed, stream, epoch)."""
+"""What decides an order, such as (seed, stream, epoch)."""
 
 
 def shuffled(place: int, count: int, key: Key) -> int:
@@ -17,9 +17,9 @@ def shuffled(place: int, count: int, key: Key) -> int:
 
     Args:
         place: 0..count-1.
-        count: of numbers. Up to `LARGE`, the order is drawn once and kept; beyond, it is computed
-            place by place, in constant memory and without a start.
-        key: another one gives another order.
+        count: how many numbers. Up to `LARGE`, the order is drawn once and kept. Beyond, each
+            place is computed by itself, in constant memory and without start-up time.
+        key: another key gives another order.
     """
     if count <= LARGE:
         return int(_permutation(count, key)[place])

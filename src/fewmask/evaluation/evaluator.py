@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fewmask.batch import Dataset
+from fewmask.data import Dataset
 from fewmask.errors import UserError
 from fewmask.evaluation.inference import eval_mode, labels_at, probs_at
 from fewmask.evaluation.metrics import Scores, confusion_matrix, scores

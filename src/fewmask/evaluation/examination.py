@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from fewmask.batch import IGNORE, Dataset
+from fewmask.batch import IGNORE
+from fewmask.data import Dataset
 from fewmask.evaluation.evaluator import predictions
 from fewmask.evaluation.metrics import Scores, confusion_matrix, scores
 from fewmask.evaluation.protocols import EvaluationConfig

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fewmask.data.dataset import Classes
+from fewmask.data import Classes
 from fewmask.data.images import as_rgb, to_long_side
 from fewmask.errors import UserError
 from fewmask.evaluation.inference import InferenceConfig, eval_mode, probs_at

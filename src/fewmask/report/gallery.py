@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fewmask.batch import IGNORE, Dataset
+from fewmask.batch import IGNORE
+from fewmask.data import Dataset
 from fewmask.data.images import as_rgb
 from fewmask.evaluation.predictor import Predictor
 from fewmask.report.inline_pictures import map_of_confidence, map_of_labels, photo

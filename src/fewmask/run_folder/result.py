@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from fewmask.data.lists.published import Split, published_lists
+from fewmask.data.lists.published import ImageList, published_lists
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig
 from fewmask.run_folder.paths import RunPaths
@@ -42,8 +42,8 @@ class Result:
     data: str
     method: str
     encoder: str
-    labeled: Split
-    val: Split
+    labeled: ImageList
+    val: ImageList
     protocol: EvaluationConfig
     steps: int
     """Steps done so far."""
@@ -127,9 +127,9 @@ def _costs(file: Path) -> tuple[dict[str, float], float]:
     return seconds, max((float(row["memory_gib"]) for row in rows), default=0.0)
 
 
-def _split(facts: dict[str, Any]) -> Split:
+def _split(facts: dict[str, Any]) -> ImageList:
     known = tuple(p for p in published_lists() if p.sha256 == facts["sha256"])
-    return Split(facts["count"], facts["sha256"], known)
+    return ImageList(facts["count"], facts["sha256"], known)
 
 
 def in_words(result: Result) -> str:

@@ -2,14 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from fewmask.batch import Dataset
-from fewmask.data import Data
-from fewmask.data.files import Files
-from fewmask.data.lists.published import identify
-from fewmask.data.pool.name_index import PoolNames
+from fewmask.data import Chosen, Data, Dataset
+from fewmask.data.lists.published import recognize_dataset
 from fewmask.errors import UserError
 from fewmask.run_folder.paths import SUBSETS, RunPaths
 
@@ -19,9 +15,10 @@ def write_subsets(paths: RunPaths, data: Data) -> None:
     paths.facts.parent.mkdir(exist_ok=True)
     facts = {}
     for subset in SUBSETS:
-        names: Sequence[str] = getattr(data, subset).names
-        facts[subset] = identify(names).as_dict()
-        if isinstance(names, PoolNames):
+        dataset: Dataset = getattr(data, subset)
+        names: Sequence[str] = dataset.names
+        facts[subset] = recognize_dataset(dataset).as_dict()
+        if dataset.is_pool:
             # A pool may hold millions of names; its fingerprint is enough to recognize it.
             names = [f"# {len(names)} images of data.pool, fingerprint in {paths.facts.name}"]
         text = "".join(f"{name}\n" for name in names)
@@ -53,7 +50,7 @@ def require_same_images(paths: RunPaths, data: Data) -> None:
     """
     facts = read_facts(paths)
     for subset in SUBSETS:
-        if identify(getattr(data, subset).names).sha256 != facts[subset]["sha256"]:
+        if recognize_dataset(getattr(data, subset)).sha256 != facts[subset]["sha256"]:
             raise UserError(
                 f"The {subset} images of {paths.folder} have changed since the run began. "
                 f"{paths.split(subset).relative_to(paths.folder)} lists those it used. Restore "
@@ -77,10 +74,6 @@ def own_val(paths: RunPaths, data: Data) -> Dataset:
     wanted = file.read_text(encoding="utf-8").splitlines()
     if list(data.val.names) == wanted:
         return data.val
-    for files in (data.val, data.labeled):
-        if not isinstance(files, Files):
-            return data.val
-    assert isinstance(data.val, Files) and isinstance(data.labeled, Files)
     places = {name: (data.val, i) for i, name in enumerate(data.val.names)}
     places |= {name: (data.labeled, i) for i, name in enumerate(data.labeled.names)}
     missing = [name for name in wanted if name not in places]
@@ -89,10 +82,4 @@ def own_val(paths: RunPaths, data: Data) -> Dataset:
             f"{len(missing)} validation image(s) of {paths.folder} are missing today, or have no "
             f"mask (first: {missing[0]}). Restore them, or give data.val."
         )
-    found = [places[name] for name in wanted]
-    return replace(
-        data.val,
-        images=[files.images[i] for files, i in found],
-        masks=[files.masks[i] for files, i in found],
-        names=wanted,
-    )
+    return Chosen([places[name] for name in wanted])

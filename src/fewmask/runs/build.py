@@ -1,7 +1,6 @@
 """Builds what a recipe describes: data, method, trainer."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,18 +8,10 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from fewmask.batch import Dataset
-from fewmask.data import Data
-from fewmask.data.cache import DecodedFolder
-from fewmask.data.checks.before_training import check_data
-from fewmask.data.files import Files
-from fewmask.data.image_labels import read_image_labels
-from fewmask.data.lists.published import identify
-from fewmask.data.pool.opening import open_pool
-from fewmask.data.pool.shards import ShardPool
+from fewmask.data import Data, opening
+from fewmask.data.lists.published import recognize_dataset
 from fewmask.engine.memory import keep_freed_memory
 from fewmask.engine.trainer import Trainer
-from fewmask.errors import UserError
 from fewmask.methods import Method
 from fewmask.models import ModelConfig, create_model
 from fewmask.recipes import Recipe
@@ -43,50 +34,7 @@ def open_data(
     """
     if needs_unlabeled is None:
         needs_unlabeled = recipe.needs_unlabeled
-    data = recipe.source().open()
-    if needs_unlabeled:
-        data = _with_pool(data, recipe, tell)
-    data = _as_read(data, recipe)
-    if recipe.data.image_labels is not None:
-        present = read_image_labels(recipe.data.image_labels, data.unlabeled.names, data.classes)
-        data = replace(data, image_labels=present)
-    check_data(data, needs_unlabeled, tell)
-    return data
-
-
-def _with_pool(data: Data, recipe: Recipe, tell: Callable[[str], None]) -> Data:
-    """The data with the unlabeled images of `data.pool`, if that is given."""
-    config = recipe.data
-    if config.pool is None:
-        return data
-    channels = recipe.model.in_channels
-    pool = open_pool(config.pool, config.long_side, channels, config.pool_disk_gb, tell)
-    note = f"data.pool: {len(pool)} unlabeled images"
-    if isinstance(pool, ShardPool):
-        note += f" in {len(pool.urls)} shard(s)"
-    if left_out := len(data.unlabeled):
-        note += f", in place of the {left_out} that data.name={config.name} has of its own"
-    notes = (*data.notes, f"{note}.")
-    return replace(data, unlabeled=pool, own_unlabeled=data.unlabeled, notes=notes)
-
-
-def _as_read(data: Data, recipe: Recipe) -> Data:
-    """The data with images of as many bands as the model takes, decoded copies kept if asked."""
-    channels, cache = recipe.model.in_channels, recipe.data.cache
-    decoded = None if cache is None else DecodedFolder(cache)
-
-    def as_read(part: Dataset) -> Dataset:
-        if isinstance(part, Files):
-            return replace(part, channels=channels, decoded=decoded)
-        if len(part) > 0 and (found := part.image(0).shape[2]) != channels:
-            raise UserError(
-                f"data.name gives images of {found} band(s), model.in_channels={channels}. Set "
-                f"model.in_channels={found}."
-            )
-        return part
-
-    labeled, unlabeled, val = map(as_read, (data.labeled, data.unlabeled, data.val))
-    return replace(data, labeled=labeled, unlabeled=unlabeled, val=val)
+    return opening.open_data(recipe.source(), recipe.model.in_channels, needs_unlabeled, tell)
 
 
 def build_method(recipe: Recipe, num_classes: int, pretrained: bool) -> Method:
@@ -163,5 +111,5 @@ def make_card(recipe: Recipe, data: Data) -> dict[str, Any]:
         "class_values": list(data.classes.values),
         "no_label": [data.classes.no_label, list(data.classes.no_label_color)],
         "long_side": recipe.data.long_side,
-        "labeled": identify(data.labeled.names).as_dict(),
+        "labeled": recognize_dataset(data.labeled).as_dict(),
     }

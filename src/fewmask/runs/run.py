@@ -5,8 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from fewmask.batch import Dataset
-from fewmask.data import Data
+from fewmask.data import Data, Dataset
 from fewmask.errors import UserError
 from fewmask.evaluation.predictor import Predictor
 from fewmask.recipes import Recipe, load_recipe

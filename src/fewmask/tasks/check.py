@@ -4,12 +4,10 @@ from fewmask.data.checks.files import file_findings
 from fewmask.data.checks.finding import Finding, Level
 from fewmask.data.checks.labels import class_shares, label_findings
 from fewmask.data.checks.survey import take_survey
-from fewmask.data.files import Files
 from fewmask.data.sources.folder import Folder
 from fewmask.errors import UserError
 from fewmask.recipes import Recipe
 from fewmask.report.checked import Checked
-from fewmask.run_folder.paths import SUBSETS
 from fewmask.runs.build import open_data
 
 ORDER: tuple[Level, ...] = ("error", "warning", "note")
@@ -22,31 +20,16 @@ def check(recipe: Recipe) -> Checked:
     Raises:
         UserError: if there is nothing to check: no such folder or list.
     """
-    source = recipe.source()
-    if isinstance(source, Folder):
-        sets, lone = source.lenient_sets()
-        config = source.config
-        names, labels = config.names, config.label_table(len(config.names or range(256)))
-    else:
-        data = source.open()
-        sets, lone, config = {}, [], None
-        for subset in SUBSETS:
-            files = getattr(data, subset)
-            if not isinstance(files, Files):
-                raise UserError(f"data={recipe.data.name} is not made of files; nothing to check.")
-            sets[subset] = files
-        names, labels = data.classes.names, sets["labeled"].labels
-    survey = take_survey(
-        {subset: files.images for subset, files in sets.items()},
-        {subset: [m for m in sets[subset].masks if m is not None] for subset in ("labeled", "val")},
-        as_colors=bool(labels.palette),
-    )
-    survey.lone.extend(lone)
-    survey.unread.extend(source.unread() if isinstance(source, Folder) else [])
+    inventory = recipe.source().inventory()
+    if inventory is None:
+        raise UserError(f"data={recipe.data.name} is not made of files; nothing to check.")
+    names, labels = inventory.class_names, inventory.labels
+    survey = take_survey(inventory)
     findings = [*file_findings(survey), *label_findings(survey, names, labels)]
-    if isinstance(source, Folder) and not any(f.level == "error" for f in findings):
+    if not inventory.was_opened and not any(f.level == "error" for f in findings):
         findings += _what_training_refuses(recipe)
     findings.sort(key=lambda finding: ORDER.index(finding.level))
+    config = recipe.data if isinstance(recipe.data, Folder.Config) else None
     return Checked(survey, findings, class_shares(survey, names, labels), config)
 
 

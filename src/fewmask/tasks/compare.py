@@ -7,8 +7,7 @@ from statistics import mean
 
 import numpy as np
 
-from fewmask.batch import Dataset
-from fewmask.data import Classes, Data
+from fewmask.data import Classes, Data, Dataset
 from fewmask.data.images import as_rgb
 from fewmask.errors import UserError
 from fewmask.evaluation.evaluator import confusions

@@ -6,13 +6,14 @@ from pathlib import Path
 from fewmask import atomic
 from fewmask.data.lists import published
 from fewmask.data.lists.drawing import draw
+from fewmask.data.lists.reading import read_lines
 from fewmask.errors import UserError
 from fewmask.recipes import Recipe
 
 
-def recognize(file: Path) -> published.Split:
+def recognize(file: Path) -> published.ImageList:
     """Prints whether a list is one of the published lists."""
-    split = published.identify(published.read_lines(file))
+    split = published.recognize(read_lines(file))
     print(f"{file}: {split.count} images, SHA-256 of the sorted names {split.sha256}")
     for known in split.published:
         print(f"  {known.name}, {known.kind}, github.com/{known.repository}")
@@ -23,7 +24,7 @@ def recognize(file: Path) -> published.Split:
 def copy(name: str, source: str | None, out: Path) -> None:
     """Copies a published list and verifies it."""
     copied = published.copy_published(name, source, out)
-    note = published.identify(published.read_lines(out)).note
+    note = published.recognize(read_lines(out)).note
     print(f"{out}: {copied.count} images, verified as {name}. {note}")
 
 

@@ -10,9 +10,9 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from fewmask.data.image_files import list_images, unique_names, unread_pictures
 from fewmask.data.images import IMAGE_SUFFIXES, read_image
-from fewmask.data.lists.published import read_lines
-from fewmask.data.lists.reading import list_images, unique_names, unread_pictures
+from fewmask.data.lists.reading import read_lines
 from fewmask.errors import UserError
 from fewmask.evaluation.predictor import Predictor
 from fewmask.report.prediction_folder import Job, PredictionFolder

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fewmask.config import find, validate
-from fewmask.data.dataset import Data
+from fewmask.data import Data
 from fewmask.data.download import download, unpack
-from fewmask.data.lists.published import identify
+from fewmask.data.lists.published import recognize_dataset
 from fewmask.data.sources import SOURCES
 from fewmask.data.sources.published_dataset import PublishedDataset
 from fewmask.errors import UserError
@@ -41,10 +41,10 @@ def prepare(
     data = source(validate(source.Config, {"name": name, "root": root}, "data")).open()
     warnings = []
     for kind, files, expected in (
-        ("training", data.labeled, source.POOL),
-        ("validation", data.val, source.VAL),
+        ("training", data.labeled, source.TRAIN_IMAGES),
+        ("validation", data.val, source.VAL_IMAGES),
     ):
-        split = identify(files.names)
+        split = recognize_dataset(files)
         known = f", the published list {split.name}" if split.published else ""
         tell(f"{len(files)} {kind} images{known}")
         if len(files) != expected:

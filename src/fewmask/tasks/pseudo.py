@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from fewmask.data.files import Files
 from fewmask.errors import UserError
 from fewmask.report.prediction_folder import PredictionFolder
 from fewmask.runs.run import Run
@@ -57,7 +56,8 @@ def _named_files(run: Run) -> list[Named]:
     A list may name images by paths such as `../other/p1`, which lead out of its folder.
     """
     unlabeled = run.data.unlabeled
-    if not isinstance(unlabeled, Files):
+    images = [unlabeled.file(index) for index in range(len(unlabeled))]
+    if None in images:
         raise UserError(
             "The unlabeled images of this run are not files, so they cannot be labeled by hand."
         )
@@ -66,4 +66,4 @@ def _named_files(run: Run) -> list[Named]:
         raise UserError(
             "Two unlabeled images differ only by '..' in their paths; give data.pool a folder."
         )
-    return list(zip(unlabeled.images, inside, strict=True))
+    return [(file, name) for file, name in zip(images, inside, strict=True) if file is not None]

@@ -9,9 +9,7 @@ import numpy as np
 from fewmask import atomic
 from fewmask.config import did_you_mean
 from fewmask.data import Data
-from fewmask.data.files import Files
 from fewmask.data.images import as_rgb
-from fewmask.data.sources.folder import Folder
 from fewmask.errors import UserError
 from fewmask.evaluation.hardness import CRITERIA, Criterion, assess, choose, entropy
 from fewmask.evaluation.predictor import Predictor
@@ -69,9 +67,7 @@ def held_out(run: Run) -> Path | None:
     With more labels, the next run would hold out other images, and its scores could not be
     compared.
     """
-    config = run.recipe.data
-    draws = isinstance(config, Folder.Config) and config.val is None
-    return run.paths.split("val").resolve() if draws else None
+    return run.paths.split("val").resolve() if run.recipe.source().draws_val() else None
 
 
 def _assess_all(
@@ -115,7 +111,7 @@ def _write(
         writer = csv.writer(stream)
         writer.writerow(["rank", "image", "file", criterion, "chosen"])
         for place, (score, index) in enumerate(hardest, 1):
-            file = data.unlabeled.images[index] if isinstance(data.unlabeled, Files) else ""
+            file = data.unlabeled.file(index) or ""
             number = chosen.index(index) + 1 if index in chosen else ""
             writer.writerow([place, names[index], file, f"{score:.6f}", number])
     picked = [names[index] for index in chosen]

@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 
 from fewmask import atomic
 from fewmask.data import Data
-from fewmask.data.lists.published import identify
+from fewmask.data.lists.published import recognize_dataset
 from fewmask.engine.launch import is_first, launch
 from fewmask.errors import UserError
 from fewmask.recipes import Recipe, load_recipe, settle
@@ -139,7 +139,7 @@ def open_and_settle(
 ) -> tuple[Recipe, Data]:
     """The recipe in plain numbers, and its data; reports what was decided for the user."""
     data = data or open_data(recipe, tell=tell)
-    labeled = identify(data.labeled.names)
+    labeled = recognize_dataset(data.labeled)
     if labeled.published:
         tell(f"The labeled images are the published list {labeled.name}. {labeled.note}")
     recipe, notes = settle(recipe, data)

@@ -1,1 +1,1 @@
-"""Formats of labeling tools."""
+"""Annotations of labeling tools, drawn as masks. One format is one file."""

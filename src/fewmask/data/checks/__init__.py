@@ -1,1 +1,1 @@
-"""What `fewmask check` reads, and what it says about it."""
+"""What is wrong with files and labels: before training, and for `fewmask check`."""

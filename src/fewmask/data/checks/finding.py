@@ -1,4 +1,4 @@
-"""One thing found in a data set, in words that say what to do."""
+"""One problem found in a data set, with advice on what to do."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,19 +7,19 @@ from typing import Literal, NamedTuple
 Level = Literal["error", "warning", "note"]
 
 EXAMPLES = 3
-"""Files that a finding shows."""
+"""How many files a finding shows."""
 
 
 class Finding(NamedTuple):
-    """One thing found."""
+    """One problem, or one fact worth knowing."""
 
     level: Level
     what: str
-    """What is so, with numbers."""
+    """What was found, with numbers."""
     advice: str
-    """What to do; empty for notes."""
+    """What to do. It is empty for some notes."""
     files: tuple[str, ...] = ()
-    """The files concerned, all of them."""
+    """All files concerned."""
 
     def in_words(self) -> str:
         """The finding on a few lines, with some of its files."""

@@ -1,4 +1,4 @@
-"""Reads every file of a data set once and keeps what is worth knowing; nothing raises here."""
+"""Reads every file of a data set once and notes the facts about it. Nothing raises an error."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -16,29 +16,30 @@ from rich.console import Console
 from rich.progress import track
 
 from fewmask.data.images import TIFF_SUFFIXES, as_rgb, read_tiff, to_8_bits
+from fewmask.data.source import Inventory
 
 MANY_COLORS = 64
-"""A mask with more colors than this was smoothed or is a photo."""
+"""A mask with more colors than this was smoothed, or is a photo."""
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What one image file is."""
+    """The facts about one image file."""
 
     file: Path
     error: str | None = None
     size: tuple[int, int] = (0, 0)  # width, height, upright
     mode: str = ""
     is_turned: bool = False  # by its EXIF tag
-    keeps_size: bool = False  # though it is turned: upside down, mirrored, or square
+    keeps_size: bool = False  # turned without a change of size: upside down, mirrored, square
     content: bytes = b""  # hash of the file
-    deepest: int | None = None  # largest value, where there are more than 8 bits to one
-    look: int = 0  # 64-bit difference hash: near-duplicates differ in few bits
+    largest: int | None = None  # value, if pixels have more than 8 bits
+    appearance: int = 0  # 64-bit difference hash: near-duplicates differ in few bits
 
 
 @dataclass(frozen=True)
 class MaskFacts:
-    """What one mask file is."""
+    """The facts about one mask file."""
 
     file: Path
     error: str | None = None
@@ -50,75 +51,68 @@ class MaskFacts:
 
 @dataclass
 class Survey:
-    """All facts of a data set.
+    """All facts about a data set.
 
     Attributes:
-        images: by set: labeled, unlabeled, val.
+        images: by subset: labeled, unlabeled, val.
         masks: of the labeled and of the val images, in their order.
-        lone: masks that belong to no image.
-        unread: pictures of kinds that are not read.
+        unpaired: masks that belong to no image.
+        unread: pictures of formats that are not read.
     """
 
     images: dict[str, list[ImageFacts]]
     masks: dict[str, list[MaskFacts]]
-    lone: list[Path] = field(default_factory=list)
-    unread: list[Path] = field(default_factory=list)
+    unpaired: Sequence[Path] = ()
+    unread: Sequence[Path] = ()
 
 
-def take_survey(
-    images: Mapping[str, Sequence[Path]],
-    masks: Mapping[str, Sequence[Path]],
-    as_colors: bool = False,
-) -> Survey:
-    """Reads all files, on all cores, with a progress bar.
+def take_survey(inventory: Inventory) -> Survey:
+    """Reads all files of a data source, on all cores, with a progress bar."""
+    as_colors = bool(inventory.labels.palette)
+    jobs: list[Callable[[], Any]] = []
+    for files in inventory.images.values():
+        jobs += [partial(describe_image, file) for file in files]
+    for files in inventory.masks.values():
+        jobs += [partial(describe_mask, file, as_colors) for file in files]
+    facts = iter(_run_all(jobs))
+    return Survey(
+        {subset: list(islice(facts, len(files))) for subset, files in inventory.images.items()},
+        {subset: list(islice(facts, len(files))) for subset, files in inventory.masks.items()},
+        inventory.unpaired,
+        inventory.unread,
+    )
 
-    Args:
-        images: files by set.
-        masks: files by set, for the sets that have masks.
-        as_colors: whether palette masks are to be read as colors.
-    """
-    read_mask = partial(look_at_mask, as_colors=as_colors)
-    jobs: list[tuple[Callable[[Path], Any], Path]] = []
-    for files in images.values():
-        jobs += [(look_at_image, file) for file in files]
-    for files in masks.values():
-        jobs += [(read_mask, file) for file in files]
+
+def _run_all(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
     console = Console(stderr=True)
-    with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter lock
-        facts = iter(
-            track(
-                pool.map(lambda job: job[0](job[1]), jobs),
-                "Reading files",
-                len(jobs),
-                console=console,
-                transient=True,
-                disable=not console.is_terminal,
-            )
+    with ThreadPoolExecutor() as executor:  # Pillow decodes without the interpreter lock
+        done = executor.map(lambda job: job(), jobs)
+        hidden = not console.is_terminal
+        bar = track(
+            done, "Reading files", len(jobs), console=console, transient=True, disable=hidden
         )
-        survey = Survey(
-            {part: list(islice(facts, len(files))) for part, files in images.items()},
-            {part: list(islice(facts, len(files))) for part, files in masks.items()},
-        )
-        list(facts)  # lets the bar end
-    return survey
+        return list(bar)
 
 
-def look_at_image(file: Path) -> ImageFacts:
-    """Decodes an image and describes it."""
+def describe_image(file: Path) -> ImageFacts:
+    """Decodes an image and notes the facts about it."""
     try:
         content = file.read_bytes()
         picture, mode, orientation = _decoded(file)
         small = np.asarray(picture.convert("RGB").resize((9, 8), Image.Resampling.BOX))
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
         return ImageFacts(file, _reason(error))
+    # Which of two neighbors is brighter survives another size, quality or exposure.
     gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.int16)
     bits = (gray[:, 1:] > gray[:, :-1]).ravel()
-    look = int.from_bytes(np.packbits(bits).tobytes(), "big")
+    appearance = int.from_bytes(np.packbits(bits).tobytes(), "big")
     digest = hashlib.blake2b(content, digest_size=16).digest()
     turned, (width, height) = orientation not in (0, 1), picture.size
     keeps_size = turned and (orientation <= 4 or width == height)
-    deepest = int(np.asarray(picture).max(initial=0)) if mode.startswith("I;16") else None
-    return ImageFacts(file, None, picture.size, mode, turned, keeps_size, digest, deepest, look)
+    largest = int(np.asarray(picture).max(initial=0)) if mode.startswith("I;16") else None
+    return ImageFacts(
+        file, None, picture.size, mode, turned, keeps_size, digest, largest, appearance
+    )
 
 
 def _decoded(file: Path) -> tuple[Image.Image, str, int]:
@@ -135,7 +129,7 @@ def _decoded(file: Path) -> tuple[Image.Image, str, int]:
         return Image.fromarray(as_rgb(to_8_bits(bands))), f"{bands.shape[2]} bands", 1
 
 
-def look_at_mask(file: Path, as_colors: bool = False) -> MaskFacts:
+def describe_mask(file: Path, as_colors: bool = False) -> MaskFacts:
     """Decodes a mask and counts its values."""
     try:
         with Image.open(file) as picture:
@@ -161,13 +155,13 @@ def look_at_mask(file: Path, as_colors: bool = False) -> MaskFacts:
 def near_pairs(
     ours: Sequence[ImageFacts], theirs: Sequence[ImageFacts], bits: int
 ) -> list[tuple[ImageFacts, ImageFacts]]:
-    """For each of `theirs`, the nearest of `ours` whose look differs in at most so many bits."""
+    """For each of `theirs`, the most similar of `ours`, if it differs in at most `bits` bits."""
     if not ours or not theirs:
         return []
-    looks = np.array([facts.look for facts in ours], np.uint64)
+    appearances = np.array([facts.appearance for facts in ours], np.uint64)
     pairs = []
     for facts in theirs:
-        distance = np.bitwise_count(looks ^ np.uint64(facts.look))
+        distance = np.bitwise_count(appearances ^ np.uint64(facts.appearance))
         nearest = int(distance.argmin())
         if distance[nearest] <= bits:
             pairs.append((ours[nearest], facts))
@@ -178,5 +172,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, PermissionError):
-        return "it may not be read (permission denied)"
+        return "permission denied"
+    # Pillow names the file or an object's address; the reason groups files, so both are cut off.
     return str(error).partition(" <")[0].partition(" '/")[0] or type(error).__name__

@@ -1,6 +1,6 @@
-"""Draws new lists of labeled images: random, class-balanced or every k-th, each inside the next.
+"""Draws new lists of labeled images: random, class-balanced or every k-th.
 
-All sizes are prefixes of one order of the images, so a smaller list is always part of a larger one.
+All sizes are prefixes of one order of the images, so each list contains the smaller ones.
 """
 
 import math
@@ -9,7 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from fewmask.batch import IGNORE, Dataset
+from fewmask.batch import IGNORE
+from fewmask.data.dataset import Dataset
 from fewmask.errors import UserError
 
 
@@ -17,17 +18,17 @@ def draw(dataset: Dataset, sizes: Sequence[str], how: str, seed: int) -> dict[st
     """Draws nested lists.
 
     Args:
-        dataset: the images to draw from; `balanced` reads all their masks.
+        dataset: the images to draw from. `balanced` reads all their masks.
         sizes: numbers of images (`92`) or shares (`1/16`).
-        how: at random; so that rare classes come as often as possible; or at equal distances, for
-            images in the order of a video.
-        seed: another seed, another draw.
+        how: `random`; `balanced`, so that rare classes come as often as possible; or `every`, at
+            equal distances, for images in the order of a video.
+        seed: another seed gives another draw.
 
     Returns:
         For each size, the names in sorted order.
 
     Raises:
-        UserError: for an unknown way, a size that is none, or one larger than the data set.
+        UserError: for an unknown `how`, a malformed size, or one larger than the data set.
     """
     if how not in ORDERS:
         raise UserError(f"--how={how}: expected one of {', '.join(ORDERS)}.")
@@ -37,7 +38,7 @@ def draw(dataset: Dataset, sizes: Sequence[str], how: str, seed: int) -> dict[st
 
 
 def _count(size: str, total: int) -> int:
-    """The number of images of a size; shares are rounded up, as in the published lists."""
+    """The number of images of a size. Shares are rounded up, as in the published lists."""
     try:
         share = Fraction(size)
     except (ValueError, ZeroDivisionError):
@@ -45,9 +46,9 @@ def _count(size: str, total: int) -> int:
     is_share = "/" in size or share < 1
     count = math.ceil(total * share) if is_share else int(share)
     if share <= 0 or (is_share and share > 1) or (not is_share and share.denominator > 1):
-        raise UserError(f"'{size}' is no size; give a number of images (92) or a share (1/16).")
+        raise UserError(f"'{size}' is not a size. Give a number of images (92) or a share (1/16).")
     if count > total:
-        raise UserError(f"{size} is more than the {total} images there are.")
+        raise UserError(f"{size} is more than the {total} images with masks.")
     return count
 
 
@@ -57,8 +58,8 @@ def _random(dataset: Dataset, counts: Sequence[int], rng: np.random.Generator) -
 
 
 def _every(dataset: Dataset, counts: Sequence[int], rng: np.random.Generator) -> list[int]:
-    """The largest list at equal distances over the images by name, each smaller one over it."""
-    names = dataset.names
+    """Equal distances: the largest list over all images by name, each smaller one over the next."""
+    names = dataset.names  # frames of a video are named in order
     chosen = sorted(range(len(dataset)), key=lambda i: names[i])
     order: list[int] = []
     for count in reversed(counts):
@@ -70,17 +71,18 @@ def _every(dataset: Dataset, counts: Sequence[int], rng: np.random.Generator) ->
 
 
 def _balanced(dataset: Dataset, counts: Sequence[int], rng: np.random.Generator) -> list[int]:
-    """Greedy: next is the image whose classes have been taken least so far, ties at random."""
-    shuffled = rng.permutation(len(dataset))
+    """Greedy: the next image has the classes that were drawn least so far, ties are random."""
+    shuffled = rng.permutation(len(dataset))  # decides ties
     present = np.stack([_classes_in(dataset, i) for i in shuffled]).astype(float)
     classes = np.maximum(1, present.sum(1))
-    taken = np.zeros(present.shape[1])
+    drawn = np.zeros(present.shape[1])
     is_free = np.ones(len(shuffled), bool)
     order: list[int] = []
     while len(order) < counts[-1]:
-        gain = np.where(is_free, present @ (1 / (1 + taken)) / classes, -1)
+        # Classes that were drawn rarely count most; the mean keeps crowded images from winning.
+        gain = np.where(is_free, present @ (1 / (1 + drawn)) / classes, -1)
         best = int(gain.argmax())
-        taken += present[best]
+        drawn += present[best]
         is_free[best] = False
         order.append(int(shuffled[best]))
     return order

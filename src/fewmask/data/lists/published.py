@@ -1,13 +1,11 @@
-"""Published lists of labeled images: recognized by fingerprint, compared, copied from authors.
+"""Published lists of labeled images: recognizes them by fingerprint, compares and copies them.
 
-The lists themselves are not ours to ship; what is shipped is the number of images and the SHA-256
-of the sorted ids of each, which is enough to name any list a user brings.
+The lists belong to their authors, so fewmask does not ship them. It ships the number of images and
+the SHA-256 of the sorted ids of each list, which is enough to recognize any list that you bring.
 """
 
 import csv
 import hashlib
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,32 +13,32 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from fewmask import atomic
 from fewmask.config import did_you_mean
+from fewmask.data.dataset import Dataset
 from fewmask.data.download import download, is_url
-from fewmask.data.pool.name_index import PoolNames
+from fewmask.data.lists.reading import image_id, read_lines
 from fewmask.errors import UserError
 
-_PAIR = re.compile(r"(\S+\.(?:jpg|jpeg|png))\s+\S+\.png", re.IGNORECASE)
-_PARTS = re.compile(r"^COCO_(?:train|val)2014_|_leftImg8bit$")
 _BLENDER = "blender protocol"
 
 
 @dataclass(frozen=True)
-class Published:
-    """What is known of one published list."""
+class PublishedList:
+    """What is known about one published list."""
 
     name: str
-    """data set / family / size, such as `voc/u2pl/662`."""
+    """Data set, family and size, such as `voc/u2pl/662`."""
     kind: str
-    """labeled, pool (all training images) or val."""
+    """labeled, train (all training images) or val."""
     count: int
     sha256: str
     repository: str
-    """On GitHub: owner/name."""
+    """On GitHub, owner/name."""
     revision: str
-    """The newest state (HEAD), or the commit that has it."""
+    """HEAD, or the commit that has the list."""
     path: str
-    """Where the list stands in that repository."""
+    """The list's path in that repository."""
     note: str
 
     @property
@@ -50,56 +48,52 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Split:
+class ImageList:
     """A list of images, with its published names if it has any."""
 
     count: int
     sha256: str
-    published: tuple[Published, ...]
+    published: tuple[PublishedList, ...]
 
     @property
     def name(self) -> str:
-        """Its published names (families share some lists), or its size."""
+        """Its published names (some families share a list), or its size."""
         names = " = ".join(p.name for p in self.published)
         return names or f"{self.count} images, own list"
 
     @property
     def note(self) -> str:
-        """What a reader must know of a published list."""
+        """What a reader must know about a published list."""
         notes = {p.note for p in self.published if p.note}
         return f"({'; '.join(sorted(notes))})" if notes else ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for a run folder or a checkpoint."""
+        """Plain values, for a run folder or a checkpoint."""
         names = [p.name for p in self.published]
         return {"count": self.count, "sha256": self.sha256, "published": names}
 
 
-def image_id(line: str) -> str:
-    """The id of an image, from any line of the public list formats.
+def recognize(names: Iterable[str]) -> ImageList:
+    """Recognizes a list, in whatever order and format.
 
-    Example:
-        image_id("JPEGImages/2007_000032.jpg SegmentationClass/2007_000032.png")  # 2007_000032
-        image_id("leftImg8bit/train/ulm/ulm_000079_000019_leftImg8bit.png")  # ulm_000079_000019
-        image_id("train2017/000000177254")  # 000000177254
+    The fingerprint of a published list covers its ids, that of any other list its full names,
+    folders included.
     """
-    pair = _PAIR.fullmatch(line)
-    file = (pair[1] if pair else line).rpartition("/")[2]
-    return _PARTS.sub("", re.sub(r"\.(jpg|jpeg|png)$", "", file, flags=re.IGNORECASE))
-
-
-def identify(names: Iterable[str]) -> Split:
-    """Recognizes a list, whatever its order and format.
-
-    A published list has the fingerprint of its ids; another one that of its full names, folders
-    included. A pool knows its own.
-    """
-    if isinstance(names, PoolNames):
-        return Split(len(names), names.sha256, ())
     names = sorted(names)
+    # Authors write the same images in many ways; only the ids agree.
     by_id = _sha256(sorted(map(image_id, names)))
     known = tuple(p for p in published_lists() if p.sha256 == by_id)
-    return Split(len(names), by_id if known else _sha256(names), known)
+    return ImageList(len(names), by_id if known else _sha256(names), known)
+
+
+def recognize_dataset(dataset: Dataset) -> ImageList:
+    """Recognizes the list of all images of a data set.
+
+    The names of a pool are too many to compare with published lists. It knows their fingerprint.
+    """
+    if dataset.is_pool:
+        return ImageList(len(dataset), dataset.fingerprint(), ())
+    return recognize(dataset.names)
 
 
 def _sha256(lines: Sequence[str]) -> str:
@@ -107,14 +101,14 @@ def _sha256(lines: Sequence[str]) -> str:
 
 
 @cache
-def published_lists() -> tuple[Published, ...]:
+def published_lists() -> tuple[PublishedList, ...]:
     """All lists whose fingerprint is known."""
     text = (resources.files("fewmask.data.lists") / "published_splits.csv").read_text(
         encoding="utf-8"
     )
     rows = csv.DictReader(text.splitlines())
     return tuple(
-        Published(
+        PublishedList(
             row["name"],
             row["kind"],
             int(row["count"]),
@@ -128,11 +122,11 @@ def published_lists() -> tuple[Published, ...]:
     )
 
 
-def find_published(name: str) -> Published:
-    """The facts of a published list.
+def find_published(name: str) -> PublishedList:
+    """The facts about a published list.
 
     Raises:
-        UserError: for a name that is none, with the nearest one.
+        UserError: for an unknown name, with the nearest known one.
     """
     by_name = {p.name: p for p in published_lists()}
     if name not in by_name:
@@ -140,27 +134,35 @@ def find_published(name: str) -> Published:
     return by_name[name]
 
 
-def incomparable(splits: Mapping[str, Split]) -> list[str]:
-    """Why the rows of a table cannot be compared; empty if they can.
+def incomparable(splits: Mapping[str, ImageList]) -> list[str]:
+    """Why the rows of a table cannot be compared.
 
     Args:
-        splits: the labeled list of each row, by the row's name.
+        splits: the labeled list of each row, by the name of the row.
 
     Returns:
-        One sentence per reason.
+        One sentence per reason. The list is empty if the rows can be compared.
     """
-    reasons = []
+    return [*_two_blender_families(splits), *_different_images(splits)]
+
+
+def _two_blender_families(splits: Mapping[str, ImageList]) -> list[str]:
     families: dict[str, str] = {}
     for row, split in splits.items():
         blender = [p for p in split.published if p.note.startswith(_BLENDER)]
         if blender:
             families.setdefault("u2pl" if "U2PL" in blender[0].note else "cps", row)
-    if len(families) == 2:
-        reasons.append(
-            f"{families['u2pl']} uses a U2PL-style blender list and {families['cps']} a CPS-style "
-            "one. The U2PL lists take the well annotated images first: about 3 points higher. "
-            "Never compare the two."
-        )
+    if len(families) < 2:
+        return []
+    return [
+        f"{families['u2pl']} uses a U2PL-style blender list and {families['cps']} a CPS-style one. "
+        "U2PL lists start with the well annotated images, and scores on them are about 3 points "
+        "higher. Do not compare the two."
+    ]
+
+
+def _different_images(splits: Mapping[str, ImageList]) -> list[str]:
+    reasons = []
     by_count: dict[int, tuple[str, str]] = {}
     for row, split in splits.items():
         first, sha256 = by_count.setdefault(split.count, (row, split.sha256))
@@ -172,61 +174,41 @@ def incomparable(splits: Mapping[str, Split]) -> list[str]:
     return reasons
 
 
-def copy_published(name: str, source: str | None, file: Path) -> Published:
+def copy_published(name: str, source: str | None, file: Path) -> PublishedList:
     """Copies a published list from its authors' repository and verifies its fingerprint.
 
     Args:
         name: such as `voc/u2pl/662`.
-        source: a clone of the repository, the list itself, or a URL of either; None asks GitHub
-            for the repository's newest state.
-        file: where to write it.
+        source: a clone of the repository, the list itself, or a URL of either. None downloads the
+            repository's newest state from GitHub.
+        file: the file to write.
 
     Raises:
-        UserError: if it cannot be had, or is not the published list.
+        UserError: if the list cannot be read, or is not the published one.
     """
     wanted = find_published(name)
     source = source or f"https://raw.githubusercontent.com/{wanted.repository}/{wanted.revision}"
     if not source.endswith(".txt"):
         source = f"{source.rstrip('/')}/{wanted.path}"
-    part = file.with_name(file.name + ".part")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        if is_url(source):
-            download(source, part)
-        elif not Path(source).is_file():
-            raise UserError(
-                f"There is no {source}. --from takes a clone of github.com/{wanted.repository}, "
-                "the list itself, or a URL of either."
-            )
-        else:
-            part.write_bytes(Path(source).read_bytes())
-        found = identify(read_lines(part))
+    with atomic.replacing(file) as temporary:
+        _fetch(source, wanted, temporary)
+        found = recognize(read_lines(temporary))
         if wanted.sha256 != found.sha256:
             raise UserError(
                 f"{source} is not the published list {name}: it has {found.count} images "
                 f"({found.name}), expected {wanted.count} with fingerprint {wanted.sha256[:12]}. "
                 "The repository may have changed it since."
             )
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
     return wanted
 
 
-def read_lines(file: Path) -> Sequence[str]:
-    """The lines of a .txt list, without blank ones and comments (`#` before a space, or alone).
-
-    Raises:
-        UserError: if the file is missing, empty, no text, or names something twice.
-    """
-    try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"Cannot read the list {file}: {error}") from None
-    lines = [line for line in lines if line and line.split()[0] != "#"]
-    if not lines:
-        raise UserError(f"The list {file} is empty; expected one name a line.")
-    if len(set(lines)) < len(lines):
-        twice = next(line for line, count in Counter(lines).items() if count > 1)
-        raise UserError(f"The list {file} names '{twice}' twice; name each image once.")
-    return lines
+def _fetch(source: str, wanted: PublishedList, file: Path) -> None:
+    if is_url(source):
+        download(source, file)
+    elif Path(source).is_file():
+        file.write_bytes(Path(source).read_bytes())
+    else:
+        raise UserError(
+            f"There is no {source}. --from takes a clone of github.com/{wanted.repository}, "
+            "the list itself, or a URL of either."
+        )

@@ -1,4 +1,4 @@
-"""Millions of names on disk: read by position through a memory map, never all at once."""
+"""Millions of names on disk, read one by one through a memory map."""
 
 import hashlib
 import heapq
@@ -6,7 +6,6 @@ import itertools
 import json
 import shutil
 import tempfile
-from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -18,76 +17,57 @@ from fewmask.data.computed import Computed
 from fewmask.errors import UserError
 
 CHUNK = 500_000
-"""Names sorted in memory at a time."""
+"""How many names are sorted in memory at a time."""
 
 
-class PoolNames(Computed[str]):
-    """The names of a set too large to be listed; they know their own fingerprint."""
-
-    @property
-    @abstractmethod
-    def sha256(self) -> str:
-        """Of all names."""
-
-
-class NameIndex(PoolNames):
+class NameIndex(Computed[str]):
     """Sorted names in two memory-mapped files: the text, and where each name ends.
 
-    A copy sent to another process is the folder's path; the pages are shared by all of them.
+    Only the folder's path is sent to another process; all processes share the memory pages.
 
     Args:
-        folder: written by `build`; never changed afterwards.
+        folder: written by `build` and never changed afterwards.
     """
 
     def __init__(self, folder: Path):
         self.folder = folder
         facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
         self._count, self._sha256 = int(facts["count"]), str(facts["sha256"])
+        # Memory maps: all processes share these pages, and only the pages in use are in memory.
         self._text = np.memmap(folder / "names", np.uint8, mode="r")
         self._ends = np.memmap(folder / "ends", "<i8", mode="r")
 
     @classmethod
     def build(cls, names: Iterable[str], parent: Path, prefix: str) -> "NameIndex":
-        """Sorts names and writes them; takes as much memory for ten million as for one.
+        """Sorts names and writes them, with as much memory for ten million as for one.
 
         Args:
             names: in any order, at least one, without line breaks.
-            parent: where the index's folder appears, whole or not at all.
-            prefix: of the folder's name, which ends in the fingerprint; others with this prefix,
-                older states, are removed.
+            parent: the folder to create the index's folder in, whole or not at all.
+            prefix: starts the name of that folder, which ends in the fingerprint. Older indexes
+                with this prefix are removed.
 
         Raises:
             UserError: for a name that comes twice.
         """
         parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix="part.", dir=parent))
+        temporary = Path(tempfile.mkdtemp(prefix="temporary.", dir=parent))
         try:
-            digest, count = hashlib.sha256(), 0
-            with (part / "names").open("wb") as text, (part / "ends").open("wb") as places:
-                for lines in _chunks(_sorted_on_disk(names, part)):
-                    block = "\n".join(lines).encode()
-                    digest.update(b"\n" * bool(count) + block)
-                    ends = text.tell() + np.cumsum([len(line.encode()) + 1 for line in lines])
-                    places.write(ends.astype("<i8").tobytes())
-                    text.write(block + b"\n")
-                    count += len(lines)
-                size = text.tell()
-            facts = {"count": count, "bytes": size, "sha256": digest.hexdigest()}
-            (part / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
-            folder = parent / f"{prefix}-{digest.hexdigest()}"
-            if not cls.is_whole(folder):
+            digest = _write_index(names, temporary)
+            folder = parent / f"{prefix}-{digest}"
+            if not cls.is_whole(folder):  # a damaged one of the same names is replaced
                 shutil.rmtree(folder, ignore_errors=True)
             with suppress(OSError):  # another process was faster
-                part.rename(folder)
+                temporary.rename(folder)
             for older in set(parent.glob(f"{prefix}-*")) - {folder}:
                 shutil.rmtree(older, ignore_errors=True)
         finally:
-            shutil.rmtree(part, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
         return cls(folder)
 
     @staticmethod
     def is_whole(folder: Path) -> bool:
-        """Whether an index is there, its files as long as they were."""
+        """Whether an index exists and its files have the length they were written with."""
         try:
             facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
             sizes = [(folder / name).stat().st_size for name in ("names", "ends")]
@@ -97,7 +77,7 @@ class NameIndex(PoolNames):
 
     @property
     def sha256(self) -> str:
-        """Of all names, sorted, one a line: what `splits.identify` gives for the same list."""
+        """SHA-256 of the sorted names, one a line: the fingerprint of the same list in a file."""
         return self._sha256
 
     def __len__(self) -> int:
@@ -111,7 +91,7 @@ class NameIndex(PoolNames):
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
             return False
-        place = bisect_left(self, name)
+        place = bisect_left(self, name)  # names are sorted: some twenty reads find one in a million
         return place < len(self) and self.item(place) == name
 
     def __iter__(self) -> Iterator[str]:
@@ -123,8 +103,26 @@ class NameIndex(PoolNames):
         return NameIndex, (self.folder,)
 
 
+def _write_index(names: Iterable[str], folder: Path) -> str:
+    """Writes `names`, `ends` and `facts.json`, and returns the SHA-256 of the names."""
+    digest, count = hashlib.sha256(), 0
+    with (folder / "names").open("wb") as text, (folder / "ends").open("wb") as places:
+        for lines in _chunks(_sorted_on_disk(names, folder)):
+            # The digest is the one of all names joined by line breaks, without joining them.
+            block = "\n".join(lines).encode()
+            digest.update(b"\n" * bool(count) + block)
+            ends = text.tell() + np.cumsum([len(line.encode()) + 1 for line in lines])
+            places.write(ends.astype("<i8").tobytes())
+            text.write(block + b"\n")
+            count += len(lines)
+        size = text.tell()
+    facts = {"count": count, "bytes": size, "sha256": digest.hexdigest()}
+    (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    return digest.hexdigest()
+
+
 def _sorted_on_disk(names: Iterable[str], folder: Path) -> Iterator[str]:
-    """Sorted names, each once; sorted runs wait in files until they are merged."""
+    """Sorted names, each once. Sorted runs wait in files until they are merged."""
     runs = []
     for number, chunk in enumerate(_chunks(names)):
         runs.append(folder / f"run{number}")
@@ -135,7 +133,7 @@ def _sorted_on_disk(names: Iterable[str], folder: Path) -> Iterator[str]:
         before = None
         for line in heapq.merge(*(map(_without_break, file) for file in files)):
             if line == before:
-                raise UserError(f"'{line}' is named twice; name each image once.")
+                raise UserError(f"'{line}' is named twice. Name each image once.")
             before = line
             yield line
     finally:

@@ -1,8 +1,8 @@
 """Unlabeled images in tar shards (WebDataset's layout), on disk or behind any fsspec URL.
 
-An epoch goes through the shards in a new order, `MIXED` of them at a time, and through the images
-of those in a random order. So a pool larger than the disk is read shard by shard, each once, and
-which image stands at a place still follows from (seed, epoch, place) alone.
+An epoch takes the shards in a new order, `MIXED` at a time, and mixes their images at random. So
+even a pool larger than the disk is read shard by shard, each one once, and (seed, epoch, place)
+still decides which image stands at a place.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import posixpath
 import sys
 import threading
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -18,26 +19,34 @@ from typing import BinaryIO
 
 import numpy as np
 
+from fewmask.data.computed import Computed
+from fewmask.data.dataset import Dataset
 from fewmask.data.images import read_image, to_long_side
 from fewmask.data.order import Key, shuffled
-from fewmask.data.pool.name_index import PoolNames
-from fewmask.data.pool.shard_files import SIZES, Downloads, image_table, is_remote
+from fewmask.data.pool.downloads import Downloads
+from fewmask.data.pool.shard_files import image_table, is_remote
+from fewmask.data.pool.shard_sizes import SIZES
+from fewmask.data.read_options import ReadOptions
 from fewmask.errors import UserError
 
 MIXED = 16
-"""Shards whose images are mixed."""
+"""How many shards are mixed at a time."""
+SAMPLED_IMAGES = 16
+"""As many images are read before training: the first, because each shard may be a download."""
 
 
-class ShardPool:
+class ShardPool(Dataset):
     """Images in tar shards, as a data set without masks.
 
     Args:
-        urls: of the shards, see `list_shards`.
+        urls: the URLs or paths of the shards, see `list_shards`.
         sizes: the number of images in each, [S].
-        downloads: where shards behind URLs are kept for a while.
-        channels: bands of an image; 3 reads any image as RGB.
+        downloads: keeps shards behind URLs for a while.
+        channels: bands of an image. With 3, every image is read as RGB.
         long_side: pixels, or None for the image's own size.
     """
+
+    is_pool = True
 
     def __init__(
         self,
@@ -49,29 +58,44 @@ class ShardPool:
     ):
         self.urls, self.sizes, self.downloads = urls, sizes, downloads
         self.channels, self.long_side = channels, long_side
-        self.names = ShardNames(urls, sizes)
+        self.names = self.shards = ShardNames(urls, sizes)
         self._epoch: tuple[Key, np.ndarray, np.ndarray] | None = None
 
-    def __len__(self) -> int:
-        return len(self.names)
+    @property
+    def contents(self) -> str:
+        """What is in the pool, for a message."""
+        return f"{len(self)} unlabeled images in {len(self.urls)} shard(s)"
 
     def image(self, index: int) -> np.ndarray:
-        """The image as uint8 [H, W, C], turned as its EXIF tag says, at `long_side`.
+        """The image as uint8 [H, W, C] at `long_side`, turned as its EXIF tag says.
 
         Raises:
-            UserError: if the shard cannot be had, or the image not be read.
+            UserError: if the shard or the image cannot be read.
         """
-        shard, position = self.names.locate(index)
+        shard, position = self.shards.locate(index)
         content = _open(self.downloads, self.urls[shard], int(self.sizes[shard])).read(position)
         image = read_image(Path(self.names[index]), self.channels, content)
         return to_long_side(image, self.long_side)
 
-    def mask(self, index: int) -> np.ndarray:
-        """There are none."""
-        raise AssertionError(f"{self.names[index]} has no mask")
+    def as_read(self, options: ReadOptions) -> "ShardPool":
+        """The same pool, read as the options say. It is never kept in memory or decoded on disk."""
+        return ShardPool(self.urls, self.sizes, self.downloads, options.channels, options.long_side)
 
-    def at(self, place: int, key: Key) -> int:
-        """The image at a place of the order that follows from a key; see `order.shuffled`."""
+    def fingerprint(self) -> str:
+        """SHA-256 of the shards' names and sizes."""
+        return self.shards.sha256
+
+    def sample(self) -> range:
+        """The first images."""
+        return range(min(SAMPLED_IMAGES, len(self)))
+
+    def shared_files(self, files: AbstractSet[str]) -> set[str]:
+        """None: an image in a shard is not a file."""
+        return set()
+
+    def index_at(self, place: int, key: Key) -> int:
+        """The image at a place of the random order that follows from a key."""
+        # One epoch is kept: its order takes 16 bytes a shard, and places come mostly in order.
         if self._epoch is None or self._epoch[0] != key:
             shards = np.random.default_rng(key).permutation(len(self.sizes))
             self._epoch = key, shards, np.cumsum(self.sizes[shards])
@@ -83,8 +107,9 @@ class ShardPool:
         mixed = start + shuffled(place - start, count, (*key, group))
         slot = int(np.searchsorted(ends, mixed, side="right"))
         shard = int(shards[slot])
+        # The next group is downloaded while this one is read.
         self._fetch_ahead(shards[first + MIXED : first + 2 * MIXED])
-        return self.names.first(shard) + mixed - (int(ends[slot - 1]) if slot else 0)
+        return self.shards.first(shard) + mixed - (int(ends[slot - 1]) if slot else 0)
 
     def _fetch_ahead(self, shards: np.ndarray) -> None:
         urls = tuple(self.urls[shard] for shard in shards)
@@ -92,15 +117,16 @@ class ShardPool:
             _start_fetching(self.downloads, urls)
 
 
-class ShardNames(PoolNames):
-    """A name for each image: its shard's, and its number there.
+class ShardNames(Computed[str]):
+    """A name for each image: its shard's name, and its number there.
 
     Args:
-        urls: of the shards.
+        urls: the URLs or paths of the shards.
         sizes: the number of images in each, [S].
     """
 
     def __init__(self, urls: Sequence[str], sizes: np.ndarray):
+        # Names start below the folder that all shards share.
         shared = os.path.commonprefix([posixpath.dirname(url) + "/" for url in urls])
         below = shared.rfind("/") + 1  # the same names wherever the shards lie
         self.stems = [url[below:].removesuffix(".tar") for url in urls]
@@ -110,12 +136,12 @@ class ShardNames(PoolNames):
         return int(self.ends[-1])
 
     def locate(self, index: int) -> tuple[int, int]:
-        """Shard and position in it."""
+        """The shard of an image, and the position in it."""
         shard = int(np.searchsorted(self.ends, index, side="right"))
         return shard, index - self.first(shard)
 
     def first(self, shard: int) -> int:
-        """The number of a shard's first image."""
+        """The index of a shard's first image."""
         return int(self.ends[shard] - self.sizes[shard])
 
     def item(self, index: int) -> str:
@@ -125,13 +151,13 @@ class ShardNames(PoolNames):
 
     @cached_property
     def sha256(self) -> str:
-        """Of the shards' names and sizes."""
+        """SHA-256 of the shards' names and sizes."""
         lines = [f"{s} {n}" for s, n in zip(self.stems, self.sizes.tolist(), strict=True)]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 class _OpenShard:
-    """One shard, open; finds its images by a table."""
+    """One open shard, with a table of its images."""
 
     def __init__(self, file: BinaryIO, url: str):
         self.file = file
@@ -145,7 +171,7 @@ class _OpenShard:
         return os.pread(self.file.fileno(), size, offset)  # safe across forks: moves no pointer
 
 
-@lru_cache(maxsize=MIXED)
+@lru_cache(maxsize=MIXED)  # as many shards are in use at a time
 def _open(downloads: Downloads, url: str, size: int) -> _OpenShard:
     try:
         shard = _OpenShard(downloads.open(url), url)
@@ -153,8 +179,8 @@ def _open(downloads: Downloads, url: str, size: int) -> _OpenShard:
             return shard
         raise UserError(
             f"The shard {url} holds {len(shard.table)} images, but {size} were counted before (in "
-            f"its {SIZES}, or when the pool was opened). It has changed, is not whole, or {SIZES} "
-            "is wrong: put it right and begin a new run."
+            f"its {SIZES}, or when the pool was opened). It has changed, is incomplete, or {SIZES} "
+            "is wrong. Repair it and start a new run."
         )
     except UserError:
         downloads.forget(url)
@@ -163,7 +189,7 @@ def _open(downloads: Downloads, url: str, size: int) -> _OpenShard:
 
 @lru_cache(maxsize=64)
 def _start_fetching(downloads: Downloads, urls: tuple[str, ...]) -> None:
-    """Fetches shards in the background; what fails here is said when the shard is needed."""
+    """Downloads shards in the background. A failure is reported when the shard is needed."""
 
     def fetch() -> None:
         for url in urls:

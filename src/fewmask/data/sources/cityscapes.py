@@ -4,20 +4,20 @@ Layout, as the archives unpack:
 
     leftImg8bit/train/ulm/ulm_000079_000019_leftImg8bit.png
     gtFine/train/ulm/ulm_000079_000019_gtFine_labelIds.png        raw ids, converted while reading
-    gtFine/train/ulm/ulm_000079_000019_gtFine_labelTrainIds.png   or these, where they are
+    gtFine/train/ulm/ulm_000079_000019_gtFine_labelTrainIds.png   train ids, used if they are there
 
 Source: Cordts et al., The Cityscapes Dataset, CVPR 2016.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
-from fewmask.data.dataset import Classes, Data
-from fewmask.data.files import Files, LabelTable, Paths
+from fewmask.data.classes import Classes
+from fewmask.data.files import Files, Paths
+from fewmask.data.label_table import LabelTable
 from fewmask.data.sources.published_dataset import PublishedDataset, names_in
 from fewmask.errors import UserError
 
-CLASSES = {  # name: (raw id, color), in order of the train id
+CLASSES = {  # name: (raw id, color), in the order of train ids
     "road": (7, (128, 64, 128)),
     "sidewalk": (8, (244, 35, 232)),
     "building": (11, (70, 70, 70)),
@@ -69,37 +69,36 @@ class Cityscapes(PublishedDataset):
 
     KEY = "cityscapes"
     CLASSES = TRAIN_CLASSES
-    POOL, VAL = 2975, 500
+    TRAIN_IMAGES, VAL_IMAGES = 2975, 500
     HOME = (
         "Cityscapes (leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip, "
         "www.cityscapes-dataset.com, free account)"
     )
 
-    def pool(self) -> Files:
+    def train(self) -> Files:
         """The training images of all cities."""
-        return self._part("train")
+        return self._files("train")
 
     def val(self) -> Files:
         """The validation images."""
-        return self._part("val")
+        return self._files("val")
 
-    def open(self) -> Data:
-        """Lists the three sets; predictions will hold the ids that the masks hold."""
-        data = super().open()
-        is_raw = isinstance(data.val, Files) and data.val.labels is RAW_TABLE
-        return replace(data, classes=RAW_CLASSES) if is_raw else data
+    def classes(self, val: Files) -> Classes:
+        """The classes with raw or train ids, so that predictions use the ids of the masks."""
+        return RAW_CLASSES if val.labels is RAW_TABLE else TRAIN_CLASSES
 
     def missing(self, file: Path, what: str) -> str:
-        """Says which file is missing; train ids are in no archive."""
+        """The message about a missing file. No archive has train ids."""
         if not file.name.endswith(TRAIN_MASK):
             return super().missing(file, what)
         return (
-            f"The mask {file} is missing, but others of its kind are there. Make the train ids of "
-            f"all cities, or remove them all: raw ids (*{RAW_MASK}) are converted while reading."
+            f"The mask {file} is missing, but other cities have train ids. Make them for all "
+            f"cities, or remove them all: raw ids (*{RAW_MASK}) are converted while reading."
         )
 
-    def _part(self, part: str) -> Files:
-        images, masks = self.config.root / "leftImg8bit" / part, self.config.root / "gtFine" / part
+    def _files(self, split: str) -> Files:
+        root = self.config.root
+        images, masks = root / "leftImg8bit" / split, root / "gtFine" / split
         cities = [city for city in sorted(names_in(images)) if (images / city).is_dir()]
         if not cities:
             raise UserError(
@@ -107,7 +106,7 @@ class Cityscapes(PublishedDataset):
                 f"leftImg8bit/ and gtFine/ of {self.HOME}."
             )
         names = [f"{city}/{n}" for city in cities for n in self.list_folder(images / city, IMAGE)]
-        # Raw ids are in every copy; train ids only where someone has made them, and then for all.
+        # Every copy has raw ids. Train ids exist if someone made them, and then for all cities.
         first = masks / f"{names[0]}{TRAIN_MASK}"
         suffix, table = (TRAIN_MASK, TRAIN_TABLE) if first.is_file() else (RAW_MASK, RAW_TABLE)
-        return self.files(names, Paths(images, names, IMAGE), Paths(masks, names, suffix), table)
+        return Files(Paths(images, names, IMAGE), Paths(masks, names, suffix), names, table)

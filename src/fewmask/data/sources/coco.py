@@ -1,14 +1,14 @@
 """COCO as 81 semantic classes: background and 80 things, 118,287 training images.
 
-Layout (2014 likewise, with `train2014`, `val2014`):
+Layout (2014 has the same, with `train2014` and `val2014`):
 
     train2017/000000177254.jpg, val2017/000000000139.jpg
     masks/000000177254.png                       made by `fewmask prepare coco`, or a ready copy
     annotations/instances_{train,val}2017.json   what they are made from
 
-Things become classes in this way. Categories are numbered 1..80 in the order of their COCO ids.
+Things become classes like this. Categories are numbered 1..80 in the order of their COCO ids.
 Instances are drawn from the largest to the smallest, so that a cup stays visible on its table.
-Crowd regions carry the class of their things too, but are drawn first, below every single instance.
+Crowd regions get the class of their things, but are drawn first, below all single instances.
 
 Source: Lin et al., Microsoft COCO, ECCV 2014.
 """
@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from fewmask.data.classes import Classes
 from fewmask.data.convert import convert_all, save_mask
-from fewmask.data.dataset import Classes
-from fewmask.data.files import Files, LabelTable, Paths
+from fewmask.data.files import Files, Paths
+from fewmask.data.label_table import LabelTable
 from fewmask.data.sources.published_dataset import Archive, PublishedDataset, first_folder, names_in
 from fewmask.errors import UserError
 
@@ -47,7 +48,7 @@ class COCO(PublishedDataset):
 
     KEY = "coco"
     CLASSES = Classes(NAMES)
-    POOL, VAL = 118287, 5000
+    TRAIN_IMAGES, VAL_IMAGES = 118287, 5000
     HOME = "COCO 2017 (train2017.zip, val2017.zip, annotations_trainval2017.zip, cocodataset.org)"
     ARCHIVES = (
         Archive(f"{URL}/zips/train2017.zip", "cced6f7f71b7629ddf16f17bbcfab6b2"),
@@ -57,54 +58,48 @@ class COCO(PublishedDataset):
         ),
     )
 
-    def pool(self) -> Files:
+    def train(self) -> Files:
         """The training images."""
-        return self._part("train")
+        return self._files("train")
 
     def val(self) -> Files:
         """The validation images."""
-        return self._part("val")
+        return self._files("val")
 
-    def _part(self, part: str) -> Files:
+    def _files(self, split: str) -> Files:
         root = self.config.root
-        folder = root / f"{part}{_year(root)}"
+        folder = root / f"{split}{_year(root)}"
         names = self.list_folder(folder, ".jpg")
-        table = LabelTable(
-            81, advice="Masks of COCO hold 0..80 here; make them with fewmask prepare coco."
-        )
-        return self.files(
-            names, Paths(folder, names, ".jpg"), Paths(root / "masks", names, ".png"), table
+        table = LabelTable(81, advice="COCO masks hold 0..80. Make them with fewmask prepare coco.")
+        return Files(
+            Paths(folder, names, ".jpg"), Paths(root / "masks", names, ".png"), names, table
         )
 
     @classmethod
     def convert(cls, root: Path) -> None:
         """Draws the instances of the annotation files as masks."""
         year = _year(root)
-        for part in ("train", "val"):
-            file = root / "annotations" / f"instances_{part}{year}.json"
-            masks = _done(root / "masks")
-            images = {Path(n).stem for n in names_in(root / f"{part}{year}") if n.endswith(".jpg")}
+        for split in ("train", "val"):
+            file = root / "annotations" / f"instances_{split}{year}.json"
+            masks = {Path(name).stem for name in names_in(root / "masks")}
+            images = {Path(n).stem for n in names_in(root / f"{split}{year}") if n.endswith(".jpg")}
             if file.is_file():
                 jobs = [job for job in _jobs(file, root / "masks") if job[0].stem not in masks]
-                convert_all(_draw_mask, jobs, f"COCO {part} masks")
+                convert_all(_draw_mask, jobs, f"COCO {split} masks")
             elif not images <= masks:
                 raise UserError(
-                    f"There is no {file} to make the missing masks of {part} images from. It is "
+                    f"There is no {file} to make the missing masks of {split} images from. It is "
                     f"part of {cls.HOME} and belongs exactly there."
                 )
 
     def missing(self, file: Path, what: str) -> str:
-        """Says which file is missing; masks are drawn from the annotations."""
+        """The message about a missing file. Masks are drawn from the annotations."""
         if file.parent.name != "masks":
             return super().missing(file, what)
         return (
             f"The mask {file} is missing. It is drawn from annotations/instances_*.json. Run: "
             f"fewmask prepare coco --root {self.config.root}"
         )
-
-
-def _done(masks: Path) -> set[str]:
-    return {Path(name).stem for name in names_in(masks)}
 
 
 def _year(root: Path) -> str:
@@ -118,30 +113,27 @@ def _year(root: Path) -> str:
 
 
 Job = tuple[Path, int, int, list[tuple[int, Any]]]
-"""Where the mask belongs, its height and width, and (label, outline) from bottom to top."""
+"""The mask file to write, its height and width, and (label, outline) from bottom to top."""
 
 
 def _jobs(file: Path, masks: Path) -> list[Job]:
+    """One job for each image of an annotation file."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         categories = sorted(content["categories"], key=lambda category: int(category["id"]))
+        # Labels follow from the order, so another list of things would mix up all classes.
         if [category["name"] for category in categories] != NAMES[1:]:
             raise ValueError("its categories are not COCO's 80 things")
         labels = {category["id"]: label for label, category in enumerate(categories, 1)}
-        drawn = defaultdict(list)
+        instances = defaultdict(list)
         for one in content["annotations"]:
-            drawn[one["image_id"]].append(one)
+            instances[one["image_id"]].append(one)
         return [
             (
                 masks / Path(image["file_name"]).with_suffix(".png").name,
                 image["height"],
                 image["width"],
-                [
-                    (labels[one["category_id"]], one["segmentation"])
-                    for one in sorted(
-                        drawn[image["id"]], key=lambda one: (not one["iscrowd"], -one["area"])
-                    )
-                ],
+                _bottom_to_top(instances[image["id"]], labels),
             )
             for image in content["images"]
         ]
@@ -150,6 +142,14 @@ def _jobs(file: Path, masks: Path) -> list[Job]:
             f"{file} is not COCO's instances JSON ({type(error).__name__}: {error}). Take it from "
             f"{COCO.HOME}."
         ) from None
+
+
+def _bottom_to_top(
+    instances: list[dict[str, Any]], labels: dict[int, int]
+) -> list[tuple[int, Any]]:
+    """Label and outline of the instances of an image: crowds first, then large before small."""
+    order = sorted(instances, key=lambda one: (not one["iscrowd"], -one["area"]))
+    return [(labels[one["category_id"]], one["segmentation"]) for one in order]
 
 
 def _draw_mask(job: Job) -> None:
@@ -167,14 +167,12 @@ def _draw_mask(job: Job) -> None:
 
 
 def _inside(outline: Any, height: int, width: int) -> np.ndarray:
-    """The pixels of one instance, bool [H, W], from polygons or run lengths.
-
-    Checked first: pycocotools ends the whole process for some malformed outlines.
-    """
+    """The pixels of one instance, bool [H, W], from polygons or run lengths."""
     try:
         from pycocotools import mask as coco_mask
     except ImportError:
         raise UserError("COCO's outlines need: pip install 'fewmask[prepare]'") from None
+    # Outlines are checked first: pycocotools ends the whole process for some malformed ones.
     if isinstance(outline, list):
         if not all(isinstance(v, (int, float)) for polygon in outline for v in polygon):
             raise ValueError("a coordinate is no number")
@@ -183,11 +181,14 @@ def _inside(outline: Any, height: int, width: int) -> np.ndarray:
             return np.zeros((height, width), bool)
         encoded = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
     else:
-        if list(outline["size"]) != [height, width]:
-            raise ValueError(f"run lengths for {outline['size']}, the image is {[height, width]}")
-        encoded = outline
-        if isinstance(outline["counts"], list):
-            if sum(outline["counts"]) != height * width:
-                raise ValueError("the run lengths do not add up to the image")
-            encoded = coco_mask.frPyObjects(outline, height, width)
+        _require_fitting(outline, height, width)
+        is_plain = isinstance(outline["counts"], list)  # and not compressed into a text
+        encoded = coco_mask.frPyObjects(outline, height, width) if is_plain else outline
     return np.asarray(coco_mask.decode(encoded) == 1)
+
+
+def _require_fitting(runs: dict[str, Any], height: int, width: int) -> None:
+    if list(runs["size"]) != [height, width]:
+        raise ValueError(f"run lengths for {runs['size']}, but the image is {[height, width]}")
+    if isinstance(runs["counts"], list) and sum(runs["counts"]) != height * width:
+        raise ValueError("the run lengths do not add up to the image")

@@ -1,22 +1,22 @@
-"""What the published data sets have in common: one folder, a training pool, a list, a val set."""
+"""What published data sets have in common: one folder, training and val images, labeled lists."""
 
 import abc
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
 
-import numpy as np
 from pydantic import StrictInt
 
-from fewmask.data.dataset import Classes, Data, DataSource
-from fewmask.data.files import Files, LabelTable, Paths
-from fewmask.data.lists.published import find_published, identify, published_lists, read_lines
-from fewmask.data.lists.reading import pick_names
+from fewmask.data.classes import Classes
+from fewmask.data.files import Files
+from fewmask.data.lists.published import find_published, published_lists, recognize
+from fewmask.data.lists.reading import match_names, read_lines
+from fewmask.data.source import Data, DataSource
 from fewmask.errors import UserError
 
 
 class Archive(NamedTuple):
-    """A public file that holds a part of a data set."""
+    """A public file with some of the images or masks of a data set."""
 
     url: str
     md5: str
@@ -25,19 +25,19 @@ class Archive(NamedTuple):
 class PublishedDataset(DataSource):
     """A published data set under one folder.
 
-    Labeled are the training images on a list; unlabeled the other training images.
+    The training images on a list are labeled, the other training images are unlabeled.
     """
 
     KEY: ClassVar[str]
-    """Its word: voc, cityscapes ..."""
+    """Its name in recipes: voc, cityscapes ..."""
     CLASSES: ClassVar[Classes]
-    POOL: ClassVar[int]
-    VAL: ClassVar[int]
+    TRAIN_IMAGES: ClassVar[int]
+    VAL_IMAGES: ClassVar[int]
     """How many training and validation images were published."""
     HOME: ClassVar[str]
-    """Where a person gets it."""
+    """Where to get it."""
     ARCHIVES: ClassVar[tuple[Archive, ...]] = ()
-    """What can be downloaded without an account."""
+    """The archives that can be downloaded without an account."""
 
     class Config(DataSource.Config):
         """Where the data set lies and which of its training images count as labeled."""
@@ -48,25 +48,26 @@ class PublishedDataset(DataSource):
         """Which training images count as labeled: a list file, a published list by name (such as
         voc/u2pl/662, see `fewmask split`), N for splits/labeled_N.txt, or null for all."""
         unlabeled: Literal["others", "all"] = "others"
-        """The training images that are not labeled, or all of them (PseudoSeg)."""
+        """Which training images are unlabeled: `others` for those that are not labeled, or `all`
+        of them (PseudoSeg)."""
 
     config: Config
 
     @abc.abstractmethod
-    def pool(self) -> Files:
-        """All training images, with the place where each one's mask belongs."""
+    def train(self) -> Files:
+        """All training images, with the paths where their masks belong."""
 
     @abc.abstractmethod
     def val(self) -> Files:
-        """The validation images, likewise."""
+        """The validation images, with the paths where their masks belong."""
 
     @classmethod
-    def convert(cls, root: Path) -> None:  # noqa: B027 - most data sets are ready as they come
-        """Converts what needs converting once, skipping what is done."""
+    def convert(cls, root: Path) -> None:  # noqa: B027 - most need no conversion
+        """Converts files into the form that training reads. What is done is skipped."""
 
     @classmethod
     def further_counts(cls, root: Path) -> dict[str, tuple[int, int]]:
-        """What else `prepare` counts, by name: found and published."""
+        """Further counts for `fewmask prepare`, by name: found and published."""
         return {}
 
     def open(self) -> Data:
@@ -75,33 +76,32 @@ class PublishedDataset(DataSource):
         Raises:
             UserError: naming the first missing file, where it comes from and where it belongs.
         """
-        pool, val = self.pool(), self.val()
-        chosen = self._labeled(pool)
-        labeled = pool.subset(chosen)
-        others: Sequence[int] = range(len(pool))
+        train, val = self.train(), self.val()
+        listed = self._labeled(train)
+        labeled = train.subset(listed)
+        unlabeled: Sequence[int] = range(len(train))
         if self.config.unlabeled == "others":
-            others = sorted(set(others) - set(chosen))
+            unlabeled = sorted(set(unlabeled) - set(listed))
+        # Masks of unlabeled images are never read, so they may be missing.
         for files in (labeled, val):
             self._require(files.masks, "mask")
-        self._require(pool.images, "image")
+        self._require(train.images, "image")
         self._require(val.images, "image")
-        return Data(self.CLASSES, labeled, pool.subset(others), val)
+        return Data(self.classes(val), labeled, train.subset(unlabeled), val)
 
-    def files(self, names: Sequence[str], images: Paths, masks: Paths, table: LabelTable) -> Files:
-        """A data set of these files, as this source is configured."""
-        memory: dict[Path, np.ndarray] | None = {} if self.config.in_memory else None
-        return Files(images, masks, names, table, self.config.long_side, memory)
+    def classes(self, val: Files) -> Classes:
+        """The classes, with the values of this copy's mask files."""
+        return self.CLASSES
 
-    def _labeled(self, pool: Files) -> list[int]:
+    def _labeled(self, train: Files) -> list[int]:
         wanted = self.config.labeled
         if wanted is None:
-            return list(range(len(pool)))
+            return list(range(len(train)))
         file = self._list_file(wanted)
         lines = read_lines(file)
-        published = identify(lines).published
-        if wanted in {p.name for p in published_lists()} and wanted not in {
-            p.name for p in published
-        }:
+        published = recognize(lines).published
+        is_published_name = wanted in {p.name for p in published_lists()}
+        if is_published_name and wanted not in {p.name for p in published}:
             raise UserError(
                 f"{file} is not the published list {wanted}: its fingerprint differs. Copy it "
                 f"again: fewmask split --published {wanted} --out {file}"
@@ -111,7 +111,7 @@ class PublishedDataset(DataSource):
                 f"data.labeled={wanted}: {file} is the published list {published[0].name}, but "
                 f"the data set is {self.KEY}. Give a list of {self.KEY}."
             )
-        return pick_names(lines, pool, file)
+        return match_names(lines, train.names, file)
 
     def _list_file(self, wanted: int | str) -> Path:
         folder = self.config.root / "splits"
@@ -125,7 +125,7 @@ class PublishedDataset(DataSource):
                     "one with fewmask split."
                 )
             return file
-        if Path(wanted).is_file():
+        if Path(wanted).is_file():  # before published names: a file of that name is meant
             return Path(wanted)
         if wanted.endswith(".txt"):
             raise UserError(f"data.labeled={wanted}: there is no such file.")
@@ -138,16 +138,13 @@ class PublishedDataset(DataSource):
         file = folder / f"{wanted}.txt"
         if not file.is_file():
             raise UserError(
-                f"data.labeled={wanted}: the list belongs to {file} and is not there. Copy it from "
-                f"its authors' repository: fewmask split --published {wanted} --out {file}"
+                f"data.labeled={wanted}: there is no {file}. Copy the list from its authors' "
+                f"repository: fewmask split --published {wanted} --out {file}"
             )
         return file
 
     def _require(self, files: Sequence[Path | None], what: str) -> None:
-        """Every file must be there; folders are listed once, so that 118,000 files take a second.
-
-        Masks may be left out for unlabeled images, so only those that are read are asked for.
-        """
+        """Every file must exist. Folders are listed once, so that 118,000 files take a second."""
         listed: dict[Path, set[str]] = {}
         for file in files:
             assert file is not None
@@ -157,15 +154,15 @@ class PublishedDataset(DataSource):
                 raise UserError(self.missing(file, what))
 
     def missing(self, file: Path, what: str) -> str:
-        """Says which file is missing, where it comes from and where it belongs."""
+        """The message about a missing file: where it comes from and where it belongs."""
         return (
             f"The {what} {file} is missing. It is part of {self.HOME} and belongs exactly there. "
-            f"To check or repair the data set: fewmask prepare {self.KEY} --root "
+            f"To check or repair the data set, run: fewmask prepare {self.KEY} --root "
             f"{self.config.root}"
         )
 
     def list_folder(self, folder: Path, suffix: str) -> list[str]:
-        """The names of the files with a suffix in a folder, sorted, the suffix left out.
+        """The names of the files with a suffix in a folder, sorted and without the suffix.
 
         Raises:
             UserError: if there are none.
@@ -178,7 +175,7 @@ class PublishedDataset(DataSource):
             )
         return names
 
-    def read_set(self, file: Path) -> Sequence[str]:
+    def read_own_list(self, file: Path) -> Sequence[str]:
         """The lines of one of the data set's own lists."""
         if not file.is_file():
             raise UserError(self.missing(file, "list"))
@@ -186,12 +183,12 @@ class PublishedDataset(DataSource):
 
 
 def names_in(folder: Path) -> set[str]:
-    """The names of all entries of a folder but hidden ones; none if there is no such folder."""
+    """The names of all entries of a folder but hidden ones, or none if there is no such folder."""
     if not folder.is_dir():
         return set()
     return {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")}
 
 
 def first_folder(candidates: Iterable[Path], holding: str) -> Path | None:
-    """The first folder that holds something of this name."""
+    """The first folder that has an entry of this name."""
     return next((folder for folder in candidates if (folder / holding).exists()), None)

@@ -4,7 +4,7 @@ Layout, below `VOCdevkit/VOC2012` or in the folder itself:
 
     JPEGImages/2007_000032.jpg
     SegmentationClass/2007_000032.png          VOC's own masks: palette PNGs, borders are 255
-    SegmentationClassAug/2007_000032.png       VOC's masks, and SBD's for the other images
+    SegmentationClassAug/2007_000032.png       VOC's masks, and SBD's masks for the other images
     ImageSets/Segmentation/{train,val}.txt     1,464 and 1,449 ids
     ImageSets/Segmentation/train_aug.txt       10,582 ids
 
@@ -20,11 +20,12 @@ from typing import NamedTuple
 import numpy as np
 
 from fewmask import atomic
+from fewmask.data.classes import Classes
 from fewmask.data.convert import convert_all, save_mask
-from fewmask.data.dataset import Classes
-from fewmask.data.files import Files, LabelTable, Paths
+from fewmask.data.files import Files, Paths
 from fewmask.data.images import read_mask
-from fewmask.data.lists.published import image_id, read_lines
+from fewmask.data.label_table import LabelTable
+from fewmask.data.lists.reading import image_id, read_lines
 from fewmask.data.sources.published_dataset import Archive, PublishedDataset, first_folder, names_in
 from fewmask.errors import UserError
 
@@ -37,7 +38,7 @@ SBD_HOME = "the Semantic Boundaries Dataset (benchmark.tgz, www2.eecs.berkeley.e
 
 
 def voc_colors(count: int) -> list[tuple[int, int, int]]:
-    """The palette of VOC: the bits of the label, spread over red, green and blue."""
+    """The palette of VOC, which spreads the bits of a label over red, green and blue."""
     colors = []
     for label in range(count):
         rgb, rest = [0, 0, 0], label
@@ -54,9 +55,9 @@ class VOC(PublishedDataset):
 
     KEY = "voc"
     CLASSES = Classes(NAMES, voc_colors(21))
-    POOL, VAL = 10582, 1449
-    TRAIN = 1464
-    """Training images with VOC's own masks."""
+    TRAIN_IMAGES, VAL_IMAGES = 10582, 1449
+    OWN_TRAIN_IMAGES = 1464
+    """How many training images have VOC's own masks."""
     HOME = "PASCAL VOC 2012 (VOCtrainval_11-May-2012.tar, host.robots.ox.ac.uk)"
     ARCHIVES = (
         Archive(
@@ -70,7 +71,7 @@ class VOC(PublishedDataset):
         ),
     )
 
-    def pool(self) -> Files:
+    def train(self) -> Files:
         """The augmented training set."""
         layout = Layout.of(self.config.root)
         file = layout.lists / "train_aug.txt"
@@ -79,38 +80,38 @@ class VOC(PublishedDataset):
                 f"The list {file} is missing: VOC and SBD are not joined yet. Run: fewmask prepare "
                 f"voc --root {self.config.root} (add --download to fetch both archives)."
             )
-        return self._part(self.read_set(file), "SegmentationClassAug")
+        return self._files(self.read_own_list(file), "SegmentationClassAug")
 
     def val(self) -> Files:
         """The validation set, with VOC's own masks."""
         layout = Layout.of(self.config.root)
         own = (layout.home / "SegmentationClass").is_dir()
         masks = "SegmentationClass" if own else "SegmentationClassAug"
-        return self._part(self.read_set(layout.lists / "val.txt"), masks)
+        return self._files(self.read_own_list(layout.lists / "val.txt"), masks)
 
-    def _part(self, lines: Sequence[str], masks: str) -> Files:
+    def _files(self, lines: Sequence[str], masks: str) -> Files:
         home = Layout.of(self.config.root).home
+        # VOC's own lists and its copies write ids, file names or pairs.
         names = [image_id(line) for line in lines]
         if len(set(names)) < len(names):
             twice = next(name for i, name in enumerate(names) if name in names[:i])
             raise UserError(f"A list of {home} names '{twice}' twice. Run fewmask prepare voc.")
-        return self.files(
-            names,
+        advice = "VOC masks hold 0..20 and 255. Take the file from the data set again."
+        return Files(
             Paths(home / "JPEGImages", names, ".jpg"),
             Paths(home / masks, names, ".png"),
-            LabelTable(
-                21, advice="VOC masks hold 0..20 and 255; take the file from the data set again."
-            ),
+            names,
+            LabelTable(21, advice=advice),
         )
 
     @classmethod
     def further_counts(cls, root: Path) -> dict[str, tuple[int, int]]:
-        """VOC's own training list beside the augmented one."""
+        """Counts VOC's own training list."""
         train = _ids(Layout.of(root).lists / "train.txt")
-        return {"training images with VOC's own masks": (len(train), cls.TRAIN)}
+        return {"training images with VOC's own masks": (len(train), cls.OWN_TRAIN_IMAGES)}
 
     def missing(self, file: Path, what: str) -> str:
-        """Says which file is missing; masks of the augmented set are made from SBD."""
+        """The message about a missing file. Masks of the augmented set are made from SBD."""
         if file.parent.name != "SegmentationClassAug":
             return super().missing(file, what)
         return (
@@ -122,12 +123,12 @@ class VOC(PublishedDataset):
     def convert(cls, root: Path) -> None:
         """Makes SegmentationClassAug and train_aug.txt from VOC's masks and SBD's.
 
-        An image that both have annotated keeps VOC's mask; VOC's validation images are left out.
+        An image that both have annotated keeps VOC's mask. VOC's validation images are left out.
         """
         layout = Layout.of(root)
         masks, out = layout.home / "SegmentationClass", layout.home / "SegmentationClassAug"
-        file = layout.lists / "train_aug.txt"  # written last: it says that everything is done
-        train, val = (_ids(layout.lists / f"{part}.txt") for part in ("train", "val"))
+        file = layout.lists / "train_aug.txt"  # written last: if it is there, everything is done
+        train, val = (_ids(layout.lists / f"{split}.txt") for split in ("train", "val"))
         sbd = _find_sbd(root, layout)
         if sbd is not None:
             names = sorted((_sbd_ids(sbd) | train) - val)
@@ -138,7 +139,7 @@ class VOC(PublishedDataset):
             convert_all(_to_png, jobs, "VOC and SBD masks")
         elif file.is_file() and out.is_dir():
             return  # a ready copy
-        elif out.is_dir():  # without its list
+        elif out.is_dir():  # a ready copy without its list
             names = sorted(_stems(out, ".png") - val)
         else:
             raise UserError(
@@ -149,7 +150,7 @@ class VOC(PublishedDataset):
 
 
 class Layout(NamedTuple):
-    """Where VOC's parts lie."""
+    """Where the folders of VOC are."""
 
     home: Path
     lists: Path
@@ -165,8 +166,8 @@ class Layout(NamedTuple):
         home = first_folder(places, "JPEGImages")
         if home is None:
             raise UserError(
-                f"There is no JPEGImages in {root} nor in its VOCdevkit/VOC2012. data.root (or "
-                f"--root) is the folder of {VOC.HOME}."
+                f"There is no JPEGImages in {root} or its VOCdevkit/VOC2012. data.root (or --root) "
+                f"must be the folder of {VOC.HOME}."
             )
         return cls(home, home / "ImageSets" / "Segmentation")
 
@@ -182,29 +183,29 @@ def _stems(folder: Path, suffix: str) -> set[str]:
 
 
 def _sbd_ids(sbd: Path) -> set[str]:
-    """The ids that SBD has masks of; every one on its own lists must be there.
+    """The ids that SBD has masks of.
 
     Raises:
-        UserError: naming the first missing file.
+        UserError: if a mask on SBD's own lists is missing.
     """
     found = _stems(sbd / "cls", ".mat")
     listed = {
         image_id(line)
-        for part in ("train", "val")
-        if (sbd / f"{part}.txt").is_file()
-        for line in read_lines(sbd / f"{part}.txt")
+        for split in ("train", "val")
+        if (sbd / f"{split}.txt").is_file()
+        for line in read_lines(sbd / f"{split}.txt")
     }
     missing = sorted(listed - found)
     if missing:
         raise UserError(
             f"{len(missing)} SBD mask(s) are missing (first: {sbd / 'cls' / missing[0]}.mat). They "
-            f"are part of {SBD_HOME}; unpack it again."
+            f"are part of {SBD_HOME}. Unpack it again."
         )
     return found | listed
 
 
 def _find_sbd(root: Path, layout: Layout) -> Path | None:
-    """SBD's folder with img/ and cls/, if it is there."""
+    """SBD's folder with img/ and cls/, or None if there is none."""
     above = (root, root.parent, layout.home.parent, layout.home.parent.parent)
     places = [base / inner for base in above for inner in ("benchmark_RELEASE/dataset", "SBD")]
     return first_folder(places, "cls")

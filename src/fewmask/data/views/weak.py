@@ -1,4 +1,4 @@
-"""Weak views: a random box of an image, scaled, cropped, flipped; uint8."""
+"""Weak views: a random box of an image, scaled, cropped and flipped, as uint8."""
 
 from functools import cache
 from typing import Literal, NamedTuple
@@ -15,7 +15,7 @@ ScaleDraw = Literal["uniform", "halves", "quarters"]
 
 
 class Placement(NamedTuple):
-    """Where a weak view looks: this box of the source, drawn at this size, perhaps mirrored."""
+    """Which box of an image a weak view shows, at which size, and whether it is mirrored."""
 
     top: int
     left: int
@@ -34,8 +34,8 @@ def draw_scale(
     Args:
         rng: the source of randomness.
         scale_range: smallest and largest factor.
-        how: uniform: U(range); halves: below and above 1 equally often, uniform on either side;
-            quarters: multiples of 0.25, equally often.
+        how: `uniform` draws U(range). `halves` draws below and above 1 equally often, uniformly
+            on either side. `quarters` draws multiples of 0.25, equally often.
     """
     low, high = scale_range
     if how == "quarters":
@@ -48,9 +48,9 @@ def draw_scale(
 def draw_placement(
     rng: np.random.Generator, size: tuple[int, int], crop: int, scale: float
 ) -> Placement:
-    """Draws position and flip: the papers' resize -> flip -> crop as one box of the source.
+    """Draws position and flip: the papers' resize, flip and crop as one box of the image.
 
-    Only the pixels that end up in the crop are ever computed.
+    So only the pixels that end up in the crop are computed.
 
     Args:
         rng: the source of randomness.
@@ -58,20 +58,21 @@ def draw_placement(
         crop: side of the square view, in pixels.
         scale: the factor the image is scaled by before the crop.
     """
-    spans = []
+    boxes = []
     for length in size:
+        # In pixels of the scaled image first, then back in pixels of the source.
         scaled = max(1, round(length * scale))
         offset = int(rng.integers(0, max(scaled - crop, 0) + 1))
         drawn = min(scaled, crop)
         start = min(round(offset / scaled * length), length - 1)
         stop = min(max(round((offset + drawn) / scaled * length), start + 1), length)
-        spans.append((start, stop, drawn))
-    (top, bottom, height), (left, right, width) = spans
+        boxes.append((start, stop, drawn))
+    (top, bottom, height), (left, right, width) = boxes
     return Placement(top, left, bottom, right, height, width, bool(rng.random() < 0.5))
 
 
 def weak_image(image: np.ndarray, place: Placement, crop: int) -> np.ndarray:
-    """The weak view: uint8 [crop, crop, C]; padding (bottom, right) has the mean color."""
+    """The weak view, uint8 [crop, crop, C]. Padding (bottom, right) has the mean color."""
     channels = image.shape[2]
     box = image[place.top : place.bottom, place.left : place.right]
     drawn = resize_image(box, (place.width, place.height))
@@ -86,14 +87,14 @@ def _empty_image(crop: int, channels: int) -> np.ndarray:
 
 
 def weak_mask(mask: np.ndarray, place: Placement, crop: int) -> np.ndarray:
-    """The same view of a mask: uint8 [crop, crop]; padding is 255."""
+    """The same view of a mask, uint8 [crop, crop]. Padding is 255."""
     box = mask[place.top : place.bottom, place.left : place.right]
     drawn = resize_mask(box, (place.width, place.height))
     return _padded(drawn, place, np.full((crop, crop), IGNORE, np.uint8))
 
 
 def valid_pixels(place: Placement, crop: int) -> np.ndarray:
-    """Which pixels of the view show the image: bool [crop, crop], False on padding."""
+    """Which pixels of the view show the image, bool [crop, crop]: False on padding."""
     valid = np.zeros((crop, crop), dtype=bool)
     valid[: place.height, : place.width] = True
     return valid

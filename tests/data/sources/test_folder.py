@@ -1,4 +1,4 @@
-"""The user's own images: pairing, hold-out, and one clear error per mistake."""
+"""Your own images: hold-out, lists, small YAML files, and one clear error per mistake."""
 
 import shutil
 from pathlib import Path
@@ -7,27 +7,50 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewmask.data.checks.before_training import check_data
-from fewmask.data.dataset import Data
-from fewmask.data.files import Files, LabelTable
-from fewmask.data.lists.reading import pick_names
 from fewmask.data.sources.folder import Folder, folder_values
 from fewmask.errors import UserError
+from tests.data.own_folder import checked, expect, opened_folder, save_mask
 
 
-def opened(root: Path, **options) -> Data:
-    return Folder(Folder.Config(name="folder", root=root, **options)).open()
+def test_names_with_a_hash_are_names(tmp_path):
+    rng = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    for i, name in enumerate(("#0", "#1", "#2", *(f"p{i}" for i in range(3, 9)))):
+        pixels = rng.integers(0, 256, (40, 50, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{name}.png")
+        if i < 6:
+            Image.fromarray(pixels[:, :, 0] % 2).save(tmp_path / "masks" / f"{name}.png")
+    (tmp_path / "l.txt").write_text("# three and one\n#0\n#1\n#2\np3\n")
+    for seed in range(50):
+        try:
+            data = checked(tmp_path, labeled=Path("l.txt"), val_fraction=0.2, split_seed=seed)
+        except UserError:
+            continue  # one of them is held out
+        assert set(data.labeled.names) == {"#0", "#1", "#2", "p3"}
+        return
+    raise AssertionError("every draw holds one of them out")
 
 
-def checked(root: Path, **options) -> Data:
-    data = opened(root, **options)
-    check_data(data, needs_unlabeled=True, tell=lambda note: None)
-    return data
+def test_only_a_held_out_val_is_drawn(photos):
+    def draws_val(**options):
+        return Folder(Folder.Config(name="folder", root=photos, **options)).draws_val()
+
+    assert draws_val() and not draws_val(val=Path("val.txt"))
 
 
-def save_mask(photos: Path, name: str, mask: np.ndarray, mode: str | None = None) -> None:
-    picture = Image.fromarray(mask)
-    (picture.convert(mode) if mode else picture).save(photos / "masks" / f"{name}.png")
+def test_the_inventory_holds_every_file_and_mask(photos):
+    save_mask(photos, "other", np.ones((40, 60), np.uint8))
+    (photos / "images" / "p9.gif").write_bytes(b"x")
+    (photos / "val.txt").write_text("p0\n")
+    found = Folder(Folder.Config(name="folder", root=photos, val=Path("val.txt"))).inventory()
+    stems = {subset: [file.stem for file in files] for subset, files in found.images.items()}
+    assert stems == {
+        "labeled": ["p1", "p2", "p3", "p4"], "unlabeled": ["p5", "p6", "p7"], "val": ["p0"]
+    }  # fmt: skip
+    assert [file.stem for file in found.masks["labeled"]] == stems["labeled"]
+    assert [file.name for file in found.unpaired] == ["other.png"]
+    assert [file.name for file in found.unread] == ["p9.gif"] and not found.was_opened
 
 
 def test_images_without_a_mask_are_unlabeled(photos):
@@ -40,7 +63,9 @@ def test_images_without_a_mask_are_unlabeled(photos):
 
 
 def test_the_hold_out_is_drawn_with_the_seed(photos):
-    drawn = [opened(photos, val_fraction=0.4, split_seed=s).val.names for s in (0, 1, 2, 3, 0)]
+    drawn = [
+        opened_folder(photos, val_fraction=0.4, split_seed=s).val.names for s in (0, 1, 2, 3, 0)
+    ]
     assert drawn[0] == drawn[4]
     assert len({tuple(names) for names in drawn}) > 1
 
@@ -90,13 +115,6 @@ def test_palette_masks_keep_their_numbers(photos):
     assert set(np.unique(checked(photos).labeled.mask(0))) == {0, 1}
 
 
-def expect(photos: Path, *words: str, **options) -> None:
-    with pytest.raises(UserError) as error:
-        checked(photos, **options)
-    for word in words:
-        assert word in str(error.value), str(error.value)
-
-
 def test_a_label_outside_the_classes(photos):
     mask = np.zeros((50, 50), np.uint8)
     mask[0, 0] = 34
@@ -144,20 +162,6 @@ def test_labeled_images_inside_val(photos):
     expect(photos, "p1", "val", labeled=Path("labeled.txt"), val=Path("val.txt"))
 
 
-def test_masks_without_an_image(photos):
-    save_mask(photos, "other", np.ones((40, 60), np.uint8))
-    expect(photos, "other.png", "no image")
-
-
-def test_masks_of_0_and_255_only(photos):
-    for i in range(5):
-        mask = np.array(Image.open(photos / "masks" / f"p{i}.png")) * 255
-        save_mask(photos, f"p{i}", mask)
-    expect(photos, "fewer than two classes", "{255: 1}")
-    data = checked(photos, label_mapping={255: 1})
-    assert np.unique(data.labeled.mask(0)).tolist() == [0, 1]
-
-
 def test_nothing_unlabeled(photos):
     for i in (5, 6, 7):
         (photos / "images" / f"p{i}.jpg").unlink()
@@ -172,35 +176,11 @@ def test_photos_turned_by_their_exif_tag_are_read_upright(photos):
     assert data.unlabeled.image(data.unlabeled.names.index("p5")).shape == (60, 40, 3)
 
 
-def test_a_list_never_means_another_folders_image():
-    files = Files([], [], ["a/0001", "a/0002", "scan"], LabelTable(2))
-    assert pick_names(["a/0001.jpg", "images/a/0002.png"], files, "list") == [0, 1]
-    for line in ("b/0001", "scan.3", "0003"):
-        with pytest.raises(UserError, match="no such image"):
-            pick_names([line], files, "list")
-
-
-def test_a_mask_belongs_to_one_image(photos):
-    """A photo of the same name in a subfolder stays unlabeled; two in one place are refused."""
-    inner = photos / "images" / "day2"
-    inner.mkdir()
-    shutil.copy(photos / "images" / "p1.jpg", inner / "p0.jpg")
-    Image.new("RGB", (60, 40)).save(inner / "lone.jpg")
-    data = opened(photos)
-    assert "day2/p0" in data.unlabeled.names and "day2/lone" in data.unlabeled.names
-    Image.new("L", (60, 40), 1).save(photos / "masks" / "lone.png")  # directly under masks/
-    data = opened(photos)
-    assert "day2/lone" in {*data.labeled.names, *data.val.names}
-    Image.new("RGB", (60, 40)).save(photos / "images" / "p1.png")
-    with pytest.raises(UserError, match="Two images .* called 'p1', and one mask"):
-        opened(photos)
-
-
 def test_what_is_held_out_hardly_changes_with_more_masks(photos):
-    before = opened(photos)
+    before = opened_folder(photos)
     for i in (5, 6, 7):
         shutil.copy(photos / "masks" / f"p{i - 4}.png", photos / "masks" / f"p{i}.png")
-    after = opened(photos)
+    after = opened_folder(photos)
     assert len(after.val) == 2 and len(before.val) == 1
     kept = set(before.val.names) & set(after.val.names)
     new = {"p5", "p6", "p7"}
@@ -209,4 +189,10 @@ def test_what_is_held_out_hardly_changes_with_more_masks(photos):
 
 def test_one_class_is_no_model(photos):
     with pytest.raises(UserError, match="two classes or more"):
-        opened(photos, names=("all",))
+        opened_folder(photos, names=("all",))
+
+
+def test_a_data_file_names_it_from_its_own_folder(tmp_path):
+    (tmp_path / "data.yaml").write_text("names: [a, b]\nimage_labels: labels.csv\n")
+    values = folder_values(tmp_path / "data.yaml")
+    assert values["image_labels"] == str(tmp_path / "labels.csv")

@@ -1,0 +1,82 @@
+"""What a labeling tool's export says about an image, in whatever format it was written."""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Shape(NamedTuple):
+    """One object, or a piece of one, as an outline or as pixels."""
+
+    name: str
+    outline: np.ndarray  # [N, 2], x and y in pixels; [0, 2] if there are pixels
+    pixels: np.ndarray | None = None  # bool [h, w]
+    corner: tuple[int, int] = (0, 0)  # of the pixels: x, y
+
+
+class Annotation(NamedTuple):
+    """All shapes in one image."""
+
+    stem: str
+    width: int
+    height: int
+    shapes: list[Shape]
+    left_out: list[str]
+    """Kinds of shapes that cover no pixels (lines, points), or that are empty."""
+
+
+def annotation(name: str, width: Any, height: Any, shapes: Sequence[Shape | str]) -> Annotation:
+    """Builds an annotation, and verifies what all formats share.
+
+    Args:
+        name: the image's file name, as the export has it.
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+        shapes: for a shape that covers no pixels, its kind.
+
+    Raises:
+        ValueError: for a name that leads out of the folder, no size, or a shape without a label.
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    if ".." in path.parts or not path.name:
+        raise ValueError(f"the image name '{name}' leads out of the folder")
+    # A relative path keeps its folders, as images in subfolders have masks in subfolders.
+    stem = (PurePosixPath(path.name) if path.is_absolute() else path).with_suffix("").as_posix()
+    if int(width) < 1 or int(height) < 1:
+        raise ValueError(f"the image '{name}' is {width} x {height} pixels")
+    kept = [shape for shape in shapes if isinstance(shape, Shape)]
+    if any(not shape.name for shape in kept):
+        raise ValueError(f"a shape of '{name}' has no label")
+    left_out = [shape for shape in shapes if isinstance(shape, str)]
+    return Annotation(stem, int(width), int(height), kept, left_out)
+
+
+def polygon(name: str, points: np.ndarray) -> Shape | str:
+    """A polygon, or its kind if it has fewer than three corners."""
+    return Shape(name, points) if len(points) >= 3 else "empty polygon"
+
+
+def pixel_shape(name: str, pixels: np.ndarray, corner: tuple[int, int]) -> Shape:
+    """A shape made of pixels, bool [h, w]."""
+    return Shape(name, np.empty((0, 2)), pixels, corner)
+
+
+def box(x0: float, y0: float, x1: float, y1: float) -> np.ndarray:
+    """The outline of a box, [4, 2]."""
+    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+
+
+def ellipse(center: np.ndarray, width: float, height: float) -> np.ndarray:
+    """The outline of an ellipse from its two half-axes, [64, 2]."""
+    angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    return center + np.stack([width * np.cos(angles), height * np.sin(angles)], axis=1)
+
+
+def rotate(points: np.ndarray, degrees: float) -> np.ndarray:
+    """Points rotated about their center, clockwise on the screen."""
+    angle, center = np.deg2rad(degrees), points.mean(axis=0)
+    matrix = np.array([(np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))])
+    rotated: np.ndarray = (points - center) @ matrix.T + center
+    return rotated

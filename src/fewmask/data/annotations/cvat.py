@@ -1,0 +1,57 @@
+"""CVAT: one XML file, exported as "CVAT for images"."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from fewmask.data.annotations.annotation import (
+    Annotation,
+    Shape,
+    annotation,
+    box,
+    ellipse,
+    pixel_shape,
+    polygon,
+    rotate,
+)
+
+
+def read(source: Path) -> Iterator[Annotation] | None:
+    """The annotations of a file, image by image; None for another format."""
+    if source.is_dir() or source.suffix.lower() != ".xml":
+        return None
+    return _annotations(ElementTree.parse(source).getroot())
+
+
+def _annotations(root: ElementTree.Element) -> Iterator[Annotation]:
+    if root.tag != "annotations":
+        raise ValueError("no <annotations>: export as 'CVAT for images'")
+    for image in root.findall("image"):
+        shapes = [_shape(shape) for shape in image if shape.tag != "tag"]
+        yield annotation(
+            image.get("name", ""), image.get("width", 0), image.get("height", 0), shapes
+        )
+
+
+def _shape(shape: ElementTree.Element) -> Shape | str:
+    def numbers(*keys: str) -> list[float]:
+        return [float(shape.get(key, "")) for key in keys]
+
+    name, rotation = shape.get("label", ""), float(shape.get("rotation", 0))
+    if shape.tag == "polygon":
+        pairs = [pair.split(",") for pair in shape.get("points", "").split(";") if pair]
+        return polygon(name, np.array(pairs, float).reshape(-1, 2))
+    if shape.tag == "box":
+        return Shape(name, rotate(box(*numbers("xtl", "ytl", "xbr", "ybr")), rotation))
+    if shape.tag == "ellipse":
+        x, y, width, height = numbers("cx", "cy", "rx", "ry")
+        return Shape(name, rotate(ellipse(np.array([x, y]), width, height), rotation))
+    if shape.tag == "mask":
+        left, top, width, height = (int(n) for n in numbers("left", "top", "width", "height"))
+        # Run lengths row by row. They alternate between outside and inside, outside first.
+        runs = [int(run) for run in shape.get("rle", "").split(",")]
+        flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+        return pixel_shape(name, flat.reshape(height, width), (left, top))
+    return shape.tag

@@ -1,0 +1,61 @@
+"""LabelMe: one JSON file per image."""
+
+import base64
+import json
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from fewmask.data.annotations.annotation import (
+    Annotation,
+    Shape,
+    annotation,
+    box,
+    ellipse,
+    pixel_shape,
+    polygon,
+)
+from fewmask.errors import UserError
+
+
+def read(source: Path) -> Iterator[Annotation] | None:
+    """The annotations of a file, or of all files below a folder; None for another format."""
+    if source.is_dir():
+        files = sorted(source.rglob("*.json"))
+        if not files:
+            raise UserError(f"There are no LabelMe .json files in {source}.")
+        return (_annotation(file.relative_to(source).as_posix(), file) for file in files)
+    if source.suffix.lower() != ".json":
+        return None
+    return iter([_annotation(source.name, source)])
+
+
+def _annotation(name: str, file: Path) -> Annotation:
+    content = json.loads(file.read_text("utf-8-sig"))
+    shapes = [_shape(shape) for shape in content["shapes"]]
+    return annotation(name, content["imageWidth"], content["imageHeight"], shapes)
+
+
+def _shape(shape: dict[str, Any]) -> Shape | str:
+    points = np.array(shape["points"], float).reshape(-1, 2)
+    name, kind = str(shape["label"]), shape.get("shape_type", "polygon")
+    if kind in ("rectangle", "circle", "mask") and len(points) != 2:
+        return f"empty {kind}"
+    if kind == "polygon":
+        return polygon(name, points)
+    if kind == "rectangle":
+        return Shape(name, box(*points[0], *points[1]))
+    if kind == "circle":  # the center and a point on the edge
+        radius = float(np.linalg.norm(points[1] - points[0]))
+        return Shape(name, ellipse(points[0], radius, radius))
+    if kind == "mask":
+        with Image.open(BytesIO(base64.b64decode(shape["mask"]))) as picture:
+            pixels = np.asarray(picture.convert("L")) > 0
+        # The box of a mask may begin outside the image.
+        left, top = np.maximum(np.rint(points.min(axis=0)), 0).astype(int)
+        return pixel_shape(name, pixels, (int(left), int(top)))
+    return str(kind)

@@ -1,0 +1,69 @@
+"""Findings about which image has which mask."""
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from fewmask.data.checks.finding import Finding, names_of
+from fewmask.data.checks.survey import Survey
+
+FEW_LABELED = 8
+
+
+def pairing_findings(survey: Survey) -> Iterator[Finding]:
+    """All findings about pairs of image and mask."""
+    yield from _shared_masks(survey)
+    if survey.unpaired:
+        yield _unpaired_masks(survey)
+    labeled, unlabeled = survey.images["labeled"], survey.images["unlabeled"]
+    if not labeled:
+        yield Finding(
+            "error",
+            "No image has a mask.",
+            "Put the masks in the folder masks/ (or set data.masks), named like their images.",
+        )
+    elif len(labeled) < FEW_LABELED:
+        yield Finding(
+            "warning",
+            f"Only {len(labeled)} image(s) have a mask.",
+            f"Models and scores from fewer than {FEW_LABELED} are mostly chance. Label some more.",
+        )
+    if labeled and not unlabeled:
+        yield Finding(
+            "warning",
+            "There are no unlabeled images.",
+            "Add images without masks, or train with method=supervised.",
+        )
+
+
+def _shared_masks(survey: Survey) -> Iterator[Finding]:
+    owners: dict[Path, list[Path]] = defaultdict(list)
+    for subset, masks in survey.masks.items():
+        for image, mask in zip(survey.images[subset], masks, strict=True):
+            owners[mask.file].append(image.file)
+    for mask_file, images in owners.items():
+        if len(images) > 1:
+            yield Finding(
+                "error",
+                f"{len(images)} images have one stem and share one mask: {mask_file.name}.",
+                "Rename all but one of the images.",
+                names_of(images),
+            )
+
+
+def _unpaired_masks(survey: Survey) -> Finding:
+    images = (*survey.images["unlabeled"], *survey.images["labeled"])
+    stems = [facts.file.stem for facts in images]
+    first = survey.unpaired[0]
+    # Tools add to a name (p05_mask); people mistype it.
+    near = [stem for stem in stems if stem in first.stem or first.stem in stem]
+    near = near or difflib.get_close_matches(first.stem, stems, n=1, cutoff=0.6)
+    hint = f" ({first.name} may belong to an image named {near[0]}.)" if near else ""
+    return Finding(
+        "error",
+        f"{len(survey.unpaired)} mask(s) belong to no image.{hint}",
+        "A mask must have the same name as its image, apart from the extension. Rename the masks, "
+        "add the images, or remove the masks.",
+        names_of(survey.unpaired),
+    )

@@ -1,0 +1,47 @@
+"""The classes of a data set: names, colors, and the values that stand for them in mask files."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from fewmask.batch import IGNORE
+
+
+class Classes:
+    """The classes of a data set.
+
+    Args:
+        names: one per class, in order of the label.
+        colors: RGB per class, 0..255. By default they are spread over the color circle.
+        values: the value that stands for each class in your mask files. The default is 0..K-1.
+        no_label: the value that means "no label" there, or None if no value does.
+        no_label_color: its RGB.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        colors: Sequence[Sequence[int]] | None = None,
+        values: Sequence[int] | None = None,
+        no_label: int | None = IGNORE,
+        no_label_color: Sequence[int] = (255, 255, 255),
+    ):
+        self.names = tuple(str(name) for name in names)
+        self.colors = np.array(colors or default_colors(len(self.names)), dtype=np.uint8)  # [K, 3]
+        self.no_label, self.no_label_color = no_label, tuple(no_label_color)
+        self.values = tuple(values if values is not None else range(len(self.names)))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def default_colors(count: int) -> list[tuple[int, int, int]]:
+    """Well separated colors: dark gray first (often background), then golden steps of the hue."""
+    # Steps by the golden ratio never come close to an earlier hue, however many classes there are.
+    hues = (np.arange(count) * 0.618034 * 180).astype(int) % 180
+    hsv = np.stack(
+        [hues, 150 + 70 * (np.arange(count) % 2), 235 - 50 * (np.arange(count) % 3)], axis=1
+    ).astype(np.uint8)
+    colors = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0].tolist()
+    return [(60, 60, 60), *(tuple(c) for c in colors[1:])]

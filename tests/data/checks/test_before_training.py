@@ -1,0 +1,79 @@
+"""Files are read before training: what is damaged is named, what passed is not read again."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fewmask.cli.words import recipe_from_words
+from fewmask.data.checks.before_training import check_data
+from fewmask.errors import UserError
+from fewmask.runs.build import open_data
+from tests.data import trees
+from tests.data.pools import (
+    picture,
+)
+from tests.data.trees import opened, quiet, tree
+
+
+def test_damaged_masks_are_named(tmp_path):
+    root = tree("voc", tmp_path)
+    masks = root / "VOCdevkit" / "VOC2012" / "SegmentationClass"
+    file = masks / "2008_000001.png"
+    whole = file.read_bytes()
+
+    def refuses(says):
+        with pytest.raises(UserError, match=f"(?s)2008_000001.png.*{says}"):
+            check_data(opened("voc", root, labeled=3), needs_unlabeled=True, tell=quiet)
+
+    file.write_bytes(whole[: len(whole) // 2])
+    refuses("damaged")
+    Image.new("RGB", (trees.WIDTH, trees.HEIGHT)).save(file)
+    refuses("RGB")
+    trees.gray(file, np.zeros((20, 20)))
+    refuses("20x20 pixels")
+    trees.gray(file, trees.blocks(0, 33))
+    refuses("label 33")
+    file.write_bytes(whole)
+    check_data(opened("voc", root, labeled=3), needs_unlabeled=True, tell=quiet)
+
+
+def test_an_unlabeled_image_that_was_cut_off_is_found(tmp_path):
+    root = tree("voc", tmp_path)
+    file = root / "VOCdevkit" / "VOC2012" / "JPEGImages" / "2010_000002.jpg"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(UserError, match=r"2010_000002.jpg.*damaged"):
+        check_data(opened("voc", root, labeled=3), needs_unlabeled=True, tell=quiet)
+
+
+def test_files_that_passed_are_not_read_again_until_they_change(tmp_path, monkeypatch):
+    root = tree("camvid", tmp_path)
+    data = opened("camvid", root, labeled=2)
+    check_data(data, needs_unlabeled=True, tell=quiet)
+    monkeypatch.setattr(
+        "fewmask.data.files.Files.verify_pair", lambda *_: pytest.fail("read again")
+    )
+    check_data(data, needs_unlabeled=True, tell=quiet)
+    monkeypatch.undo()
+    (root / "val/masks/val_1.png").write_bytes(b"no longer an image")
+    with pytest.raises(UserError, match=r"val_1.png"):
+        check_data(data, needs_unlabeled=True, tell=quiet)
+
+
+def test_validation_images_among_the_unlabeled_are_found(tmp_path):
+    root = tree("voc", tmp_path)
+    file = root / "VOCdevkit/VOC2012/ImageSets/Segmentation/train_aug.txt"
+    file.write_text(file.read_text() + "2008_000001\n")
+    with pytest.raises(UserError, match="1 unlabeled image.s. are also in val"):
+        check_data(opened("voc", root, labeled=3), needs_unlabeled=True, tell=quiet)
+
+
+def test_val_images_in_a_pool_are_refused(tmp_path):
+    for i in range(6):
+        for kind in ("images", "masks"):
+            (tmp_path / kind).mkdir(exist_ok=True)
+        picture(i).save(tmp_path / "images" / f"{i}.png")
+        mask = Image.fromarray(np.random.default_rng(i).integers(0, 2, (40, 52), np.uint8))
+        mask.save(tmp_path / "masks" / f"{i}.png")
+    words = [f"data={tmp_path}", "method=imas", "loader.crop=32"]
+    with pytest.raises(UserError, match="1 unlabeled image.s. are also in val"):
+        open_data(recipe_from_words([*words, f"data.pool={tmp_path / 'images'}"]))

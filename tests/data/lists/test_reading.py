@@ -1,0 +1,44 @@
+"""Lines of lists, and the images they mean."""
+
+import pytest
+
+from fewmask.data.lists.reading import match_names, read_lines
+from fewmask.errors import UserError
+
+IDS = [f"2007_0000{i}" for i in range(10, 15)]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("# only a comment\n\n", "is empty. Write one image name per line"),
+        ("a\nb\na\n", "names 'a' twice"),
+        (b"\xff\xfe\xfa", "Cannot read the list"),
+    ],
+)
+def test_unfit_lists_are_refused(text, says, tmp_path):
+    content = text if isinstance(text, bytes) else text.encode()
+    (tmp_path / "l.txt").write_bytes(content)
+    with pytest.raises(UserError, match=says):
+        read_lines(tmp_path / "l.txt")
+
+
+def test_two_lines_may_not_mean_one_image_nor_one_line_two():
+    with pytest.raises(UserError, match="lists one image twice: 'a' and 'images/a.jpg'"):
+        match_names(["a", "images/a.jpg"], ["a", "b"], "list")
+    with pytest.raises(UserError, match="several images have that name. Write it with its folder"):
+        match_names(["0001.jpg"], ["a/0001", "b/0001"], "list")
+
+
+def test_lists_from_windows_are_read(tmp_path):
+    file = tmp_path / "list.txt"
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(IDS).encode())
+    assert read_lines(file) == IDS
+
+
+def test_a_list_never_means_another_folders_image():
+    names = ["a/0001", "a/0002", "scan"]
+    assert match_names(["a/0001.jpg", "images/a/0002.png"], names, "list") == [0, 1]
+    for line in ("b/0001", "scan.3", "0003"):
+        with pytest.raises(UserError, match="no such image"):
+            match_names([line], names, "list")

@@ -1,0 +1,42 @@
+"""Where shards are, and where the images stand in one."""
+
+from pathlib import Path
+
+import pytest
+
+from fewmask.data.pool.shard_files import image_table, list_shards
+from fewmask.errors import UserError
+from tests.data.pools import (
+    flip_header,
+    header_at,
+    opened_pool,
+    write_shards,
+)
+
+
+def test_patterns_name_shards(tmp_path):
+    folder = write_shards(tmp_path / "shards", [1, 1, 1])
+    names = [Path(url).name for url in list_shards(f"{folder}/{{001..002}}.tar")]
+    assert names == ["001.tar", "002.tar"]
+    assert len(list_shards(f"{folder}/*.tar")) == 3
+    with pytest.raises(UserError, match="there is no shard .*007.tar"):
+        list_shards(f"{folder}/007.tar")
+    with (folder / "000.tar").open("rb") as file:
+        assert image_table(file, "000.tar").shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: f.write_bytes(f.read_bytes()[:3000]), "damaged or not a plain tar"),
+        (lambda f: f.write_bytes(b"no tar at all" * 100), "damaged or not a plain tar"),
+        (lambda f: flip_header(f, 2), "no header at byte"),
+        (lambda f: f.write_bytes(f.read_bytes()[: header_at(f, 3)]), "no header at byte"),
+        (lambda f: f.unlink(), "there is no shard"),
+    ],
+)
+def test_a_damaged_shard_is_named(tmp_path, damage, message):
+    folder = write_shards(tmp_path / "shards", [5])
+    damage(folder / "000.tar")
+    with pytest.raises(UserError, match=message):
+        opened_pool(folder / "000.tar")

@@ -1,0 +1,39 @@
+"""Classes of a user's own folder: invented names, colors, values."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fewmask.data import (
+    LabelTable,
+)
+from fewmask.data.sources.folder_classes import folder_classes
+from fewmask.errors import UserError
+from tests.data.own_folder import checked, expect, opened_folder, save_mask
+
+
+def test_values_that_are_no_labels_are_refused(photos):
+    for i in range(5):
+        save_mask(photos, f"p{i}", np.full((40, 60) if i % 2 else (50, 50), 100 + i, np.uint8))
+    with pytest.raises(UserError, match=r"values \[100, 101, 102, 103, 104\], which do not look"):
+        opened_folder(photos)
+
+
+def test_predictions_use_the_values_and_colors_of_the_users_masks():
+    mapped = folder_classes(["a", "b"], LabelTable(2, mapping={7: 0, 200: 1, 201: 1, 9: 255}))
+    assert mapped.values == (7, 200) and mapped.no_label == 255
+    palette = {0x102030: 0, 0xFF0000: 1, 0x00FF00: 255}
+    colored = folder_classes(["a", "b"], LabelTable(2, palette=palette))
+    assert colored.colors.tolist() == [[16, 32, 48], [255, 0, 0]]
+    assert colored.no_label == 255 and colored.no_label_color == (0, 255, 0)
+    nothing = folder_classes(["a", "b"], LabelTable(2, palette={0: 0, 1: 1}))
+    assert nothing.no_label is None
+
+
+def test_masks_of_0_and_255_only(photos):
+    for i in range(5):
+        mask = np.array(Image.open(photos / "masks" / f"p{i}.png")) * 255
+        save_mask(photos, f"p{i}", mask)
+    expect(photos, "fewer than two classes", "{255: 1}")
+    data = checked(photos, label_mapping={255: 1})
+    assert np.unique(data.labeled.mask(0)).tolist() == [0, 1]

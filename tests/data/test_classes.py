@@ -1,0 +1,17 @@
+"""Names, colors and values of classes."""
+
+import numpy as np
+
+from fewmask.data.classes import Classes, default_colors
+
+
+def test_default_colors_differ_and_start_with_dark_gray():
+    colors = default_colors(40)
+    assert colors[0] == (60, 60, 60) and len(set(colors)) == 40
+
+
+def test_given_colors_and_values_are_kept():
+    classes = Classes([1, 2], [(1, 2, 3), (4, 5, 6)], [7, 9], no_label=None)
+    assert classes.names == ("1", "2") and classes.values == (7, 9) and classes.no_label is None
+    assert classes.colors.dtype == np.uint8 and classes.colors.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert len(classes) == 2

@@ -1,0 +1,61 @@
+"""Image files are found in folders and lists, and named."""
+
+from pathlib import Path
+
+import pytest
+
+from fewmask.data.image_files import (
+    files_below,
+    list_images,
+    masks_by_stem,
+    unique_names,
+    unread_pictures,
+)
+from fewmask.errors import UserError
+
+
+def touch(*files):
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x")
+
+
+def test_links_are_followed_loops_end_and_hidden_files_are_left_out(tmp_path):
+    touch(tmp_path / "in/b.png", tmp_path / "in/.hidden.png", tmp_path / "in/.git/c.png")
+    touch(tmp_path / "other/q.png")
+    (tmp_path / "in/more").symlink_to(tmp_path / "other")
+    (tmp_path / "in/self").symlink_to(tmp_path / "in")
+    assert [file.name for file in files_below(tmp_path / "in")] == ["b.png", "q.png"]
+
+
+def test_a_name_that_no_list_can_hold_is_refused(tmp_path):
+    touch(tmp_path / "a\nb.png")
+    with pytest.raises(UserError, match="cannot be written into a list. Rename it"):
+        files_below(tmp_path)
+
+
+def test_images_of_a_folder_and_of_a_list(tmp_path):
+    touch(tmp_path / "i/b.JPG", tmp_path / "i/a.tif", tmp_path / "i/n.txt", tmp_path / "i/g.gif")
+    assert [file.name for file in list_images(tmp_path / "i")] == ["a.tif", "b.JPG"]
+    assert [file.name for file in unread_pictures(tmp_path / "i")] == ["g.gif"]
+    (tmp_path / "l.txt").write_text("i/b.JPG\n")
+    assert list_images(tmp_path / "l.txt") == [tmp_path / "i/b.JPG"]
+    (tmp_path / "l.txt").write_text("i/c.JPG\n")
+    with pytest.raises(UserError, match=r"l.txt lists .*c.JPG, but there is no such file"):
+        list_images(tmp_path / "l.txt")
+    with pytest.raises(UserError, match="There is no folder or list"):
+        list_images(tmp_path / "nothing")
+
+
+def test_names_are_unique(tmp_path):
+    files = [tmp_path / name for name in ("a.png", "a.jpg", "s/a.png")]
+    assert unique_names(files, tmp_path) == ["a.png", "a.jpg", "s/a"]
+    assert unique_names([Path("/elsewhere/b.png")], tmp_path) == ["/elsewhere/b"]
+
+
+def test_two_masks_of_one_name_are_refused(tmp_path):
+    touch(tmp_path / "s/a.png", tmp_path / "b.png")
+    assert masks_by_stem(tmp_path) == {"s/a": tmp_path / "s/a.png", "b": tmp_path / "b.png"}
+    touch(tmp_path / "b.bmp")
+    with pytest.raises(UserError, match="Two masks for one image: .*b.bmp and .*b.png"):
+        masks_by_stem(tmp_path)
