@@ -13,9 +13,11 @@ from fewmask.batch import Batch, Labeled, Progress, Unlabeled
 from fewmask.config import find
 from fewmask.methods import METHODS, Method
 from fewmask.models import ModelConfig, Segmenter, create_model
-from fewmask.models.decoders.deeplabv3plus import DecoderConfig
+from fewmask.models.decoders.deeplabv3plus import DeepLabV3Plus
 
-TINY = ModelConfig(encoder="test_resnet", decoder=DecoderConfig(channels=8, low_level_channels=4))
+TINY = ModelConfig(
+    encoder="test_resnet", decoder=DeepLabV3Plus.Config(channels=8, low_level_channels=4)
+)
 TINY_WORDS = (
     "loader.crop=48",
     "loader.labeled_batch=2",
@@ -82,13 +84,25 @@ MID_TRAINING = Progress(step=50, total_steps=100, steps_per_epoch=10)
 
 
 def past_warm_up(name: str, student: Segmenter, **options: Any) -> Method:
-    """A method by name that uses unlabeled images from its first step on."""
+    """A method by name that uses unlabeled images from its first step on.
+
+    What it needs for that is asked of its Config, so that the tests also see new methods.
+    """
     kind = find(name, METHODS, "method")
     fields = kind.Config.model_fields
-    options |= {key: 0 for key in ("warmup_epochs", "copy_epochs") if key in fields}
-    options |= {"cells": 4} if "cells" in fields else {}
+    early = {"warmup_epochs": 0, "copy_epochs": 0, "cells": 4}
+    options = {key: value for key, value in early.items() if key in fields} | options
     method: Method = kind(lambda: student, kind.Config(name=name, **options))
     return method
+
+
+def short_run_words(name: str) -> tuple[str, ...]:
+    """Overrides with which a method uses unlabeled images within a dozen steps."""
+    fields = find(name, METHODS, "method").Config.model_fields
+    early = {"threshold": 0.3, "cells": 8, "copy_epochs": 0, "warmup_epochs": 1, "ema_decay": 0.9}
+    early["teacher_batch_statistics"] = True
+    options = [f"method.{key}={value}".lower() for key, value in early.items() if key in fields]
+    return (f"method={name}", *options)
 
 
 @pytest.fixture

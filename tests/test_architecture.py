@@ -206,12 +206,13 @@ def test_distribution_is_named_in_few_files():
         }
 
     checkpointing = (
-        "models.encoders.timm_encoder"  # torch keeps its wrapper in a folder of that name
+        "models.encoders.recomputing"  # torch keeps its wrapper in a folder of that name
     )
     assert users("torch.distributed") == {"parts.processes", checkpointing}
     assert users("lightning_fabric") == {
         "engine.launch",
         "engine.minimizer",
+        "engine.run_precision",
         "engine.trainer",
         "runs.build",
         "tasks.evaluate",

@@ -1,5 +1,6 @@
 """docs/extending.md tells the truth: its code is run as it stands there."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -11,22 +12,36 @@ from PIL import Image
 
 from fewmask.cli.words import recipe_from_words
 from fewmask.data import open_data
+from fewmask.data.views import strong
 from fewmask.errors import UserError
 from tests.conftest import TINY_WORDS
 
 DOCS = Path(__file__).parent.parent / "docs" / "extending.md"
 
 
+FILES = {
+    "my_lab": "A method in one file",
+    "my_decoder": "A decoder",
+    "my_views": "A strong view",
+    "my_data": "A data source",
+}
+"""The files that the document asks to save, and the sections that show them."""
+
+
 @pytest.fixture
 def lab(tmp_path, monkeypatch) -> Path:
     """A folder with the files of the document, as a user would save them."""
-    method, source = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    (tmp_path / "my_lab.py").write_text(method)
-    (tmp_path / "my_data.py").write_text(source)
+    for module, section in FILES.items():
+        (tmp_path / f"{module}.py").write_text(examples(section)[0])
+        monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "my_lab", raising=False)
-    monkeypatch.delitem(sys.modules, "my_data", raising=False)
     return tmp_path
+
+
+def examples(section: str) -> list[str]:
+    """The pieces of Python in a section of the document."""
+    text = DOCS.read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 def fewmask(*words: str) -> subprocess.CompletedProcess:
@@ -63,3 +78,52 @@ def test_the_documented_data_source_opens(lab):
     assert data.labeled.image(0).shape == (10, 15, 3)
     assert [len(x) for x in (data.labeled, data.unlabeled, data.val)] == [2, 1, 4]
     assert data.classes.names == ("soil", "crop", "weed")
+
+
+def test_the_documented_decoder_trains_from_the_command_line(lab):
+    words = [word for word in TINY_WORDS if "decoder" not in word]
+    words += ["model.decoder=my_decoder:Linear", "model.decoder.channels=8", "training.steps=2"]
+    words += ["method=pcr", "method.cells=4", "model.aux_head=true"]
+    done = fewmask("train", "synthetic", "--out", "run", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    again = fewmask("evaluate", "run")  # best.pt names the decoder
+    assert again.returncode == 0 and "mIoU" in again.stdout, again.stderr
+
+
+def test_options_of_a_users_decoder_are_checked_like_ours(lab):
+    with pytest.raises(UserError, match="model.decoder.chanels: unknown option.*'channels'"):
+        recipe_from_words(
+            ["synthetic", "model.decoder=my_decoder:Linear", "model.decoder.chanels=8"]
+        )
+
+
+def test_the_documented_strong_view_keeps_shape_and_type(lab):
+    sys.path.insert(0, str(lab))
+    try:
+        sepia = importlib.import_module("my_views").sepia
+    finally:
+        sys.path.remove(str(lab))
+    image = np.random.default_rng(0).integers(0, 256, (9, 7, 3)).astype(np.uint8)
+    first, again = (sepia(image, np.random.default_rng(1)) for _ in range(2))
+    assert first.shape == image.shape and first.dtype == np.uint8
+    assert (first == again).all() and (first != image).any()
+
+
+@pytest.mark.skipif(not hasattr(strong, "find_strong_view"), reason="views by name come with data")
+def test_a_method_asks_for_the_documented_strong_view(lab):
+    (views,) = re.findall(r"views = .*", examples("A strong view")[1])
+    method = (
+        "from my_lab import SoftTeacher\n"
+        "from fewmask.batch import Views\n\n"
+        "class SepiaTeacher(SoftTeacher):\n"
+        f"    {views}\n\n"
+        "    def step(self, batch, minimize, progress):\n"
+        "        colors, toned = batch.unlabeled.strong\n"
+        "        assert (colors != toned).any()\n"
+        "        unlabeled = batch.unlabeled._replace(strong=(toned,))\n"
+        "        return super().step(batch._replace(unlabeled=unlabeled), minimize, progress)\n"
+    )
+    (lab / "my_sepia.py").write_text(method)
+    words = [*TINY_WORDS, "method=my_sepia:SepiaTeacher", "training.steps=2"]
+    done = fewmask("train", "synthetic", "--out", "run", *words)
+    assert done.returncode == 0, done.stdout + done.stderr

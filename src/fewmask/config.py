@@ -120,8 +120,9 @@ def find(name: str, ours: Mapping[str, str], kind: str) -> Any:
         UserError: if the word is unknown or the import fails.
     """
     if ":" not in name and name not in ours:
+        noun = kind.split(".")[-1]
         raise UserError(
-            f"{kind}.name={name}: unknown {kind}. {did_you_mean(name, ours)} Your own: "
+            f"{kind}.name={name}: unknown {noun}. {did_you_mean(name, ours)} Your own: "
             f"{kind}.name=package.module:Class."
         )
     module_name, _, attribute = ours.get(name, name).partition(":")

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 
 import fewmask
 from fewmask.engine.compiling import compile_networks, eagerly
+from fewmask.engine.run_precision import compute_in_run_precision
 from fewmask.errors import UserError
 from fewmask.methods.gta import GTA
 from fewmask.methods.imas import IMAS
@@ -49,8 +51,9 @@ def test_a_compiled_step_ends_where_a_plain_one_does(tmp_path, captured, method)
     plain = fewmask.train("synthetic", *words, out=tmp_path / "plain")
     assert captured == []
     traced = fewmask.train("synthetic", *words, "training.compile=true", out=tmp_path / "traced")
-    assert len(captured) == {"supervised": 1, "imas": 2, "gta": 3}[method]
-    assert graphs() >= min(2, len(captured))  # in training, and a teacher.s without gradients
+    networks = {"supervised": 1, "imas": 2, "gta": 3}[method]
+    assert len(captured) == networks * 4  # each network, its encoder, decoder and head
+    assert graphs() >= min(2, networks)  # in training, and a teacher.s without gradients
     one, two = (
         torch.load(run.folder / "weights" / "last.pt", weights_only=False)["method"]
         for run in (plain, traced)
@@ -72,6 +75,18 @@ def test_a_segmenter_is_one_graph(captured, settings):
     for training in (True, False):
         model.train(training)
         assert model(image).upsampled_logits.shape == (2, 3, 33, 33)
+
+
+def test_a_network_compiles_in_bf16_whole_and_in_parts(captured, student):
+    compute_in_run_precision(student, Fabric(accelerator="cpu", devices=1, precision="bf16-mixed"))
+    image = torch.randn(2, 3, 33, 33)
+    student.eval()
+    plain = student(image).logits
+    for network in (student, *student.children()):
+        network.compile()
+    in_parts = student.decode(student.encoder(image), image.shape[-2:]).logits
+    for logits in (student(image).logits, in_parts):
+        torch.testing.assert_close(logits, plain, rtol=0.05, atol=0.05)  # bf16 fuses differently
 
 
 def test_uncompiled_where_sizes_change(captured, student):

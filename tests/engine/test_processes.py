@@ -52,6 +52,39 @@ def test_two_processes_equal_one(method, tmp_path):
         assert [r[:2] for r in hardness[0]] == [r[:2] for r in hardness[1]]
 
 
+PARTIAL = "method=tests.methods.feature_perturbation:FeaturePerturbation"
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one_for_a_method_that_calls_parts_of_its_network(tmp_path):
+    one = train(tmp_path / "one", PARTIAL)
+    two = train(tmp_path / "two", PARTIAL, "--devices", "2")
+    assert len(one) == len(two) == 5
+    for a, b in zip(one, two, strict=True):
+        assert a["loss_unlabeled"] > 0
+        for name in a.keys() - {"images_per_second"}:
+            assert b[name] == pytest.approx(a[name], abs=1e-4), f"step {a['step']}: {name}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", ["1", "2"])
+def test_a_method_that_calls_parts_of_its_network_trains_in_bf16(tmp_path, devices):
+    words = (PARTIAL, "training.precision=bf16", "training.steps=30", "--devices", devices)
+    losses = [line["loss_labeled"] for line in train(tmp_path / "run", *words)]
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+
+
+@pytest.mark.slow
+def test_accumulated_gradients_are_averaged_like_one_batch(tmp_path):
+    rounds = ("method=gta", "method.warmup_epochs=0", "training.accumulate=2")
+    batches = ("loader.labeled_batch=8", "loader.unlabeled_batch=8")
+    one = train(tmp_path / "one", *rounds, *batches)
+    two = train(tmp_path / "two", *rounds, *batches, "--devices", "2")
+    for a, b in zip(one, two, strict=True):
+        assert b["loss_labeled"] == pytest.approx(a["loss_labeled"], abs=1e-4)
+        assert b["loss_assistant"] == pytest.approx(a["loss_assistant"], abs=1e-4)
+
+
 @pytest.mark.slow
 def test_two_machines_under_torchrun_equal_one(tmp_path):
     one = train(tmp_path / "one", "method=imas")

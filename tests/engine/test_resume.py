@@ -17,24 +17,11 @@ from fewmask import methods
 from fewmask.config import find
 from fewmask.errors import UserError
 from fewmask.run_folder import checkpoint
-from tests.conftest import TINY_WORDS
+from tests.conftest import TINY_WORDS, short_run_words
 
 STEPS = 12
 WORDS = ("training.steps=12", "training.evaluate_every=4", "training.checkpoint_every=1")
-IMAS_WORDS = ("method=imas", "method.threshold=0.3", "method.copy_epochs=0", "method.ema_decay=0.9")
-METHODS = {
-    "supervised": ("method=supervised",),
-    "imas": IMAS_WORDS,
-    "pcr": (
-        "method=pcr",
-        "method.threshold=0.3",
-        "method.cells=8",
-        "method.warmup_epochs=1",
-        "method.teacher_batch_statistics=true",
-    ),
-    "gta": ("method=gta", "method.warmup_epochs=1", "method.teacher_batch_statistics=true"),
-    "pseudoseg": ("method=pseudoseg",),
-}
+METHODS = {name: short_run_words(name) for name in methods.METHODS}
 
 
 def rows(file: Path) -> list[list[str]]:

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from fewmask.batch import Progress
 from fewmask.methods.pseudoseg import PseudoSeg, fuse
-from fewmask.parts.cam import classes_in
+from fewmask.parts.cam import class_activation_maps, classes_in
 from fewmask.parts.losses import cross_entropy, soft_cross_entropy
 from fewmask.parts.mixing import at_grid, boxes_at, random_cut
 from fewmask.parts.pseudo_labels import sharpen
@@ -155,19 +155,20 @@ def method(student, **options) -> PseudoSeg:
 
 
 class Split:
-    """A fake minimize that asks which parts of the network each loss reaches."""
+    """A fake minimize that asks which networks of the method, or parts of them, a loss reaches."""
 
-    def __init__(self):
+    def __init__(self, method: PseudoSeg):
+        self.method = method
         self.reached: set[str] = set()
 
     def __call__(self, loss, over) -> bool:
-        names, parameters = zip(*over.named_parameters(), strict=True)
+        names, parameters = zip(*self.method.named_parameters(), strict=True)
         wanted = [p for p in parameters if p.requires_grad]
         found = torch.autograd.grad(loss, wanted, allow_unused=True)
         touched = {id(p) for p, g in zip(wanted, found, strict=True) if g is not None and g.any()}
         for name, p in zip(names, parameters, strict=True):
             if id(p) in touched:
-                self.reached.add(name.removeprefix("segmenter.").split(".")[0])
+                self.reached.add(name.removeprefix("student.").split(".")[0])
         return True
 
 
@@ -193,7 +194,8 @@ def test_each_loss_trains_its_own_parts(student, batch, monkeypatch, term, expec
         monkeypatch.setattr(module + "cross_entropy", lambda *a: zero)
     if term != "loss_cls":
         monkeypatch.setattr(module + "F.binary_cross_entropy_with_logits", lambda *a: zero)
-    pseudoseg, split = method(student), Split()
+    pseudoseg = method(student)
+    split = Split(pseudoseg)
     if term != "loss_s":
         monkeypatch.setattr(type(pseudoseg.config.supervised_loss), "__call__", lambda *a: zero)
     pseudoseg.step(batch, split, PROGRESS)
@@ -224,25 +226,18 @@ def test_step_reports_what_the_paper_names(student, batch, minimize):
     assert all(layer.training for layer in pseudoseg.student.modules())
 
 
-def test_image_labels_gate_the_maps_and_teach_the_classifier(student, batch, minimize):
+def test_image_labels_gate_the_maps_and_teach_the_classifier(student, batch, minimize, monkeypatch):
     pseudoseg = method(student)
     scores, gates = [], []
-    classify = pseudoseg.student._classify
+    pseudoseg.classifier.register_forward_hook(lambda module, x, logits: scores.append(logits))
 
-    def spy_classify(stages):
-        scores.append(classify(stages))
-        return scores[-1]
+    def spy(features, weight, present):
+        gates.append(present)
+        return class_activation_maps(features, weight, present)
 
-    pseudoseg.student._classify = spy_classify
+    monkeypatch.setattr("fewmask.methods.pseudoseg.class_activation_maps", spy)
     present = torch.tensor([[True, True, False], [True, False, True]])
     unlabeled = batch.unlabeled._replace(present=present)
-    attend = pseudoseg.student._attend
-
-    def spy(stages, given, valid):
-        gates.append(given)
-        return attend(stages, given, valid)
-
-    pseudoseg.student._attend = spy
     scalars = pseudoseg.step(batch._replace(unlabeled=unlabeled), minimize, PROGRESS).by_name()
     of_labeled, of_unlabeled = gates
     assert of_labeled.shape == (2, 2) and of_unlabeled.tolist() == [[1, 0], [0, 1]]
@@ -252,6 +247,50 @@ def test_image_labels_gate_the_maps_and_teach_the_classifier(student, batch, min
 
 def test_classes_without_background(student, batch, minimize):
     pseudoseg = method(student, has_background=False)
-    assert pseudoseg.student.classifier.out_features == 3
+    assert pseudoseg.classifier.out_features == 3
     scalars = pseudoseg.step(batch, minimize, PROGRESS).by_name()
     assert torch.isfinite(torch.stack([v.float().mean() for v in scalars.values()])).all()
+
+
+def test_a_checkpoint_of_before_is_read(student):
+    """Before 0.2 the student wrapped segmenter, classifier and attention."""
+    pseudoseg = method(student)
+    saved = {key: x + 1 for key, x in pseudoseg.state_dict().items()}
+
+    def old(key: str) -> str:
+        owner, _, rest = key.partition(".")
+        return f"student.segmenter.{rest}" if owner == "student" else f"student.{key}"
+
+    pseudoseg.load_state_dict({old(key): x for key, x in saved.items()})
+    assert all(torch.equal(saved[key], x) for key, x in pseudoseg.state_dict().items())
+    pseudoseg.load_state_dict(saved)  # and one of today
+
+
+@pytest.mark.parametrize("threshold", [0.0, 2.0])
+def test_no_class_above_the_threshold_gates_no_map(
+    student, batch, minimize, monkeypatch, threshold
+):
+    """Which classes an unlabeled image shows is what the classifier says, above a threshold."""
+    seen = []
+
+    def spy(features, weight, present):
+        seen.append(present)
+        return class_activation_maps(features, weight, present)
+
+    monkeypatch.setattr("fewmask.methods.pseudoseg.class_activation_maps", spy)
+    method(student, class_threshold=threshold).step(batch, minimize, PROGRESS)
+    assert (seen[1] == (threshold == 0)).all()
+
+
+def test_the_sizes_of_attention_and_cutout_can_be_chosen(student, batch, minimize):
+    pseudoseg = method(student, attention_dimension=5, cutout_side=1.0)
+    assert pseudoseg.attention.query.out_channels == 5
+    report = pseudoseg.step(batch, minimize, PROGRESS)
+    assert report.used_pixels < 0.9  # a box as large as the crop leaves its border, at least
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_one_opinion_alone(student, batch, minimize, share):
+    pseudoseg = method(student, decoder_share=share)
+    label = pseudoseg.pseudo_labels(batch.unlabeled.weak, batch.unlabeled.valid).label
+    assert label.shape == batch.unlabeled.valid.shape

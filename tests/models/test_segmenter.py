@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from fewmask.models import ModelConfig, Output, create_model
-from fewmask.models.decoders.deeplabv3plus import DecoderConfig
+from fewmask.models import Output, create_model
 from tests.conftest import TINY
 
 
@@ -19,23 +18,6 @@ def test_any_size_goes_in_and_comes_out(student, size):
 def test_the_papers_crops_meet_feature_pixels(student, crop):
     features = student.eval()(torch.randn(1, 3, crop, crop)).features
     assert features.shape == (1, 8 + 4, (crop - 1) // 4 + 1, (crop - 1) // 4 + 1)
-
-
-def test_variant_of_the_u2pl_family():
-    decoder = DecoderConfig(channels=8, low_level_channels=8, aspp_fuse_kernel=3, dropout=0.1)
-    model = create_model(ModelConfig(encoder="test_resnet", output_stride=8, decoder=decoder), 5)
-    kinds = [type(m).__name__ for m in model.head.modules()]
-    assert kinds.count("Conv2d") == 3 and kinds.count("Dropout2d") == 2
-    assert model.decoder.aspp.fuse[0].kernel_size == (3, 3)
-    rates = [branch[0].dilation[0] for branch in model.decoder.aspp.branches]
-    assert rates == [1, 12, 24, 36]
-
-
-def test_the_default_is_the_decoder_of_imas():
-    decoder = create_model(ModelConfig(encoder="test_resnet"), 21).decoder
-    assert [b[0].dilation[0] for b in decoder.aspp.branches] == [1, 6, 12, 18]
-    assert decoder.low_level[0].out_channels == 48 and decoder.low_level[0].bias is not None
-    assert decoder.out_channels == 304
 
 
 def test_auxiliary_head_speaks_in_training_only():
@@ -63,7 +45,7 @@ def test_channels_last_gives_the_same(student):
 
 
 @pytest.mark.parametrize("size", [(33, 47), None])
-def test_parts_and_labels_of_an_output_are_those_of_its_logits(size):
+def test_shares_and_labels_of_an_output_are_those_of_its_logits(size):
     torch.manual_seed(0)
     coarse, aux = torch.randn(2, 5, 3, 9, 12).requires_grad_().unbind()
     output = Output(coarse, torch.randn(5, 4, 9, 12), aux, size)
@@ -76,13 +58,23 @@ def test_parts_and_labels_of_an_output_are_those_of_its_logits(size):
     )
     assert torch.equal(last.upsampled_aux_logits, output.upsampled_aux_logits[3:])
     weights = torch.randn_like(output.upsampled_logits)
-    parts = (first.upsampled_logits * weights[:2]).sum() + (
+    shares = (first.upsampled_logits * weights[:2]).sum() + (
         last.upsampled_logits * weights[3:]
     ).sum()
     slices = (output.upsampled_logits[:2] * weights[:2]).sum() + (
         output.upsampled_logits[3:] * weights[3:]
     ).sum()
-    of_parts, of_slices = (torch.autograd.grad(x, coarse)[0] for x in (parts, slices))
-    torch.testing.assert_close(of_parts, of_slices)
-    assert (of_parts[2] == 0).all()
+    of_shares, of_slices = (torch.autograd.grad(x, coarse)[0] for x in (shares, slices))
+    torch.testing.assert_close(of_shares, of_slices)
+    assert (of_shares[2] == 0).all()
     assert output._replace(aux_logits=None).split(5)[0].upsampled_aux_logits is None
+
+
+def test_a_call_in_parts_is_the_whole_call(student):
+    image = torch.randn(2, 3, 33, 47)
+    whole = student.eval()(image)
+    stages = student.encoder(image)
+    found = student.decode(stages, image.shape[-2:])
+    assert torch.equal(found.upsampled_logits, whole.upsampled_logits) and found.size == (33, 47)
+    assert torch.equal(found.features, student.decoder(stages))
+    assert torch.equal(found.logits, student.head(found.features))

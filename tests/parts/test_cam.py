@@ -59,16 +59,16 @@ def test_attention_spreads_maps_and_scores_the_background():
         [0.706813, -0.397140, 0.881687],
         [1.605125, -1.393969, 0.515470],
     ]
-    close(attention()(MAPS, POSITIONS)[0, :, 0].T, expected)
+    close(attention()(MAPS, [POSITIONS])[0, :, 0].T, expected)
 
 
 def test_masked_positions_are_not_attended_to():
     module = attention()
     module.norm = torch.nn.Identity()
     module.mix = torch.nn.Identity()
-    spread = module(MAPS, POSITIONS, torch.tensor([[[True, True, False]]]))[0, :, 0].T
+    spread = module(MAPS, [POSITIONS], torch.tensor([[[True, True, False]]]))[0, :, 0].T
     close(spread[:2], [[0.165119, 1.834881, 0.330238], [0.5, 1.25, 1.5]])
-    none_valid = module(MAPS, POSITIONS, torch.zeros(1, 1, 3, dtype=torch.bool))
+    none_valid = module(MAPS, [POSITIONS], torch.zeros(1, 1, 3, dtype=torch.bool))
     assert torch.isfinite(none_valid).all()
 
 
@@ -77,10 +77,18 @@ def test_constant_features_spread_the_mean():
     module.norm = torch.nn.Identity()
     module.mix = torch.nn.Identity()
     maps = torch.rand(1, 2, 3, 3)
-    spread = module(maps, torch.ones(1, 4, 3, 3))
+    spread = module(maps, [torch.ones(1, 4, 3, 3)])
     torch.testing.assert_close(spread, maps + maps.mean(dim=(2, 3), keepdim=True))
 
 
 def test_classes_without_background_get_one_channel_each():
     module = AttentionPropagation(4, 2, has_background=False)
-    assert module(torch.rand(2, 2, 3, 3), torch.rand(2, 4, 3, 3)).shape == (2, 2, 3, 3)
+    assert module(torch.rand(2, 2, 3, 3), [torch.rand(2, 4, 3, 3)]).shape == (2, 2, 3, 3)
+
+
+def test_features_of_several_stages_are_joined_at_the_size_of_the_first():
+    torch.manual_seed(0)
+    module = AttentionPropagation(5, 2, has_background=False)
+    maps, coarse, fine = torch.rand(2, 2, 3, 3), torch.rand(2, 4, 3, 3), torch.rand(2, 1, 5, 5)
+    joined = torch.cat([coarse, fine[:, :, ::2, ::2]], dim=1)  # corners meet corners
+    torch.testing.assert_close(module(maps, [coarse, fine]), module(maps, [joined]))

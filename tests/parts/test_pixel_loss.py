@@ -8,7 +8,7 @@ from torch import Tensor
 from fewmask.batch import IGNORE
 from fewmask.parts import resizing
 from fewmask.parts.pixel_loss import pixel_cross_entropy
-from fewmask.parts.pseudo_labels import PseudoLabel, most_probable, only_confident, pseudo_label
+from fewmask.parts.pseudo_labels import PseudoLabel, keep_confident, most_probable, pseudo_label
 from fewmask.parts.resizing import resize, strips
 
 SHAPES = [
@@ -76,7 +76,7 @@ def test_a_bad_pixel_stays_alone_where_nothing_is_resized():
     plain = most_probable(logits.nan_to_num(), (70, 70))
     found, sure = pseudo_label(logits)
     assert sure.isnan().sum() == 1 and (found != plain).sum() <= 1
-    target = only_confident(PseudoLabel(found, sure), 0.0).label
+    target = keep_confident(PseudoLabel(found, sure), 0.0).label
     assert target[0, 5, 5] == IGNORE and (target == IGNORE).sum() == 1
 
 

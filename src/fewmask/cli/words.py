@@ -12,7 +12,7 @@ from fewmask.errors import UserError
 from fewmask.recipes.loading import load_recipe
 from fewmask.recipes.recipe import Recipe
 
-SECTIONS_WITH_NAME = ("data", "method")
+SECTIONS_WITH_NAME = ("data", "method", "model.decoder")
 """`method=pcr` is short for `method.name=pcr`."""
 
 
@@ -93,9 +93,9 @@ def parse_options(options: Iterable[str]) -> dict[str, Any]:
                 "training.steps=2000."
             )
         *parents, leaf = key.strip().split(".")
-        is_name = not parents and leaf in SECTIONS_WITH_NAME
+        is_name = key.strip() in SECTIONS_WITH_NAME
         if is_name:
-            parents, leaf = [leaf], "name"
+            parents, leaf = [*parents, leaf], "name"
         inner = nested
         for parent in parents:
             inner = inner.setdefault(parent, {})

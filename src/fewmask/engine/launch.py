@@ -22,7 +22,7 @@ from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedExc
 from fewmask.engine.settings import MachineConfig
 from fewmask.engine.sync_batchnorm import SyncBatchNorm
 from fewmask.errors import UserError
-from fewmask.models.encoders.timm_encoder import import_timm
+from fewmask.models.encoders.timm_import import import_timm
 from fewmask.parts import processes
 
 END_AFTER = 5.0

@@ -1,48 +1,85 @@
 """minimize(loss, over=network): the one place that knows how a gradient step is done."""
 
-import math
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from fewmask.engine.gradient_averaging import GradientAverage
 from fewmask.engine.launch import share_batchnorm
+from fewmask.engine.optimizers import lr_factor, make_optimizer
+from fewmask.engine.run_precision import compute_in_run_precision
 from fewmask.engine.settings import TrainingConfig
+from fewmask.engine.sync_batchnorm import unshared_buffers
 from fewmask.methods import Method
-from fewmask.parts.spans import part
+from fewmask.parts import processes
+from fewmask.parts.spans import span
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Modules that one optimizer trains together."""
+
+    modules: list[nn.Module]
+    parameters: list[nn.Parameter]
+    optimizer: Any  # Fabric's, which knows the loss scaler of fp16
+    average: GradientAverage | None  # None with a single process
+
+    def averaging(self) -> AbstractContextManager[None]:
+        """Surrounds a backward pass whose gradients are averaged over processes."""
+        return nullcontext() if self.average is None else self.average.of_backward()
 
 
 class Minimizer:
-    """Gradient steps on the networks of a method; is the `minimize` that a method is handed.
+    """Takes gradient steps on the networks of a method; it is the `minimize` that a step receives.
 
-    Setting it up replaces each trained network of the method by its wrapped version (precision,
-    gradient averaging); parameter names in `method.state_dict()` stay clean.
+    Networks stay the plain modules that the method made; setting them up gives BatchNorm the global
+    batch and lets them compute in the run's precision.
 
     Args:
         fabric: launched.
-        method: on the right device.
+        method: on its final device.
         config: optimizer, schedule, clipping, accumulation.
     """
 
     def __init__(self, fabric: Fabric, method: Method, config: TrainingConfig):
         self.fabric, self.config = fabric, config
-        self.networks: dict[str, nn.Module] = {}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.last_round = True
-        # of fp16's losses; otherwise None
+        # fp16 scales its losses so that small gradients do not vanish; None in other precisions.
         self.scaler: Any = getattr(fabric.strategy.precision, "scaler", None)
-        # a fused optimizer unscales gradients within its step: too late to clip them
+        # A fused optimizer removes the scale within its step, which is too late for clipping.
         clips_scaled = self.scaler is not None and config.clip_norm is not None
         self.fused = True if fabric.device.type in ("cpu", "cuda") and not clips_scaled else None
-        for name in method.trains:
-            network = share_batchnorm(getattr(method, name), fabric)
-            wrapped, optimizer = fabric.setup(network, make_optimizer(network, config, self.fused))
-            setattr(method, name, wrapped)
-            self.networks[name], self.optimizers[name] = wrapped, optimizer
+        self.trained = {
+            names[0]: self._set_up(method, names) for names in method.trained_together()
+        }
+        self.unshared = [x for t in self.trained.values() for x in unshared_buffers(t.modules)]
+
+    def _set_up(self, method: Method, names: tuple[str, ...]) -> Trained:
+        """Prepares some of the method's modules to be trained by one optimizer."""
+        modules = []
+        for name in names:
+            module = share_batchnorm(getattr(method, name), self.fabric)
+            compute_in_run_precision(module, self.fabric, converts_results=True)
+            processes.copy_from_first([*module.parameters(), *module.buffers()])
+            setattr(method, name, module)
+            modules.append(module)
+        parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+        optimizer = make_optimizer(modules, self.config, self.fused)
+        average = GradientAverage(parameters) if processes.world_size() > 1 else None
+        return Trained(modules, parameters, self.fabric.setup_optimizers(optimizer), average)
+
+    @property
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """The optimizers by the name of the network that they train."""
+        return {name: trained.optimizer for name, trained in self.trained.items()}
 
     def begin(self, step: int) -> None:
-        """Sets the learning rates of a step; they follow from its number, also after a resume."""
+        """Prepares a step; the learning rates follow from its index, also after a resume."""
+        processes.copy_from_first(self.unshared)
         factor = lr_factor(step, self.config)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
@@ -56,27 +93,35 @@ class Minimizer:
 
     def __call__(self, loss: Tensor, over: nn.Module) -> bool:
         """Takes a gradient step; see `fewmask.methods.Minimize`."""
-        name = next((n for n, network in self.networks.items() if network is over), None)
-        assert name is not None, (
-            f"over= must be one of the networks in `trains`: {[*self.networks]}"
-        )
-        network, optimizer = self.networks[name], self.optimizers[name]
-        parameters = [p for p in network.parameters() if p.requires_grad]
-        with part("backward"):
-            self.fabric.backward(loss / (self.config.accumulate or 1), inputs=parameters)
+        found = [t for t in self.trained.values() if any(m is over for m in t.modules)]
+        assert found, f"over= must be one of the networks in `trains`: {[*self.trained]}"
+        (trained,) = found
+        # Accumulated gradients are averaged once, in the last round.
+        averaging = trained.averaging() if self.last_round else nullcontext()
+        with span("backward"), averaging:
+            share = loss / (self.config.accumulate or 1)
+            self.fabric.backward(share, inputs=trained.parameters)
         if not self.last_round:
             return False
-        with part("optimizer"):
+        with span("optimizer"):
             if self.config.clip_norm is not None:
+                # The scaler of fp16 skips a step that is not finite; in other precisions the next
+                # loss is NaN, and training stops with a message.
                 self.fabric.clip_gradients(
-                    network, optimizer, max_norm=self.config.clip_norm, error_if_nonfinite=False
-                )  # the scaler of fp16 leaves such a step out; otherwise the loss will tell
-            self._step(optimizer)
-            optimizer.zero_grad()
+                    over,
+                    trained.optimizer,
+                    max_norm=self.config.clip_norm,
+                    error_if_nonfinite=False,
+                )
+            self._step(trained.optimizer)
+            trained.optimizer.zero_grad()
         return True
 
     def _step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Steps, and lets what other networks have accumulated follow a change of fp16's scale."""
+        """Takes the optimizer's step, and rescales other networks' gradients if fp16's scale moves.
+
+        Gradients that another network has accumulated so far were computed with the old scale.
+        """
         others = [other for other in self.optimizers.values() if other is not optimizer]
         groups = [group for other in others for group in other.param_groups]
         waiting = [p.grad for group in groups for p in group["params"] if p.grad is not None]
@@ -93,56 +138,11 @@ class Minimizer:
         return {"optimizers": states, "precision": self.fabric.strategy.precision.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores what `state_dict` gave."""
+        """Restores what `state_dict` returned."""
         for name, optimizer in self.optimizers.items():
             saved = state["optimizers"][name]
-            # another machine may have chosen otherwise; where Adam's counters go follows from it
+            # The saving machine may have chosen otherwise; Adam keeps its counters accordingly.
             groups = [{**group, "fused": self.fused} for group in saved["param_groups"]]
             optimizer.load_state_dict({**saved, "param_groups": groups})
-        if state["precision"]:  # of fp16, as this run's may not have been so far
+        if state["precision"]:  # empty unless the saving run used fp16
             self.fabric.strategy.precision.load_state_dict(state["precision"])
-
-
-def make_optimizer(
-    network: nn.Module, config: TrainingConfig, fused: bool | None = None
-) -> torch.optim.Optimizer:
-    """The optimizer of one network: the encoder's parameters, and the faster ones of the rest.
-
-    Args:
-        network: with its parameters on their device.
-        config: kind and rates.
-        fused: whether one kernel takes the step of all tensors; None leaves it to torch.
-    """
-    encoder = getattr(network, "encoder", None)
-    slow = {id(p) for p in encoder.parameters()} if isinstance(encoder, nn.Module) else set()
-    trained = [p for p in network.parameters() if p.requires_grad]
-    rates = (config.lr, config.lr * config.head_lr_factor)
-    groups = [
-        {"params": parameters, "lr": lr, "initial_lr": lr}
-        for parameters, lr in zip(
-            ([p for p in trained if id(p) in slow], [p for p in trained if id(p) not in slow]),
-            rates,
-            strict=True,
-        )
-        if parameters
-    ]
-    if config.optimizer == "adamw":
-        return torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=fused)
-    decay, momentum = config.weight_decay, config.momentum
-    sgd = torch.optim.SGD(groups, momentum=momentum, weight_decay=decay, fused=fused)
-    if momentum:  # if fp16 leaves the first step out, the fused kernel would not fill its own
-        for p in trained:
-            sgd.state[p]["momentum_buffer"] = torch.zeros_like(p)
-    return sgd
-
-
-def lr_factor(step: int, config: TrainingConfig) -> float:
-    """What the learning rates are multiplied by at a step, 0..steps-1."""
-    if step < config.warmup_steps:
-        return (step + 1) / (config.warmup_steps + 1)
-    done = (step - config.warmup_steps) / (config.steps - config.warmup_steps)
-    if config.schedule == "poly":
-        return float((1 - done) ** 0.9)
-    if config.schedule == "cosine":
-        return (1 + math.cos(math.pi * done)) / 2
-    return 1.0

@@ -8,7 +8,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile, schedule
 
 from fewmask.engine.stopwatch import Stopwatch
-from fewmask.parts.spans import PREFIX, part
+from fewmask.parts.spans import PREFIX, span
 
 WARM_UP, STEPS = 2, 10
 """Steps that are passed over, and steps that are looked at after them."""
@@ -37,7 +37,8 @@ class Profile:
         self.steps = 0
 
     def __enter__(self) -> "Profile":
-        for network in self.networks:
+        parts = [part for network in self.networks for part in (network, *network.children())]
+        for network in parts:
             self.stack.callback(network.register_forward_pre_hook(self._enter).remove)
             self.stack.callback(network.register_forward_hook(self._leave).remove)
         self.stack.enter_context(self.profiler)
@@ -52,8 +53,9 @@ class Profile:
         self.profiler.step()
 
     def _enter(self, network: nn.Module, inputs: Any) -> None:
-        is_step = self.clock.current == "steps"  # an evaluation calls the networks, too
-        self.open.append(part("forward") if is_step else nullcontext())
+        # An evaluation calls the networks, too, and a network calls its parts.
+        is_counted = self.clock.current == "steps" and not self.open
+        self.open.append(span("forward") if is_counted else nullcontext())
         self.open[-1].__enter__()
 
     def _leave(self, network: nn.Module, inputs: Any, output: Any) -> None:

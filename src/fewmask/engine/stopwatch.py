@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import torch
 
-from fewmask.parts.spans import part as mark
+from fewmask.parts.spans import span as mark
 
 T = TypeVar("T")
 PARTS = ("data", "steps", "evaluation", "saving")

@@ -4,6 +4,7 @@ torch's own SyncBatchNorm refuses CPU tensors; this one makes a run on two CPU p
 same step as one process on the whole batch.
 """
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import torch
@@ -56,18 +57,30 @@ class SyncBatchNorm(nn.BatchNorm2d):
         self.num_batches_tracked.add_(1)
 
 
+def unshared_buffers(modules: Iterable[nn.Module]) -> list[Tensor]:
+    """Floating-point buffers that each process computes for itself, such as plain BatchNorm's.
+
+    Those of synchronized BatchNorm, ours or torch's, are the same on every process.
+    """
+    layers = [layer for module in modules for layer in module.modules()]
+    plain = [x for x in layers if not isinstance(x, (SyncBatchNorm, nn.SyncBatchNorm))]
+    buffers = [buffer for layer in plain for buffer in layer.buffers(recurse=False)]
+    return [buffer for buffer in buffers if buffer.is_floating_point()]
+
+
 class _Normalize(torch.autograd.Function):
-    """BatchNorm's own kernels on each process, with one message between them in each direction."""
+    """BatchNorm's own kernels on each process, with one message in each direction."""
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         _, own_mean, own_rstd = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, 0.0)
-        own_var = own_rstd.pow(-2).masked_fill(own_rstd == 0, 0)  # the kernel's word for var = 0
+        # The kernel returns a reciprocal deviation of 0 where the variance is 0.
+        own_var = own_rstd.pow(-2).masked_fill(own_rstd == 0, 0)
         own_count = own_mean.new_full((1,), x.numel() / x.shape[1])
-        told = processes.gather(torch.cat([own_count, own_mean, own_var])[None])
-        counts, means, variances = told.split_with_sizes([1, x.shape[1], x.shape[1]], dim=1)
+        all_own = processes.gather(torch.cat([own_count, own_mean, own_var])[None])
+        counts, means, variances = all_own.split_with_sizes([1, x.shape[1], x.shape[1]], dim=1)
         count = counts.sum()
         mean = (counts * means).sum(0) / count
         var = (counts * (variances + (means - mean).square())).sum(0) / count
@@ -80,15 +93,16 @@ class _Normalize(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor, None]:
-        """That of fixed statistics, and what flows back through mean and variance."""
+        """The gradient for fixed statistics, less what flows back through mean and variance."""
         x, weight, mean, var, count = ctx.saved_tensors
         own, d_weight, d_bias = torch.ops.aten.native_batch_norm_backward(
             upstream, x, weight, mean, var, None, None, False, ctx.eps, [True, True, True]
         )
-        both = processes.total(torch.stack([d_weight, d_bias])) / count  # [2, C], of all processes
+        both = processes.total(torch.stack([d_weight, d_bias])) / count  # [2, C]
         rstd = (var + ctx.eps).rsqrt()
         slope = weight * rstd * rstd * both[0]
         offset = weight * rstd * both[1] - slope * mean
         zero, one = torch.zeros_like(mean), torch.ones_like(mean)
-        own -= F.batch_norm(x, zero, one, slope, offset, eps=0)  # slope x + offset, in one pass
+        # batch_norm with these arguments is slope * x + offset, in one pass over memory.
+        own -= F.batch_norm(x, zero, one, slope, offset, eps=0)
         return own, d_weight, d_bias, None

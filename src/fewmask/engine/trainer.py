@@ -3,17 +3,16 @@
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric, is_wrapped
-from torch import nn
+from lightning_fabric import Fabric
 
 from fewmask.batch import (
     IMAGE_MEAN,
@@ -36,13 +35,15 @@ from fewmask.engine.memory import forget_peak_memory, peak_memory
 from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.profiling import Profile
 from fewmask.engine.pseudo_quality import PseudoQuality, pseudo_quality
+from fewmask.engine.run_precision import compute_in_run_precision
 from fewmask.engine.settings import MachineConfig, TrainingConfig
 from fewmask.engine.stopwatch import Stopwatch, wait_for
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig, Scores, evaluate
 from fewmask.methods import Method
+from fewmask.methods.method import require_report
 from fewmask.parts import processes
-from fewmask.parts.spans import part
+from fewmask.parts.spans import span
 from fewmask.run_folder import checkpoint
 
 STOP_EVERY = 10  # steps after which several processes agree on whether to stop
@@ -108,13 +109,15 @@ class Trainer:
             checkpoint.fill(method, state["method"], folder / "weights" / "last.pt")
         method.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.method = method
+        method.require_contract(self._blank_image(loader.crop))
         if training.compile:
             compile_networks(method, fabric.device)
         self.minimizer = Minimizer(fabric, method, training)
+        trained = {name for names in method.trained_together() for name in names}
         for name, network in list(method.named_children()):
-            if name not in method.trains:
+            if name not in trained:
                 setattr(method, name, share_batchnorm(network, fabric))
-                _compute_in_run_precision(getattr(method, name), fabric)
+                compute_in_run_precision(getattr(method, name), fabric)
         self.step = 0  # steps done
         self.best: dict[str, float] = {}  # best mIoU so far, by network
         prior = None
@@ -127,6 +130,11 @@ class Trainer:
         if state is not None:
             self.minimizer.load_state_dict(state["minimizer"])
             self.step, self.best = state["step"], state["best"]
+
+    def _blank_image(self, side: int) -> torch.Tensor:
+        """[1, C, side, side] on the device, with as many bands as the images have."""
+        bands = self.data.labeled.image(0).shape[2]
+        return torch.zeros(1, bands, side, side, device=self.fabric.device)
 
     def run(self, last_step: int | None = None, profile: bool = False) -> dict[str, Scores]:
         """Trains up to `last_step`, by default to the end.
@@ -193,7 +201,8 @@ class Trainer:
                 self.method.prepare(self._labeled_pass(), progress)
             self.minimizer.last_round = i == len(rounds) - 1
             on_device = to_device(batch, self.fabric.device)
-            yield self.method.step(on_device, self.minimizer, progress)
+            report = self.method.step(on_device, self.minimizer, progress)
+            yield require_report(report, self.method)
 
     def _labeled_pass(self) -> Iterator[Labeled]:
         """This process's share of one pass over the labeled set; the last batch may wrap round."""
@@ -207,7 +216,7 @@ class Trainer:
         evaluates = ends or self.step % self.training.evaluation_interval() == 0
         saves = ends or self.step % self.training.checkpoint_interval() == 0
         if self.step % self.training.log_every == 0 or evaluates or saves:
-            with self.clock.measure("steps"), part("logging"):
+            with self.clock.measure("steps"), span("logging"):
                 values = logger.metrics(self.step, self.minimizer.lr)
             _refuse_nan(values, self.step)
         with logger.paused():
@@ -255,7 +264,7 @@ class Trainer:
         classes, device = len(self.data.classes), self.fabric.device
         with self.fabric.autocast(), eagerly():
             return {
-                name: evaluate(_bare(network), self.data.val, classes, self.evaluation, device)
+                name: evaluate(network, self.data.val, classes, self.evaluation, device)
                 for name, network in self.method.predictors().items()
             }
 
@@ -356,25 +365,6 @@ def _val_stream(data: Data, loader: LoaderConfig, share: tuple[int, int]) -> Bat
     """Val images in the place of labeled ones, beside unlabeled ones; for looking only."""
     plain = loader.model_copy(update={"class_balanced": False})
     return BatchStream(replace(data, labeled=data.val), plain, Views(), seed=0, share=share)
-
-
-def _compute_in_run_precision(network: nn.Module, fabric: Fabric) -> None:
-    """Lets a network that is not trained (a teacher) compute in the precision of the run.
-
-    Each call has its own autocast, so that its cache of cast weights never outlives an update.
-    """
-    forward: Callable[..., Any] = network.forward
-
-    def forward_in_precision(*args: Any, **kwargs: Any) -> Any:
-        with fabric.autocast():
-            return forward(*args, **kwargs)
-
-    network.forward = forward_in_precision
-
-
-def _bare(network: nn.Module) -> nn.Module:
-    """Without its wrapper, whose first call waits for all processes: one may have no image."""
-    return cast(nn.Module, network.module) if is_wrapped(network) else network
 
 
 def _refuse_nan(values: dict[str, float], step: int) -> None:

@@ -1,4 +1,4 @@
-"""One paper = one file = one class."""
+"""One paper = one file = one class; `method.py` is the contract."""
 
 from fewmask.methods.method import Method, Minimize
 
@@ -11,4 +11,4 @@ METHODS = {
     "gta": "fewmask.methods.gta:GTA",
     "pseudoseg": "fewmask.methods.pseudoseg:PseudoSeg",
 }
-"""Plain word to import path; a user's own method is given as package.module:Class."""
+"""Built-in name to import path; your own method is given as package.module:Class."""

@@ -3,8 +3,8 @@
 Ying Jin, Jiaqi Wang, Dahua Lin. NeurIPS 2022. https://arxiv.org/abs/2301.07340
 
 Pseudo-labels help features and harm the classifier. So a third network, the assistant A, learns
-from them; its feature extractor phi flows gently into the student S, its mask predictor psi never.
-S learns from human labels alone, and the teacher T, which makes the pseudo-labels, follows S:
+from them. Its feature extractor phi flows gently into the student S, its mask predictor psi never
+does. S learns from human labels alone, and the teacher T, which makes the pseudo-labels, follows S:
 
     L_u      = sum_{i in K} w_i CE(A(x_u)_i, y_i) / sum_i w_i          minimized over A
                y, c: label and confidence of T, after CutMix
@@ -14,15 +14,16 @@ S learns from human labels alone, and the teacher T, which makes the pseudo-labe
     L_s      = CE(S(x_l), y_l)                                         minimized over S
     theta_T <- d theta_T + (1 - d) theta_S
 
-Epochs of warm-up train S on labels alone; then A and T start as copies of it.
+During the warm-up epochs S learns from labels alone; then A and T start as copies of it.
 
-This is the paper. The released code does something else, and so does not test the paper's claim:
-* There, one line makes S and A share the mask predictor's memory for ever, so that pseudo-labels
-  do train it. Here no two networks ever share storage.
-* There, c comes from a second look of T, in train mode at the mixed image. Here it belongs to y.
-* There, the learning rate of A never falls, checkpoints forget A, and padding is class 0.
-* Ours: BatchNorm statistics are copied at the hand-over, T's follow those of S by EMA, CutMix pairs
-  over all processes, and so does the percentile.
+This file follows the paper. The released code differs, and does not test the paper's claim:
+* There, one line makes S and A share the mask predictor's memory permanently, so that pseudo-labels
+  do train it. Here no two networks ever share memory.
+* There, c comes from a second forward pass of T, in train mode on the mixed image. Here c is the
+  confidence of y.
+* There, the learning rate of A never falls, checkpoints omit A, and padding is class 0.
+* Ours: BatchNorm statistics are copied when the warm-up ends, T's follow those of S by EMA, and
+  CutMix and the percentile work on the images of all processes.
 """
 
 import copy
@@ -34,7 +35,7 @@ from torch import Tensor, nn
 from fewmask.batch import IGNORE, Batch, Progress, StepReport, Views
 from fewmask.errors import UserError
 from fewmask.methods.method import Method, Minimize
-from fewmask.models import Segmenter
+from fewmask.models import Output, Segmenter
 from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss
 from fewmask.parts.mixing import cutmix_with_next, require_partners
@@ -51,7 +52,8 @@ class GTA(Method):
         """Hyper-parameters of GTA-Seg; the defaults are those of the paper on Pascal VOC."""
 
         keep_percent: float = 80.0
-        """q: about this share of the pixels, the most confident, is used as pseudo-label."""
+        """q: about this percentage of the pixels, the most confident ones, serves as
+        pseudo-labels."""
         unlabeled_weight: float = 1.0
         """lambda: weight of the assistant's loss."""
         feature_decay: float = 0.999
@@ -59,14 +61,15 @@ class GTA(Method):
         ema_decay: float = 0.999
         """kappa of S -> T: how slowly the teacher follows the student."""
         cutmix_probability: float = 0.5
-        """How often a batch is mixed."""
+        """Probability that a batch is mixed."""
         warmup_epochs: int = 1
-        """Epochs in which the student learns alone."""
+        """Epochs in which only the student learns, from labels."""
         teacher_batch_statistics: bool = False
-        """Normalizes the teacher's look by the batch, not by running statistics; better when a run
-        is short."""
+        """Lets the teacher's BatchNorm normalize by the batch instead of running statistics; better
+        in short runs."""
         mask_predictor: tuple[str, ...] = ("head", "aux_head")
-        """psi: parts of the network, by attribute, that never flow from assistant to student."""
+        """psi: modules of the network (encoder, decoder, head, aux_head) that never flow from
+        assistant to student."""
         supervised_loss: SupervisedLoss = SupervisedLoss()
         """Loss on labeled images (Cityscapes: kind=ohem, with model.aux_head=true)."""
 
@@ -79,7 +82,7 @@ class GTA(Method):
         student = self.student
         self.assistant = copy.deepcopy(student)
         self.teacher = Teacher(student, config.teacher_batch_statistics)
-        kept = {id(p) for part in self._mask_predictor(student) for p in part.parameters()}
+        kept = {id(p) for module in self._mask_predictor(student) for p in module.parameters()}
         self.flowing = [i for i, p in enumerate(student.parameters()) if id(p) not in kept]
 
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:
@@ -91,50 +94,63 @@ class GTA(Method):
         require_partners(weak)
         updates = progress.step - c.warmup_epochs * progress.steps_per_epoch
         if updates < 0:
-            output = self.student(x_l)
-            loss_s = c.supervised_loss(output.logits, output.aux_logits, y_l)
-            if minimize(loss_s, over=self.student):
-                self.teacher.update(self.student, decay=0)
+            loss_s = self._teach_student(self.student(x_l), y_l, minimize, decay=0)
             return StepReport({"labeled": loss_s.detach()})
         if updates == 0:
             follow(tensors(self.assistant), tensors(self.student), decay=0)
 
         pseudo = pseudo_label(self.teacher(weak).logits, valid)
         mixed, pseudo = cutmix_with_next(weak, pseudo, c.cutmix_probability)
-        images = torch.cat([x_l, mixed])  # BatchNorm sees both; each network learns from one half
-
-        # The assistant learns from pseudo-labels, and hands its features on.
-        _, output = self.assistant(images).split(len(x_l), len(mixed))
         target, weight, cut = gentle_weights(pseudo.label, pseudo.confidence, c.keep_percent)
-        loss_u = gentle_loss(output.logits, target, weight)
-        loss = loss_u
-        if output.aux_logits is not None:
-            aux_loss = gentle_loss(output.aux_logits, target, weight)
-            loss = loss + c.supervised_loss.aux_weight * aux_loss
-        decay = ramped_decay(updates, c.feature_decay)
-        if minimize(c.unlabeled_weight * loss, over=self.assistant):
-            follow(self._features(self.student), self._features(self.assistant), decay)
+        # BatchNorm sees all images; each network learns from one half of them.
+        images = torch.cat([x_l, mixed])
+
+        # The assistant learns from pseudo-labels, and hands its features to the student.
+        _, output = self.assistant(images).split(len(x_l), len(mixed))
+        loss_u = self._teach_assistant(output, target, weight, minimize, updates)
 
         # The student learns from labels, and the teacher follows it.
         output, _ = self.student(images).split(len(x_l), len(mixed))
-        loss_s = c.supervised_loss(output.logits, output.aux_logits, y_l)
-        if minimize(loss_s, over=self.student):
-            self.teacher.update(self.student, ramped_decay(updates, c.ema_decay))
+        decay = ramped_decay(updates, c.ema_decay)
+        loss_s = self._teach_student(output, y_l, minimize, decay)
         return StepReport(
             {"labeled": loss_s.detach(), "assistant": loss_u.detach()},
             used_pixels=(target != IGNORE).float().mean(),
             scalars={"confidence_cut": cut},
         )
 
+    def _teach_assistant(
+        self, output: Output, target: Tensor, weight: Tensor, minimize: Minimize, updates: int
+    ) -> Tensor:
+        """Returns L_u of the main head, after the step of the assistant."""
+        c = self.config
+        loss = loss_u = gentle_loss(output.logits, target, weight)
+        if output.aux_logits is not None:
+            aux_loss = gentle_loss(output.aux_logits, target, weight)
+            loss = loss + c.supervised_loss.aux_weight * aux_loss
+        if minimize(c.unlabeled_weight * loss, over=self.assistant):
+            decay = ramped_decay(updates, c.feature_decay)
+            follow(self._features(self.student), self._features(self.assistant), decay)
+        return loss_u
+
+    def _teach_student(
+        self, output: Output, y_l: Tensor, minimize: Minimize, decay: float
+    ) -> Tensor:
+        """Returns L_s, after the steps of student and teacher."""
+        loss_s = self.config.supervised_loss(output.logits, output.aux_logits, y_l)
+        if minimize(loss_s, over=self.student):
+            self.teacher.update(self.student, decay)
+        return loss_s
+
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
-        """The teacher's labels that the assistant would learn from."""
+        """The labels of the teacher that the assistant would learn from."""
         pseudo = pseudo_label(self.teacher(weak).logits, valid)
         kept, *_ = gentle_weights(pseudo.label, pseudo.confidence, self.config.keep_percent)
         return pseudo._replace(label=kept)
 
     def predictors(self) -> dict[str, nn.Module]:
-        """The teacher is what the released code reports; student and assistant beside it."""
+        """The teacher, which the released code reports, the student and the assistant."""
         return {
             "teacher": self.teacher.network,
             "student": self.student,
@@ -142,18 +158,19 @@ class GTA(Method):
         }
 
     def _mask_predictor(self, network: nn.Module) -> list[nn.Module]:
-        """The modules that `mask_predictor` names; a network without auxiliary head has none."""
+        """The modules that `mask_predictor` names, except an auxiliary head that is not there."""
         for name in self.config.mask_predictor:
             if not hasattr(network, name):
                 have = ", ".join(name for name, _ in network.named_children())
                 raise UserError(
-                    f"method.mask_predictor names '{name}', but the network's parts are: {have}."
+                    f"method.mask_predictor names '{name}', but the network's parts are: {have}. "
+                    "Name some of these."
                 )
-        parts = [getattr(network, name) for name in self.config.mask_predictor]
-        return [part for part in parts if part is not None]
+        modules = [getattr(network, name) for name in self.config.mask_predictor]
+        return [module for module in modules if module is not None]
 
     def _features(self, network: nn.Module) -> list[Tensor]:
-        """phi: the parameters outside the mask predictor, found by position, not by name."""
+        """phi: the parameters outside the mask predictor, found by position."""
         parameters = list(network.parameters())
         return [parameters[i] for i in self.flowing]
 
@@ -161,11 +178,11 @@ class GTA(Method):
 def gentle_weights(
     label: Tensor, confidence: Tensor, keep_percent: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Which pseudo-labels the assistant uses, and how much each counts.
+    """Which pseudo-labels the assistant uses, and the weight of each.
 
-    Dropped are the pixels at or below the (100 - keep_percent) percentile of the confidences of all
-    processes; so equal confidences at the cut are all dropped. "Laplace smoothing" is the 1 in
-    1 + c.
+    Pixels at or below the (100 - keep_percent) percentile of the confidences of all processes are
+    dropped, so equal confidences at the cut are all dropped. The paper's "Laplace smoothing" is the
+    1 in 1 + c.
 
     Args:
         label: [B, H, W] int64, 0..K-1 or 255.
@@ -184,7 +201,7 @@ def gentle_weights(
 
 
 def nan_quantile(values: Tensor, q: float) -> Tensor:
-    """`values.nanquantile(q)`, also of more than the 16 million numbers that torch's takes."""
+    """`values.nanquantile(q)`, without torch's limit of 16 million numbers."""
     ordered = values.flatten().sort().values  # NaN last
     place = q * (~ordered.isnan()).sum().sub(1).clamp(min=0).to(exact_float(values.device))
     low, high = place.floor(), place.ceil()
@@ -193,10 +210,10 @@ def nan_quantile(values: Tensor, q: float) -> Tensor:
 
 
 def gentle_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Cross-entropy, weighted, over the weights of all pixels: dropped ones weigh in the divisor.
+    """Weighted cross-entropy, divided by the weights of all pixels, including the dropped ones.
 
     Args:
-        logits: [B, K, h, w]; read at the target's size.
+        logits: [B, K, h, w]; resized to the target's size.
         target: [B, H, W] int64, 255 = dropped.
         weight: [B, H, W].
     """

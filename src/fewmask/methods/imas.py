@@ -2,8 +2,8 @@
 
 Zhen Zhao, Sifan Long, Jimin Pi, Jingdong Wang, Luping Zhou. CVPR 2023. https://arxiv.org/abs/2211.11335
 
-A mean teacher with hard pseudo-labels, in which every unlabeled image is treated by how easy it is
-for the model as it is now. With label maps p_s (student) and p_t (teacher) of the weak view, and
+A mean teacher with hard pseudo-labels that treats every unlabeled image according to how easy it is
+for the current model. With label maps p_s (student) and p_t (teacher) of the weak view, and
 rho_s, rho_t the share of pixels with confidence >= tau, in [0, 1]:
 
     wIoU(p_m, .) = sum_c n_m(c) IoU_c / sum_c n_m(c)                n_m(c): pixels of class c in p_m
@@ -13,11 +13,12 @@ rho_s, rho_t the share of pixels with confidence >= tau, in [0, 1]:
     L            = L_labeled + lambda/2 mean_i h_i (l_i(strong) + l_i(cutmix))
     theta_t      = EMA(theta_s)
 
-Where paper and released code differ, the code's behavior is kept, and it says so at the line:
+Where paper and released code differ, this file follows the code, with a comment at the line:
 * The paper prints the blend with h and 1 - h exchanged; its authors call that a typo.
 * The released code calls h "hardness". Here it is `easiness`, and `hardness.csv` holds 1 - h.
-* The code leaves the background out of wIoU's weights; the paper does not (`ignore_background`).
-* Ours: padding never becomes a pseudo-label, and CutMix pairs over all processes, not in one GPU.
+* The code excludes the background from wIoU's weights; the paper does not (`ignore_background`).
+* Ours: padding never becomes a pseudo-label, and CutMix pairs images of all processes, not only of
+  one GPU.
 """
 
 from collections.abc import Callable
@@ -28,12 +29,12 @@ from torch import Tensor
 
 from fewmask.batch import IGNORE, Batch, Progress, StepReport, Views
 from fewmask.methods.method import Method, Minimize
-from fewmask.models import Segmenter
+from fewmask.models import Output, Segmenter
 from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss, confident_cross_entropy
 from fewmask.parts.mixing import cutmix, easy_hard_partners, random_boxes, require_partners
 from fewmask.parts.precision import exact_float
-from fewmask.parts.pseudo_labels import PseudoLabel, only_confident, pseudo_label
+from fewmask.parts.pseudo_labels import PseudoLabel, keep_confident, pseudo_label
 from fewmask.parts.teacher import Teacher, ramped_decay
 
 
@@ -48,24 +49,25 @@ class IMAS(Method):
         unlabeled_weight: float = 3.0
         """lambda: weight of the unlabeled loss."""
         ema_decay: float = 0.996
-        """alpha: how slowly the teacher follows, once its warm-up 1 - 1/n has passed it."""
+        """alpha: how slowly the teacher follows the student, once the ramp 1 - 1/n has reached
+        alpha."""
         teacher_batch_statistics: bool = False
-        """Normalizes the teacher's look by the batch, not by running statistics; better when a run
-        is short."""
+        """Lets the teacher's BatchNorm normalize by the batch instead of running statistics; better
+        in short runs."""
         copy_epochs: int = 1
-        """Epochs in which the teacher copies the student; the released code does one, unsaid in
-        the paper."""
+        """Epochs in which the teacher is a copy of the student; the released code uses one, and the
+        paper does not mention it."""
         ignore_background: bool = True
-        """Leaves class 0 out of the IoU weights, as the released code does; set false if class 0
-        is no background."""
+        """Excludes class 0 from the IoU weights, as the released code does; set it to false if
+        class 0 is not a background."""
         weight_by_area: bool = True
-        """Weighs each class's IoU by its area; false takes the plain mean over the classes
+        """Weights the IoU of each class by its area; false takes the plain mean over the classes
         present."""
         cutmix_sides: tuple[float, float] = (0.1, 0.9)
-        """Range of the CutMix box's side as a fraction of the image's."""
+        """Range of the CutMix box's side, as a fraction of the image's side."""
         weak_in_forward: bool = True
-        """Sends the weak view through the training forward as well, for BatchNorm's sake; its
-        logits are unused. false saves a quarter of the step."""
+        """Includes the weak view in the training forward pass, where only BatchNorm uses it; false
+        saves a quarter of the step."""
         supervised_loss: SupervisedLoss = SupervisedLoss()
         """Loss on labeled images (Cityscapes: kind=ohem, with model.aux_head=true)."""
 
@@ -85,37 +87,26 @@ class IMAS(Method):
         weak, (strong,), valid, *_ = batch.unlabeled
         require_partners(weak)
 
-        # Look at the weak view with both networks, in eval mode: how easy is each image?
-        look_s, look_t = self._look(weak)
+        # How easy is each image, for both networks in eval mode?
+        p_s, p_t = self._predict(weak)
         k = self.num_classes
-        easy = easiness(look_s, look_t, k, c.threshold, c.ignore_background, c.weight_by_area)
+        easy = easiness(p_s, p_t, k, c.threshold, c.ignore_background, c.weight_by_area)
         h = easy.easiness  # [B]
-        pseudo = look_t._replace(label=look_t.label.masked_fill(~valid, IGNORE))
+        pseudo = p_t._replace(label=p_t.label.masked_fill(~valid, IGNORE))
 
         # Easy images get the full strong view, hard ones stay near the weak view.
-        strong = weak.lerp(strong, h.view(-1, 1, 1, 1))
-        views, targets = [strong], [pseudo]
-        h_mean = processes.mean(h.mean())
-        if torch.rand(()) < h_mean:
-            global_h = processes.gather(h)
-            height, width = weak.shape[-2:]
-            boxes = random_boxes(len(global_h), height, width, c.cutmix_sides)
-            mixed, mixed_pseudo = cutmix(weak, pseudo, easy_hard_partners(global_h), boxes)
-            views.insert(0, mixed)
-            targets.insert(0, mixed_pseudo)
+        views, targets = self._mixed(weak, pseudo, h)
+        views.append(weak.lerp(strong, h.view(-1, 1, 1, 1)))
+        targets.append(pseudo)
 
-        # One forward in train mode for everything, so that BatchNorm sees one mixture.
-        unused = [weak] if c.weak_in_forward else []
-        output = self.student(torch.cat([x_l, *unused, *views]))
-        labeled, *others = output.split(len(x_l), *[len(weak)] * len([*unused, *views]))
+        labeled, outputs = self._forward(x_l, weak, views)
         loss_l = c.supervised_loss(labeled.logits, labeled.aux_logits, y_l)
         per_image = [
             confident_cross_entropy(view.logits, *target, c.threshold)
-            for view, target in zip(others[len(unused) :], targets, strict=True)
+            for view, target in zip(outputs, targets, strict=True)
         ]
-        # h of the base image, also where CutMix pasted
+        # h is that of the base image, also where CutMix pasted another one.
         loss_u = (h * torch.stack(per_image)).mean()
-
         if minimize(loss_l + c.unlabeled_weight * loss_u, over=self.student):
             self.teacher.update(self.student, ema_decay(progress, c.ema_decay, c.copy_epochs))
         return StepReport(
@@ -130,27 +121,50 @@ class IMAS(Method):
         )
 
     @torch.no_grad()
-    def _look(self, weak: Tensor) -> tuple[PseudoLabel, PseudoLabel]:
-        """What student and teacher see in every pixel, padding too."""
+    def _predict(self, weak: Tensor) -> tuple[PseudoLabel, PseudoLabel]:
+        """Labels and confidences of student and teacher at every pixel, including padding."""
         self.student.eval()
         logits_s = self.student(weak).logits
         self.student.train()
         size = weak.shape[-2:]
         return pseudo_label(logits_s, size=size), pseudo_label(self.teacher(weak).logits, size=size)
 
+    def _mixed(
+        self, weak: Tensor, pseudo: PseudoLabel, h: Tensor
+    ) -> tuple[list[Tensor], list[PseudoLabel]]:
+        """With probability mean(h), the CutMix view and its pseudo-label; otherwise nothing."""
+        # A step reads no number from the device but this one.
+        is_mixed = torch.rand(()) < processes.mean(h.mean())
+        if not is_mixed:
+            return [], []
+        global_h = processes.gather(h)
+        height, width = weak.shape[-2:]
+        boxes = random_boxes(len(global_h), height, width, self.config.cutmix_sides)
+        mixed, mixed_pseudo = cutmix(weak, pseudo, easy_hard_partners(global_h), boxes)
+        return [mixed], [mixed_pseudo]
+
+    def _forward(
+        self, x_l: Tensor, weak: Tensor, views: list[Tensor]
+    ) -> tuple[Output, list[Output]]:
+        """One forward pass of all images in train mode, so that BatchNorm sees one mixture."""
+        unused = [weak] if self.config.weak_in_forward else []
+        output = self.student(torch.cat([x_l, *unused, *views]))
+        labeled, *others = output.split(len(x_l), *[len(weak)] * len([*unused, *views]))
+        return labeled, others[len(unused) :]
+
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The teacher's labels where it is confident."""
         pseudo = pseudo_label(self.teacher(weak).logits, valid)
-        return only_confident(pseudo, self.config.threshold)
+        return keep_confident(pseudo, self.config.threshold)
 
     def predictors(self) -> dict[str, torch.nn.Module]:
-        """The teacher is the model the paper reports; the student is evaluated beside it."""
+        """The teacher, which the paper reports, and the student."""
         return {"teacher": self.teacher.network, "student": self.student}
 
 
 class Easiness(NamedTuple):
-    """How well student and teacher agree on each image, and how sure they are."""
+    """How well student and teacher agree on each image, and how confident they are."""
 
     easiness: Tensor  # [B] in [0, 1], h; hardness is 1 - h
     confident_s: Tensor  # [B] in [0, 1], rho_s
@@ -159,8 +173,8 @@ class Easiness(NamedTuple):
 
 @torch.no_grad()
 def easiness(
-    look_s: PseudoLabel,
-    look_t: PseudoLabel,
+    predicted_s: PseudoLabel,
+    predicted_t: PseudoLabel,
     num_classes: int,
     threshold: float,
     ignore_background: bool = True,
@@ -168,23 +182,24 @@ def easiness(
 ) -> Easiness:
     """Easiness h of each image (eq. 4-6), on the device, without loops over images or classes.
 
-    Counted over all pixels of the view, padding included, as in the released code.
+    All pixels of the view count, including padding, as in the released code.
 
     Args:
-        look_s: the student's labels and confidences, [B, H, W] each.
-        look_t: the teacher's.
+        predicted_s: the student's labels and confidences, [B, H, W] each.
+        predicted_t: the teacher's.
         num_classes: K.
         threshold: tau.
-        ignore_background: leaves class 0 out of the area weights. An image that both networks take
-            for background throughout then has h = 0.
-        weight_by_area: false takes the plain mean of IoU over the classes present, background too.
+        ignore_background: excludes class 0 from the area weights. An image that both networks label
+            as background throughout then has h = 0.
+        weight_by_area: false takes the plain mean of the IoU over the classes present, including
+            the background.
     """
-    (label_s, conf_s), (label_t, conf_t) = look_s, look_t
+    (label_s, conf_s), (label_t, conf_t) = predicted_s, predicted_t
     b, k = len(label_s), num_classes
     exact = exact_float(label_s.device)
     image = torch.arange(b, device=label_s.device).view(-1, 1, 1)
-    pairs = ((image * k + label_s) * k + label_t).flatten()  # a number per (image, p_s, p_t)
-    # not bincount, which reads the largest of them first: a GPU's host would wait
+    pairs = ((image * k + label_s) * k + label_t).flatten()  # one number per (image, p_s, p_t)
+    # bincount would first read the largest number, for which a GPU's host would have to wait.
     joint = pairs.new_zeros(b * k * k).scatter_add_(0, pairs, torch.ones_like(pairs))
     joint = joint.view(b, k, k).to(exact)
     both, n_s, n_t = joint.diagonal(dim1=1, dim2=2), joint.sum(2), joint.sum(1)  # [B, K] each

@@ -13,12 +13,13 @@ p_ck, and a pixel takes the class of the nearest one. The teacher's linear head 
     p_ck     <- alpha p_ck + (1 - alpha) mean { f_j : y_j = c, k nearest within c }
     theta_t   = EMA(theta_s)
 
-Epochs of warm-up train on labels alone; k-means over labeled features then places the prototypes.
-Prototypes learn from labeled and confident unlabeled pixels, in one joint update.
+During the warm-up epochs the student learns from labels alone; then k-means over features of the
+labeled images places the prototypes. Labeled and confident unlabeled pixels update the prototypes
+together.
 
-No training code was ever released; where the paper is silent, the choice is named at the line:
+No training code was ever released. Where the paper is silent, we chose:
 * CutMix is the strong view, with probability 1/2 per batch, as in U2PL, whose loop PCR extends.
-* The unlabeled losses are means over all pixels, not over the confident ones.
+* The unlabeled losses are means over all pixels, not only over the confident ones.
 * The prototypes start from k-means on the run's own features; the authors used an unpublished file.
 """
 
@@ -35,7 +36,7 @@ from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss, cross_entropy
 from fewmask.parts.mixing import cutmix_with_next, require_partners
 from fewmask.parts.prototypes import Prototypes, features_at, stratified_points
-from fewmask.parts.pseudo_labels import PseudoLabel, only_confident, pseudo_label
+from fewmask.parts.pseudo_labels import PseudoLabel, keep_confident, pseudo_label
 from fewmask.parts.teacher import Teacher, ramped_decay
 
 
@@ -56,16 +57,17 @@ class PCR(Method):
         prototype_weight: float = 1.0
         """Weight of the prototype predictor's losses."""
         cells: int = 32
-        """The prototype predictor sees one pixel in each of cells x cells parts of an image."""
+        """g: the prototype predictor sees one pixel in each cell of a grid of cells x cells."""
         cutmix_probability: float = 0.5
-        """How often a batch is mixed."""
+        """Probability that a batch is mixed."""
         warmup_epochs: int = 1
         """Epochs on labeled images alone, before the prototypes are placed."""
         ema_decay: float = 0.99
-        """beta: how slowly the teacher follows, once its start as a plain average is over."""
+        """beta: how slowly the teacher follows the student, once the ramp 1 - 1/(n + 1) has reached
+        beta."""
         teacher_batch_statistics: bool = False
-        """Normalizes the teacher's look by the batch, not by running statistics; better when a run
-        is short."""
+        """Lets the teacher's BatchNorm normalize by the batch instead of running statistics; better
+        in short runs."""
         supervised_loss: SupervisedLoss = SupervisedLoss(kind="ohem")
         """Loss of the linear head on labeled images (Cityscapes: with model.aux_head=true)."""
 
@@ -78,7 +80,7 @@ class PCR(Method):
         if config.prototypes > config.cells**2:
             raise UserError(
                 f"method.prototypes={config.prototypes}: an image gives {config.cells**2} pixels "
-                "(method.cells squared) to place prototypes on. Use fewer."
+                "(method.cells squared) to place prototypes on. Set a number below that."
             )
         self.teacher = Teacher(student, config.teacher_batch_statistics)
         features = student.decoder.out_channels
@@ -87,14 +89,15 @@ class PCR(Method):
         )
 
     def prepare(self, labeled: Iterable[Labeled], progress: Progress) -> None:
-        """Places the prototypes when the warm-up ends; teacher and student are one then."""
+        """Places the prototypes when the warm-up ends; teacher and student are equal then."""
         if self._updates(progress) != 0:
             return
         features, labels = [], []
         for image, mask in labeled:
             points = stratified_points(image.shape[-2:], self.config.cells, image.device)
             sampled = features_at(self.teacher(image).features, points, image.shape[-2:])
-            features.append(processes.gather(sampled).flatten(0, 1).cpu())  # may be gigabytes
+            # All pixels together may take gigabytes, which a GPU needs for training.
+            features.append(processes.gather(sampled).flatten(0, 1).cpu())
             labels.append(processes.gather(_at(mask, points)).flatten().cpu())
         self.prototypes.fit(torch.cat(features), torch.cat(labels))
 
@@ -107,18 +110,15 @@ class PCR(Method):
         require_partners(weak)
         updates = self._updates(progress)
         if updates < 0:
-            stratified_points(weak.shape[-2:], c.cells, weak.device)  # refuses an impossible grid
-            output = self.student(x_l)
-            loss = c.supervised_loss(output.logits, output.aux_logits, y_l)
-            if minimize(loss, over=self.student):
-                self.teacher.update(self.student, decay=0)
-            return StepReport({"labeled": loss.detach()})
+            # An impossible grid is refused now, not when the warm-up is over.
+            stratified_points(weak.shape[-2:], c.cells, weak.device)
+            return self._warm_up(x_l, y_l, minimize)
 
         pseudo = pseudo_label(self.teacher(weak).logits, valid)
         mixed, pseudo = cutmix_with_next(weak, pseudo, c.cutmix_probability)
         confident = pseudo.confidence >= c.threshold  # [B, H, W]
 
-        # One forward; the linear head is supervised at every pixel.
+        # One forward pass; the linear head is supervised at every pixel.
         output = self.student(torch.cat([x_l, mixed]))
         labeled, unlabeled = output.split(len(x_l), len(mixed))
         loss_l = c.supervised_loss(labeled.logits, labeled.aux_logits, y_l)
@@ -128,20 +128,17 @@ class PCR(Method):
         points = stratified_points(weak.shape[-2:], c.cells, weak.device)
         features = features_at(output.features, points, weak.shape[-2:]).flatten(0, 1)  # [N, D]
         labels_l, labels_u = _at(y_l, points).flatten(), _at(pseudo.label, points).flatten()
-        sure = _at(confident, points).flatten()
+        used = _at(confident, points).flatten()
         logits, nearest = self.prototypes(features)
         logits_l, logits_u = logits.tensor_split([len(labels_l)])
         loss_pl = cross_entropy(logits_l, self._only_known(labels_l))
-        loss_pu = cross_entropy(logits_u, self._only_known(labels_u), sure)
+        loss_pu = cross_entropy(logits_u, self._only_known(labels_u), used)
 
         loss = loss_l + loss_u + c.prototype_weight * (loss_pl + loss_pu)
         if minimize(loss, over=self.student):
             self.teacher.update(self.student, ramped_decay(updates, c.ema_decay))
-        taught = torch.cat([labels_l, labels_u.masked_fill(~sure, IGNORE)])
-        self.prototypes.update(features.detach(), taught, nearest, c.prototype_momentum)
-        used = sure & (labels_u != IGNORE)
-        agrees = (logits_u.argmax(dim=1) == labels_u) & used
-        compared = processes.mean(used.sum().float()).clamp(min=1)
+        labels = torch.cat([labels_l, labels_u.masked_fill(~used, IGNORE)])
+        self.prototypes.update(features.detach(), labels, nearest, c.prototype_momentum)
         return StepReport(
             {
                 "labeled": loss_l.detach(),
@@ -150,24 +147,32 @@ class PCR(Method):
                 "prototype_unlabeled": loss_pu.detach(),
             },
             used_pixels=(confident & (pseudo.label != IGNORE)).float().mean(),
-            scalars={"prototype_agreement": agrees.sum() / compared},
+            scalars={"prototype_agreement": _agreement(logits_u, labels_u, used)},
         )
+
+    def _warm_up(self, x_l: Tensor, y_l: Tensor, minimize: Minimize) -> StepReport:
+        """A step on labels alone, after which the teacher is a copy of the student."""
+        output = self.student(x_l)
+        loss = self.config.supervised_loss(output.logits, output.aux_logits, y_l)
+        if minimize(loss, over=self.student):
+            self.teacher.update(self.student, decay=0)
+        return StepReport({"labeled": loss.detach()})
 
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The teacher's labels where it is confident."""
         pseudo = pseudo_label(self.teacher(weak).logits, valid)
-        return only_confident(pseudo, self.config.threshold)
+        return keep_confident(pseudo, self.config.threshold)
 
     def predictors(self) -> dict[str, nn.Module]:
-        """The teacher's linear head is what the paper reports; the prototypes once they stand."""
+        """The teacher, which the paper reports, the student, and the prototypes once placed."""
         networks = {"teacher": self.teacher.network, "student": self.student}
         if self.prototypes.known.any():
             networks["prototype"] = PrototypePredictor(self.teacher.network, self.prototypes)
         return networks
 
     def _updates(self, progress: Progress) -> int:
-        """Semi-supervised steps done; below 0 in the warm-up."""
+        """Semi-supervised steps done so far; negative in the warm-up."""
         return progress.step - self.config.warmup_epochs * progress.steps_per_epoch
 
     def _only_known(self, labels: Tensor) -> Tensor:
@@ -177,10 +182,10 @@ class PCR(Method):
 
 
 class PrototypePredictor(nn.Module):
-    """A network read through prototypes instead of its head.
+    """A network whose pixels are classified by prototypes instead of the head.
 
-    Logits are computed at the features' resolution and resized, 16 times cheaper than the released
-    evaluation, which resizes the features.
+    Logits are computed at the features' resolution and then resized. That is 16 times cheaper than
+    the released evaluation, which resizes the features.
     """
 
     def __init__(self, network: nn.Module, prototypes: Prototypes):
@@ -199,3 +204,16 @@ class PrototypePredictor(nn.Module):
 def _at(maps: Tensor, points: tuple[Tensor, Tensor]) -> Tensor:
     """Reads maps [B, H, W] at pixels: [B, N]."""
     return maps[:, points[0], points[1]]
+
+
+def _agreement(logits: Tensor, labels: Tensor, used: Tensor) -> Tensor:
+    """Share of the used pixels whose nearest prototype has the pseudo-label's class.
+
+    Args:
+        logits: [N, K] of the prototype predictor.
+        labels: [N] int64, 0..K-1 or 255.
+        used: [N] bool, the confident pixels.
+    """
+    used = used & (labels != IGNORE)
+    agrees = (logits.argmax(dim=1) == labels) & used
+    return agrees.sum() / processes.mean(used.sum().float()).clamp(min=1)

@@ -1,4 +1,4 @@
-"""Supervised: labeled images only. The baseline, and the smallest method to copy.
+"""Supervised: labeled images only. The baseline, and the smallest method to copy from.
 
 L = CE(student(x_l), y_l)
 """
@@ -9,10 +9,10 @@ from fewmask.parts.losses import SupervisedLoss
 
 
 class Supervised(Method):
-    """Minimizes the supervised loss, nothing else."""
+    """Minimizes the supervised loss."""
 
     class Config(Method.Config):
-        """The loss, the only choice there is."""
+        """The loss is the only choice."""
 
         supervised_loss: SupervisedLoss = SupervisedLoss()
         """Cross-entropy or OHEM, and the weight of the auxiliary head."""

@@ -1,5 +1,6 @@
 """What is trained."""
 
-from fewmask.models.segmenter import ModelConfig, Output, Segmenter, create_model
+from fewmask.models.model import ModelConfig, create_model
+from fewmask.models.segmenter import Output, Segmenter
 
 __all__ = ["ModelConfig", "Output", "Segmenter", "create_model"]

@@ -5,23 +5,25 @@ PseudoSeg, ICLR 2021.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from fewmask.parts.precision import full_precision
+from fewmask.parts.resizing import resize
 
-MIN_PEAK = 1e-5  # activations weaker than this are not blown up to 1
+MIN_PEAK = 1e-5  # weaker activations are not stretched to 1
 
 
 def class_activation_maps(features: Tensor, weight: Tensor, present: Tensor) -> Tensor:
-    """Where a classifier (mean over space, then linear) sees each class.
+    """Where a classifier (mean over space, then linear) finds each class.
 
-    In closed form: for such a classifier the gradient that Grad-CAM averages is the weight itself,
-    the same at every position.
+    The result is that of Grad-CAM in closed form: for such a classifier the gradient that Grad-CAM
+    averages is the weight itself, the same at every position.
 
     Args:
-        features: [B, C, h, w], which the classifier averages over space.
+        features: [B, C, h, w], before the classifier's mean over space.
         weight: [K, C] of the classifier.
         present: [B, K], 1 for classes in the image; the maps of the others are 0.
 
@@ -41,13 +43,13 @@ class AttentionPropagation(nn.Module):
         b = 2 - max_c u_c                                 if the classes have a background
         m = BN([b, u] W)                                  logits
 
-    BatchNorm always uses the statistics of the batch and has a shift but no scale.
+    BatchNorm always uses the statistics of the batch. It has a shift but no scale.
 
     Args:
-        in_channels: of the features that queries and keys are made of.
-        num_classes: K, of the result.
+        in_channels: channels of all features together, of which queries and keys are made.
+        num_classes: K.
         has_background: whether class 0 is the background, for which there is no map.
-        dimension: d, of queries and keys.
+        dimension: d, channels of queries and keys.
     """
 
     def __init__(
@@ -63,22 +65,26 @@ class AttentionPropagation(nn.Module):
         for layer in (self.query, self.key, self.mix):
             nn.init.xavier_uniform_(layer.weight)
 
-    def forward(self, maps: Tensor, features: Tensor, valid: Tensor | None = None) -> Tensor:
+    def forward(
+        self, maps: Tensor, features: Sequence[Tensor], valid: Tensor | None = None
+    ) -> Tensor:
         """Turns maps into logits.
 
         Args:
             maps: [B, K or K-1, h, w] in [0, 1].
-            features: [B, C, h, w].
+            features: [B, C_i, h_i, w_i] each; joined at the size of the first.
             valid: [B, h, w] bool; positions where it is False are not attended to.
 
         Returns:
             [B, K, h, w] float32.
         """
-        query, key = self.query(features).flatten(2), self.key(features).flatten(2)  # [B, d, L]
+        size = features[0].shape[-2:]
+        hypercolumn = torch.cat([resize(x, size) for x in features], dim=1)  # [B, C, h, w]
+        query, key = self.query(hypercolumn).flatten(2), self.key(hypercolumn).flatten(2)
         value = maps.flatten(2).transpose(1, 2).float()  # [B, L, K or K-1]
-        with full_precision(features):
+        with full_precision(hypercolumn):
             scores = query.float().mT @ key.float() / math.sqrt(key.shape[1])  # [B, L, L]
-            if valid is not None:  # a finite number: an image without any valid position is no NaN
+            if valid is not None:  # -inf would give NaN for an image without any valid position
                 scores = scores.masked_fill(~valid.flatten(1)[:, None], -1e9)
             spread = scores.softmax(dim=-1) @ value + value
         spread = spread.transpose(1, 2).unflatten(2, maps.shape[-2:])

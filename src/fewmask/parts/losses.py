@@ -17,7 +17,7 @@ from fewmask.parts.resizing import resize
 
 
 class SupervisedLoss(BaseConfig):
-    """The loss on human masks; callable.
+    """The loss on human masks; call it like a function.
 
     Example:
         loss = SupervisedLoss(kind="ohem")(logits, aux_logits, mask)
@@ -29,21 +29,21 @@ class SupervisedLoss(BaseConfig):
     ohem_threshold: float = 0.7
     """OHEM keeps pixels whose true class has at most this probability ..."""
     ohem_min_kept: int = 100_000
-    """... but at least this many of a process's batch; with fewer labeled pixels than that, all
-    are kept."""
+    """... but at least this many of a process's batch; a batch with fewer labeled pixels keeps
+    all of them."""
     class_weights: Literal["balanced"] | tuple[Annotated[float, Field(gt=0)], ...] | None = None
-    """Weight of each class's pixels; balanced works them out from the labeled masks, 1 / sqrt of
-    a class's share."""
+    """Weight of each class's pixels, one number per class; balanced computes them from the labeled
+    masks, as 1 / sqrt of a class's share."""
     dice_weight: float = Field(default=0.0, ge=0)
-    """Weight of a Dice loss beside the cross-entropy: every class counts alike, however small."""
+    """Weight of an additional Dice loss, in which every class counts the same, however small."""
     aux_weight: float = 0.4
-    """Weight of the auxiliary head's loss; unused when the model has none."""
+    """Weight of the auxiliary head's loss; unused without model.aux_head."""
 
     def __call__(self, logits: Tensor, aux_logits: Tensor | None, mask: Tensor) -> Tensor:
         """The loss of labeled images.
 
         Args:
-            logits: [B, K, h, w]; read at the mask's size.
+            logits: [B, K, h, w]; resized to the mask's size.
             aux_logits: the same of the auxiliary head, or None.
             mask: [B, H, W] int64, 0..K-1 or 255.
         """
@@ -97,12 +97,12 @@ def cross_entropy(
 
 @lru_cache(maxsize=8)
 def _on(weights: Sequence[float], device: torch.device) -> Tensor:
-    """Class weights on a device, copied once: a copy makes it wait."""
+    """Class weights on a device, copied once, as the host waits for each copy."""
     return torch.tensor(weights, device=device)
 
 
 def dice(logits: Tensor, mask: Tensor) -> Tensor:
-    """Soft Dice loss, mean over the classes that a process's batch shows; 0 if there is none.
+    """Soft Dice loss, mean over the classes in a process's batch; 0 without labels.
 
     Source: Milletari et al., V-Net, 3DV 2016.
 
@@ -123,8 +123,8 @@ def dice(logits: Tensor, mask: Tensor) -> Tensor:
 def hard_pixels(logits: Tensor, mask: Tensor, threshold: float, min_kept: int) -> Tensor:
     """Online hard example mining (OHEM): ignores the pixels that are already easy.
 
-    Kept are the pixels whose true class has probability at most max(threshold, k-th smallest),
-    k = min_kept. With fewer labeled pixels than min_kept, or min_kept = 0, all are kept.
+    Keeps the pixels whose true class has probability at most max(threshold, k-th smallest), with
+    k = min_kept. With fewer labeled pixels than min_kept, or with min_kept = 0, all are kept.
 
     Source: Shrivastava et al., CVPR 2016, in the per-pixel form of the PSPNet and U2PL codes.
 
@@ -148,8 +148,8 @@ def confident_cross_entropy(
 ) -> Tensor:
     """Cross-entropy against confident pseudo-labels, one value per image.
 
-    Divided by all pixels of the image, not by the confident ones: an image of which little is known
-    counts little.
+    The sum is divided by all pixels of the image, not by the confident ones, so an image with few
+    confident pixels counts little.
 
     Args:
         logits: [B, K, h, w]; read at the label's size.
@@ -160,12 +160,13 @@ def confident_cross_entropy(
     Returns:
         [B].
     """
-    label = label.masked_fill(~(confidence >= threshold), IGNORE)  # nor what is NaN
+    # Written so that a NaN is not confident.
+    label = label.masked_fill(~(confidence >= threshold), IGNORE)
     return pixel_cross_entropy(logits, label) / label[0].numel()
 
 
 def soft_cross_entropy(logits: Tensor, target: Tensor, valid: Tensor, counts: Tensor) -> Tensor:
-    """Cross-entropy to soft targets, over the valid pixels of the global batch; 0 if there is none.
+    """Cross-entropy to soft targets, mean over the valid pixels of the global batch; 0 without any.
 
     Args:
         logits: [B, K, h, w].

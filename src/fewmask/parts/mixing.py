@@ -1,8 +1,8 @@
-"""CutMix and CutOut: whom to mix with, which boxes, the paste of images and pseudo-labels together.
+"""CutMix and CutOut: partners, boxes, and pasting images together with their pseudo-labels.
 
 Images are paired over the global batch, so that a step does not depend on the number of processes;
-the released codes pair within one GPU. Randomness comes from torch's CPU generator, which is the
-same in every process.
+the released codes pair images within one GPU. Random numbers come from torch's CPU generator, which
+is in the same state in every process.
 
 Source: Yun et al., CutMix, ICCV 2019; easy-hard pairing: Zhao et al., iMAS, CVPR 2023; boxes of
 half the area: Wang et al., U2PL, CVPR 2022.
@@ -23,7 +23,7 @@ def cutmix(
     """Pastes boxes of partners into images and their pseudo-labels, over the global batch.
 
     Args:
-        images: [B, C, H, W], this process's.
+        images: [B, C, H, W], of this process.
         pseudo: of these images.
         partner: [G] int64, the partner of each image of the global batch.
         boxes: [G, H, W] bool, True where the partner is shown.
@@ -41,12 +41,12 @@ def cutmix(
 def cutmix_with_next(
     images: Tensor, pseudo: PseudoLabel, probability: float
 ) -> tuple[Tensor, PseudoLabel]:
-    """The CutMix of the U2PL family: half of each image is replaced by the next one of the batch.
+    """The CutMix of the U2PL family: half of each image is replaced by the next image of the batch.
 
     Args:
         images: [B, C, H, W].
         pseudo: of these images.
-        probability: of mixing at all, drawn once per batch.
+        probability: that the batch is mixed at all.
     """
     if torch.rand(()) >= probability:
         return images, pseudo
@@ -57,7 +57,7 @@ def cutmix_with_next(
 
 
 def require_partners(images: Tensor) -> None:
-    """Refuses a global batch in which an image finds none to mix with.
+    """Refuses a global batch in which an image has no other image to mix with.
 
     Raises:
         UserError: for a single image.
@@ -73,10 +73,10 @@ def easy_hard_partners(easiness: Tensor) -> Tensor:
     """Pairs the easiest image with the hardest, the second easiest with the second hardest, ...
 
     Args:
-        easiness: [B]; any order-giving score. Equal scores keep their order.
+        easiness: [B], any score to sort by. Equal scores keep their order.
 
     Returns:
-        [B] int64, the partner of each image; symmetric. With odd B the middle one gets itself.
+        [B] int64, the partner of each image; symmetric. With odd B the middle image gets itself.
 
     Example:
         easy_hard_partners(torch.tensor([0.2, 0.9, 0.5, 0.7]))  # tensor([1, 0, 3, 2])
@@ -90,11 +90,11 @@ def easy_hard_partners(easiness: Tensor) -> Tensor:
 def random_boxes(
     count: int, height: int, width: int, side_range: tuple[float, float], margin: float = 1 / 16
 ) -> Tensor:
-    """Draws one box per image: all of one size, each at its own place.
+    """Draws one box per image, all of the same size, each at its own place.
 
     The side is a fraction v ~ U(side_range) of the image's sides; centers are uniform, at least
-    `margin` of a side from the top and the left. Boxes are cut at the border.
-    Randomness comes from torch's CPU generator.
+    `margin` of a side from the top and the left. Boxes are clipped at the border.
+    Random numbers come from torch's CPU generator.
 
     Returns:
         [count, height, width] bool, True inside the box.
@@ -164,7 +164,7 @@ def boxes_at(
 
 
 def paste(x: Tensor, partner: Tensor, boxes: Tensor) -> Tensor:
-    """Replaces the box of each image by the same place of its partner, as it was before any paste.
+    """Replaces the box of each image with the same place of its unmixed partner.
 
     Args:
         x: [B, H, W] labels or confidences, or [B, C, H, W] images.
@@ -176,7 +176,7 @@ def paste(x: Tensor, partner: Tensor, boxes: Tensor) -> Tensor:
 
 
 def random_cut(count: int, height: int, width: int, side: float) -> Tensor:
-    """One CutOut box per image, centered anywhere: [count, height, width] bool, this process's."""
+    """Draws this process's CutOut boxes, centered anywhere: [count, height, width] bool."""
     total = count * processes.world_size()
     rows, columns = torch.randint(height, (total,)), torch.randint(width, (total,))
     sides = (round(side * height), round(side * width))
@@ -184,7 +184,7 @@ def random_cut(count: int, height: int, width: int, side: float) -> Tensor:
 
 
 def at_grid(valid: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-    """Reads bool maps [B, H, W] where pixels of a coarser, corner-aligned grid lie: [B, h, w]."""
+    """Samples bool maps [B, H, W] at the pixels of a coarser, corner-aligned grid: [B, h, w]."""
     rows, columns = (
         torch.linspace(0, length - 1, count, device=valid.device).round().long()
         for length, count in zip(valid.shape[-2:], size, strict=True)

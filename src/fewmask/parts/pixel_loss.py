@@ -1,4 +1,4 @@
-"""Cross-entropy per pixel, with its gradient worked out on the way."""
+"""Cross-entropy per pixel, with its gradient computed during the forward pass."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ def pixel_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None = 
     """Cross-entropy of every labeled pixel, times its weight, summed over each image.
 
     The same as `F.cross_entropy(resize(logits), target, ignore_index=255, reduction="none")` times
-    the weights, summed, but logits are enlarged in strips that are used up on the spot: softmax,
-    loss and gradient of a strip follow each other in the cache, and only the gradient at the
-    logits' own size is kept for the backward pass.
+    the weights, summed. But logits are enlarged strip by strip: softmax, loss and gradient of a
+    strip are computed while it is in the cache, and only the gradient at the logits' own size is
+    kept for the backward pass.
 
     Args:
         logits: [B, K, h, w].

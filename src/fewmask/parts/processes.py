@@ -1,9 +1,10 @@
-"""The few words a loss or a metric needs when several processes share one global batch.
+"""What a loss, a metric or an optimizer needs when several processes share one global batch.
 
-With one process every function here hands its input back, so a method reads the same either way.
-This is the only file that names torch.distributed.
+With one process every function here returns its input unchanged, so a method reads the same either
+way. This is the only file that names torch.distributed.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 
 def rank() -> int:
-    """The number of this process, 0 when alone."""
+    """The index of this process; 0 when it is alone."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
@@ -22,7 +23,7 @@ def world_size() -> int:
 
 
 def leave() -> None:
-    """Ends what joins the processes: its threads must not outlive the interpreter."""
+    """Closes the connection between processes: its threads must not outlive the interpreter."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
@@ -36,7 +37,7 @@ def total(x: Tensor) -> Tensor:
 
 
 class _Sum(torch.autograd.Function):
-    """Every process adds to everyone's sum, so everyone's gradient comes back to it."""
+    """Each process contributes to every process's sum, so it receives every process's gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -68,3 +69,36 @@ def gather(x: Tensor) -> Tensor:
 def own(x: Tensor) -> Tensor:
     """This process's share of a gathered tensor: the inverse of `gather`."""
     return x.chunk(world_size())[rank()]
+
+
+@torch.no_grad()
+def copy_from_first(tensors: Iterable[Tensor]) -> None:
+    """Overwrites tensors, in place, with those of the first process."""
+    if world_size() == 1:
+        return
+    for x in tensors:
+        told = x.contiguous()  # the transport refuses channels-last memory
+        dist.broadcast(told, src=0)
+        x.copy_(told)
+
+
+class SideChannel:
+    """Sums tensors in the background, while other messages go their own way.
+
+    Messages of one channel must be sent in the same order by every process. A separate channel lets
+    the gradients of a backward pass travel between the messages of its BatchNorm layers.
+    """
+
+    def __init__(self) -> None:
+        self.group = dist.new_group()
+
+    def start_total(self, x: Tensor) -> Callable[[], Any]:
+        """Starts to sum a contiguous tensor over processes, in place.
+
+        Returns:
+            A function to call before `x` is read.
+        """
+        work = dist.all_reduce(x, group=self.group, async_op=True)
+        assert work is not None
+        wait: Callable[[], Any] = work.wait
+        return wait

@@ -19,18 +19,18 @@ CPU = torch.device("cpu")
 MAX_PER_CLASS = 20_000  # vectors of one class that k-means looks at
 
 
-class Verdict(NamedTuple):
-    """What prototypes say of vectors."""
+class Assignment(NamedTuple):
+    """Vectors compared with prototypes."""
 
     logits: Tensor  # [N, K], cosine to the nearest prototype of each class over the temperature
     nearest: Tensor  # [N, K] int64, which prototype of each class that is
 
 
 class Prototypes(nn.Module):
-    """Several prototypes per class; no gradient ever reaches them, and a checkpoint keeps them.
+    """Several prototypes per class, kept as buffers; no gradient ever reaches them.
 
-    They are stored with the length of the features they came from: a unit vector would be dragged
-    away by the first update.
+    They keep the length of the features they came from, because the first update would overwhelm a
+    unit vector.
 
     Args:
         num_classes: K.
@@ -48,25 +48,25 @@ class Prototypes(nn.Module):
         self.register_buffer("vectors", torch.zeros(num_classes, per_class, dimension))
         self.register_buffer("known", torch.zeros(num_classes, dtype=torch.bool))
 
-    def forward(self, features: Tensor) -> Verdict:
+    def forward(self, features: Tensor) -> Assignment:
         """Compares vectors [N, D] with all prototypes.
 
-        A class without prototypes gets the logit -inf: it is never chosen.
+        A class without prototypes gets the logit -inf, so it is never chosen.
         """
         own = F.normalize(self.vectors, dim=-1).flatten(0, 1)  # [K P, D]
         with full_precision(features):
             cosine = F.normalize(features.float(), dim=-1) @ own.T  # [N, K P]
         best, nearest = cosine.view(-1, *self.vectors.shape[:2]).max(dim=-1)  # [N, K]
-        return Verdict((best / self.temperature).masked_fill(~self.known, -torch.inf), nearest)
+        return Assignment((best / self.temperature).masked_fill(~self.known, -torch.inf), nearest)
 
     @torch.no_grad()
     def fit(self, features: Tensor, labels: Tensor) -> None:
         """Places the prototypes of each class by k-means.
 
-        Clusters are found by direction (on unit vectors), a prototype is the mean of the raw ones.
+        Clusters are found by direction (on unit vectors). A prototype is the mean of raw vectors.
 
         Args:
-            features: [N, D], the same in every process, perhaps on the host.
+            features: [N, D], the same in every process, on any device.
             labels: [N] int64, 0..K-1 or 255.
         """
         per_class = self.vectors.shape[1]
@@ -80,19 +80,19 @@ class Prototypes(nn.Module):
             cluster = kmeans(F.normalize(own, dim=-1), per_class)
             for k in range(per_class):
                 self.vectors[label, k] = own[cluster == k].mean(dim=0)
-        # a GPU's sums differ in their last digits, and ties between clusters in each process
+        # Sums on a GPU differ in their last digits, and so may the clusters of each process.
         self.vectors.copy_(processes.gather(self.vectors[None])[0])
 
     @torch.no_grad()
     def update(self, features: Tensor, labels: Tensor, nearest: Tensor, momentum: float) -> None:
         """Moves each prototype towards the mean of the vectors of its class nearest to it.
 
-        p <- momentum p + (1 - momentum) mean f, over the vectors of all processes. A class seen for
-        the first time gets prototypes around the mean of its vectors.
+        p <- momentum p + (1 - momentum) mean f, over the vectors of all processes. A class that
+        occurs for the first time gets prototypes around the mean of its vectors.
 
         Args:
             features: [N, D], raw.
-            labels: [N] int64; 255 = takes no part.
+            labels: [N] int64; vectors with 255 are ignored.
             nearest: [N, K] of the forward pass.
             momentum: alpha.
         """
@@ -135,7 +135,7 @@ def kmeans(points: Tensor, clusters: int, restarts: int = 3, iterations: int = 1
         distance, cluster = torch.cdist(points, centers).min(dim=1)
         runs.append((float((distance**2).sum()), cluster))
     best: Tensor = min(runs, key=lambda run: run[0])[1]
-    for k in range(clusters):  # coinciding points leave a cluster empty: it takes a point anyway
+    for k in range(clusters):  # coinciding points leave clusters empty, which then take one point
         if not (best == k).any():
             best[k] = k
     return best
@@ -155,7 +155,7 @@ def lloyd(points: Tensor, centers: Tensor, iterations: int = 100) -> Tensor:
 
 
 def _spread_starts(points: Tensor, clusters: int) -> Tensor:
-    """k-means++: each start is drawn with probability by its squared distance to those before."""
+    """k-means++: starts are drawn in proportion to the squared distance to the nearest start."""
     chosen = [int(torch.randint(len(points), ()))]
     for _ in range(clusters - 1):
         gap = torch.cdist(points, points[chosen]).min(dim=1).values.cpu().double() ** 2
@@ -165,7 +165,7 @@ def _spread_starts(points: Tensor, clusters: int) -> Tensor:
 
 
 def _jittered(vectors: Tensor, count: int) -> Tensor:
-    """Repeats vectors [n, D] up to `count`, the copies moved by about a thousandth."""
+    """Repeats vectors [n, D] up to `count`, and moves the copies by about a thousandth."""
     copies = vectors[torch.arange(count, device=vectors.device) % len(vectors)]
     noise = torch.randn(copies.shape, device=copies.device)
     noise[: len(vectors)] = 0
@@ -177,7 +177,7 @@ def stratified_points(
 ) -> tuple[Tensor, Tensor]:
     """Draws one pixel in each of cells x cells equal rectangles of an image.
 
-    Source: PCR's released `select_granularity`. Pixels beyond the last whole cell are never drawn.
+    Pixels beyond the last whole cell are never drawn. Source: PCR's released `select_granularity`.
 
     Returns:
         Rows and columns on the device, [cells^2] int64 each, cell by cell in reading order.
@@ -203,7 +203,7 @@ def stratified_points(
 def features_at(
     features: Tensor, points: tuple[Tensor, Tensor], size: tuple[int, int] | torch.Size
 ) -> Tensor:
-    """Reads features at pixels of the image, as if they had been resized to it, corners aligned.
+    """Samples features at pixels of the image, as if they had been resized to it, corners aligned.
 
     Args:
         features: [B, D, h, w].

@@ -1,4 +1,4 @@
-"""Pseudo-labels: what a network says of an image nobody labeled, and how sure it is."""
+"""Pseudo-labels: the classes that a network predicts, and its confidence."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from fewmask.parts.resizing import strips, widen
 class PseudoLabel(NamedTuple):
     """The most probable class of each pixel and its probability."""
 
-    label: Tensor  # [B, H, W] int64; 255 where there is nothing to label
+    label: Tensor  # [B, H, W] int64; 255 where a pixel has no pseudo-label
     confidence: Tensor  # [B, H, W] float32 in [0, 1]
 
 
@@ -20,10 +20,10 @@ class PseudoLabel(NamedTuple):
 def pseudo_label(
     logits: Tensor, valid: Tensor | None = None, size: tuple[int, ...] | None = None
 ) -> PseudoLabel:
-    """Reads labels and confidence off logits.
+    """Labels and confidences of logits.
 
     Args:
-        logits: [B, K, h, w]; smaller ones are enlarged on the way, see `resizing`.
+        logits: [B, K, h, w]; resized strip by strip, see `resizing`.
         valid: [B, H, W] bool; where False (padding) the label becomes 255, so that no loss uses it.
         size: (H, W); by default that of `valid`, or of the logits.
     """
@@ -42,7 +42,7 @@ def pseudo_label(
 
 @torch.no_grad()
 def most_probable(logits: Tensor, size: tuple[int, ...]) -> Tensor:
-    """The labels alone, int64 [B, H, W], of logits [B, K, h, w]."""
+    """The labels, int64 [B, H, W], of logits [B, K, h, w]."""
     wide = widen(logits.float(), size[1])
     label = torch.empty(len(logits), *size, dtype=torch.int64, device=logits.device)
     for strip in strips(wide, size[0]):
@@ -52,21 +52,27 @@ def most_probable(logits: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def argmax(values: Tensor, most: Tensor) -> Tensor:
-    """Where along K the largest value stands: [B, H, W] of [B, K, H, W].
+    """The first index of the largest value along K: [B, H, W] from [B, K, H, W].
 
-    A comparison and a second maximum, in floats, cost a third of torch's search for the place.
+    A comparison and a second maximum, both in floats, take a third of the time of torch's argmax.
+
+    Args:
+        values: [B, K, H, W].
+        most: [B, 1, H, W], their maximum along K.
     """
     k = values.shape[1]
     is_most = torch.eq(values, most, out=torch.empty_like(values))  # 1.0 or 0.0
-    from_behind = torch.arange(k, 0, -1, dtype=values.dtype, device=values.device)
-    place = k - is_most.mul_(from_behind.view(1, k, 1, 1)).amax(dim=1)
-    return place.long().clamp_(max=k - 1)  # nothing equals a NaN
+    # Descending weights make the first of several equal maxima win, as torch's argmax does.
+    weights = torch.arange(k, 0, -1, dtype=values.dtype, device=values.device)
+    index = k - is_most.mul_(weights.view(1, k, 1, 1)).amax(dim=1)
+    # Where the maximum is NaN nothing equals it, and the index would be K.
+    return index.long().clamp_(max=k - 1)
 
 
-def only_confident(pseudo: PseudoLabel, threshold: float) -> PseudoLabel:
+def keep_confident(pseudo: PseudoLabel, threshold: float) -> PseudoLabel:
     """The same pseudo-labels with 255 where the confidence is below the threshold."""
-    sure = pseudo.confidence >= threshold  # NaN is not
-    return pseudo._replace(label=pseudo.label.masked_fill(~sure, IGNORE))
+    is_confident = pseudo.confidence >= threshold  # False for NaN
+    return pseudo._replace(label=pseudo.label.masked_fill(~is_confident, IGNORE))
 
 
 def sharpen(probs: Tensor, temperature: float) -> Tensor:

@@ -1,10 +1,10 @@
 """Resizing maps, and reading them at another size a few rows at a time.
 
-Logits leave a network a quarter as high and wide as the image. What a loss or a label needs of them
-is per pixel, so they are widened first, and then their rows are enlarged strip by strip, each small
-enough to stay in the processor's cache, instead of K full-size planes being written and read again
-by every operation. Bilinear resizing is a product with a matrix that has two numbers in a row; its
-transpose takes a gradient back. Bands of the matrix leave out most of its zeros.
+Logits leave a network a quarter as high and wide as the image, but losses and labels need them at
+every pixel. Enlarging them at once would make every operation write and read K full-size planes.
+So their columns are enlarged first, and then their rows strip by strip, each strip small enough to
+stay in the cache. Bilinear resizing is a product with a matrix that has two numbers in each
+row; its transpose maps a gradient back. Working in bands of the matrix skips most of its zeros.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from torch import Tensor
 from fewmask.parts.precision import full_precision
 
 STRIP = {"cpu": 2**19}
-"""Numbers in a strip, by device: 2 MiB fit into the caches of a few cores ..."""
+"""Numbers in a strip, by device: 2 MiB fit into the caches of a few CPU cores ..."""
 GPU_STRIP = 2**27
-"""... and where no cache matters, few strips are best."""
+"""... while a GPU is fastest with few strips."""
 COLUMNS = {"cpu": 64}
-"""Columns of a band, by device: zeros cost a CPU time, and a GPU less than another launch."""
+"""Columns of a band, by device. A CPU loses time on zeros; a GPU loses more by another launch."""
 
 
 def resize(x: Tensor, size: tuple[int, ...] | torch.Size) -> Tensor:
@@ -36,19 +36,19 @@ class Strip(NamedTuple):
     """Some rows (or columns) of a map that is being enlarged."""
 
     rows: slice  # of the large map
-    source: slice  # the rows of the small one that they lie between
+    source: slice  # the rows of the small map that they are blended from
     weights: Tensor  # [rows, source]: how much of each
-    is_same: bool  # nothing is resized: rows are copied, and a NaN stays where it is
+    is_same: bool  # the height stays: rows are copied, and a NaN does not spread
 
     def of(self, small: Tensor) -> Tensor:
-        """These rows of [B, C, h, W], enlarged: [B, C, rows, W], new memory."""
+        """These rows of [B, C, h, W], enlarged to [B, C, rows, W], in new memory."""
         if self.is_same:
             return small[:, :, self.rows].clone()
         with full_precision(small):
             return self.weights @ small[:, :, self.source]
 
     def give_back(self, gradient: Tensor, small: Tensor) -> None:
-        """Adds the gradient of `of`, [B, C, rows, W], to that of the small map."""
+        """Adds the gradient of `of`, [B, C, rows, W], to the small map's gradient."""
         if self.is_same:
             small[:, :, self.rows] += gradient
             return
@@ -78,7 +78,7 @@ def widen(small: Tensor, width: int) -> Tensor:
 
 @torch.no_grad()
 def narrow(gradient: Tensor, width: int) -> Tensor:
-    """The gradient of what was widened: [B, C, h, W] to [B, C, h, w]."""
+    """Maps a gradient back through `widen`: [B, C, h, W] to [B, C, h, w]."""
     if width == gradient.shape[3]:
         return gradient
     small = gradient.new_zeros(*gradient.shape[:3], width)

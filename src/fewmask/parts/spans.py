@@ -1,4 +1,4 @@
-"""Names for the parts of a step, which a profiler shows."""
+"""Names for stretches of a step, which a profiler shows."""
 
 from contextlib import AbstractContextManager
 from typing import Any
@@ -8,6 +8,6 @@ from torch.profiler import record_function
 PREFIX = "fewmask "
 
 
-def part(name: str) -> AbstractContextManager[Any]:
-    """Marks what happens inside; costs microseconds unless somebody looks."""
+def span(name: str) -> AbstractContextManager[Any]:
+    """Names what happens inside the context; costs microseconds while no profiler runs."""
     return record_function(PREFIX + name)

@@ -7,20 +7,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from fewmask.parts.spans import part
+from fewmask.parts.spans import span
 
 
 class Teacher(nn.Module):
     """A frozen copy of a network that follows it by exponential moving average (EMA).
 
     It stays in eval mode: no dropout, and BatchNorm uses running statistics, which are averaged
-    like the weights. In short runs weights change faster than such statistics follow; with
-    `batch_statistics` BatchNorm normalizes by the batch at hand, and its own running statistics
-    follow that, as U2PL's second forward of the teacher does.
+    like the weights. In short runs weights change faster than such statistics follow. With
+    `batch_statistics` BatchNorm normalizes by the current batch, and its running statistics follow
+    that batch, as in U2PL's second forward pass of the teacher.
 
     Args:
         network: to copy.
-        batch_statistics: whether BatchNorm uses those of the batch.
+        batch_statistics: whether BatchNorm uses the statistics of the batch.
 
     Source: Tarvainen & Valpola, Mean teachers are better role models, NeurIPS 2017, eq. (1).
 
@@ -37,7 +37,7 @@ class Teacher(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> Self:
-        """Does nothing: a teacher is always in eval mode."""
+        """Keeps eval mode: a teacher is never in training mode."""
         return super().train(False)
 
     @torch.no_grad()
@@ -69,8 +69,10 @@ def follow(ours: list[Tensor], theirs: list[Tensor], decay: float) -> None:
 
     Integers (BatchNorm's counters) are copied.
     """
-    assert [x.shape for x in ours] == [x.shape for x in theirs], "networks of two architectures"
-    with part("EMA"):
+    assert [x.shape for x in ours] == [x.shape for x in theirs], (
+        "the networks differ in architecture"
+    )
+    with span("EMA"):
         _lerp(ours, theirs, 1 - decay)
 
 

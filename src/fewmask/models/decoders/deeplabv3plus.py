@@ -5,46 +5,60 @@ bilinear with align_corners=True, so crops of 16 n + 1 pixels (321, 513, 769) me
 exactly.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
-from fewmask.config import BaseConfig
+from fewmask.models.decoders.decoder import Decoder
+from fewmask.models.encoders.stages import Stages
 from fewmask.parts.resizing import resize
 
 
-class DecoderConfig(BaseConfig):
-    """Settings of the DeepLabV3+ decoder and its head. The defaults are those of iMAS."""
-
-    channels: int = 256
-    """Channels of ASPP branches and of the head's 3x3 convolutions."""
-    low_level_channels: int = 48
-    """Channels the finest encoder stage is reduced to (48 iMAS; 256 U2PL, PCR, GTA-Seg)."""
-    aspp_rates: tuple[int, ...] | None = None
-    """Dilations of ASPP; null means 6, 12, 18 at output stride 16 or more and 12, 24, 36 at 8."""
-    aspp_fuse_kernel: int = 1
-    """Kernel of the convolution that joins the ASPP branches (1 iMAS; 3 U2PL, PCR, GTA-Seg)."""
-    dropout: float = 0.0
-    """Probability of dropping a whole channel after ASPP and in the head (0 iMAS; 0.1 U2PL
-    family)."""
-    head_depth: int = 2
-    """3x3 convolutions in the head, before the 1x1 that gives one channel per class."""
-
-
-class DeepLabV3Plus(nn.Module):
-    """ASPP on the last stage, joined with the first: the features that the head reads.
+class DeepLabV3Plus(Decoder):
+    """Joins ASPP on the last stage with the first stage: the features that the head reads.
 
     Args:
-        channels: of the encoder's stages, finest first.
-        output_stride: of the encoder's last stage.
+        stages: two or more, finest first.
         config: sizes and variants.
     """
 
-    def __init__(self, channels: list[int], output_stride: int, config: DecoderConfig):
-        super().__init__()
-        rates = config.aspp_rates or ((6, 12, 18) if output_stride >= 16 else (12, 24, 36))
-        self.aspp = ASPP(channels[-1], rates, config)
-        self.low_level = conv_norm(channels[0], config.low_level_channels, kernel=1, bias=True)
+    class Config(Decoder.Config):
+        """Settings of the DeepLabV3+ decoder and its heads. The defaults are those of iMAS."""
+
+        name: str = "deeplabv3plus"
+        """The decoder: a built-in name (deeplabv3plus), or your own class as
+        package.module:Class."""
+        channels: int = 256
+        """Channels of the ASPP branches and of the head's 3x3 convolutions."""
+        low_level_channels: int = 48
+        """Channels that the finest encoder stage is reduced to (48 iMAS; 256 U2PL, PCR,
+        GTA-Seg)."""
+        aspp_rates: tuple[int, ...] | None = None
+        """Dilations of the ASPP branches; null means 6, 12, 18 at output stride 16 or more, and
+        12, 24, 36 at output stride 8."""
+        aspp_fuse_kernel: int = 1
+        """Kernel size of the convolution that joins the ASPP branches (1 iMAS; 3 U2PL, PCR,
+        GTA-Seg)."""
+        dropout: float = 0.0
+        """Probability of dropping a whole channel after ASPP and in the heads (0 iMAS; 0.1 U2PL
+        family)."""
+        head_depth: int = 2
+        """Number of 3x3 convolutions in the head, before the 1x1 convolution that gives one
+        channel per class."""
+
+    config: Config
+    takes = (0, -1)
+
+    def __init__(self, stages: Stages, config: Config):
+        super().__init__(stages, config)
+        (fine, *_, coarse), stride = stages.channels, stages.strides[-1]
+        rates = config.aspp_rates or ((6, 12, 18) if stride >= 16 else (12, 24, 36))
+        self.aspp = ASPP(coarse, rates, config)
+        # This convolution alone keeps a bias in front of BatchNorm, as in the papers' codes.
+        self.low_level = conv_norm(fine, config.low_level_channels, kernel=1, bias=True)
         self.out_channels = config.channels + config.low_level_channels
+        self.out_stride = stages.strides[0]
 
     def forward(self, stages: list[Tensor]) -> Tensor:
         """Turns encoder stages into features [B, C, H/4, W/4]."""
@@ -52,11 +66,27 @@ class DeepLabV3Plus(nn.Module):
         high = resize(self.aspp(stages[-1]), low.shape[-2:])  # [B, C, H/4, W/4]
         return torch.cat([high.to(low.dtype), low], dim=1)  # a GPU's autocast resizes in float32
 
+    def make_head(self, num_classes: int) -> nn.Sequential:
+        """`head_depth` 3x3 convolutions, then 1x1 to one channel per class."""
+        c = self.config
+        widths = [self.out_channels] + [c.channels] * c.head_depth
+        layers = [
+            conv_norm(width, following, kernel=3, dropout=c.dropout)
+            for width, following in pairwise(widths)
+        ]
+        return nn.Sequential(*layers, nn.Conv2d(widths[-1], num_classes, 1))
+
+    def make_aux_head(self, num_classes: int) -> nn.Sequential:
+        """One 3x3 convolution on the last but one stage, then 1x1 to one channel per class."""
+        c = self.config
+        first = conv_norm(self.aux_channels, c.channels, kernel=3, dropout=c.dropout)
+        return nn.Sequential(first, nn.Conv2d(c.channels, num_classes, 1))
+
 
 class ASPP(nn.Module):
-    """Atrous spatial pyramid pooling: whole image, 1x1, and dilated 3x3 branches, joined."""
+    """Atrous spatial pyramid pooling: joins branches over the whole image, 1x1, and dilated 3x3."""
 
-    def __init__(self, in_channels: int, rates: tuple[int, ...], config: DecoderConfig):
+    def __init__(self, in_channels: int, rates: tuple[int, ...], config: DeepLabV3Plus.Config):
         super().__init__()
         width = config.channels
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), *conv_norm(in_channels, width, kernel=1))
@@ -76,22 +106,6 @@ class ASPP(nn.Module):
         return fused
 
 
-def make_head(in_channels: int, num_classes: int, config: DecoderConfig) -> nn.Sequential:
-    """The classifier stack: `head_depth` 3x3 convolutions, then 1x1 to one channel per class."""
-    widths = [in_channels] + [config.channels] * config.head_depth
-    layers = [
-        conv_norm(width, following, kernel=3, dropout=config.dropout)
-        for width, following in zip(widths, widths[1:], strict=False)
-    ]
-    return nn.Sequential(*layers, nn.Conv2d(widths[-1], num_classes, 1))
-
-
-def make_aux_head(in_channels: int, num_classes: int, config: DecoderConfig) -> nn.Sequential:
-    """A small classifier on an inner stage: one 3x3 convolution, then 1x1."""
-    first = conv_norm(in_channels, config.channels, kernel=3, dropout=config.dropout)
-    return nn.Sequential(first, nn.Conv2d(config.channels, num_classes, 1))
-
-
 def conv_norm(
     in_channels: int,
     out_channels: int,
@@ -100,7 +114,7 @@ def conv_norm(
     bias: bool = False,
     dropout: float = 0.0,
 ) -> nn.Sequential:
-    """Convolution that keeps the size, BatchNorm, ReLU, and dropout of channels if any."""
+    """A convolution that keeps the size, BatchNorm, ReLU, and dropout of channels if asked for."""
     padding = dilation * (kernel // 2)
     conv = nn.Conv2d(
         in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=bias

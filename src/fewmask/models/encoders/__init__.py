@@ -1,1 +1,1 @@
-"""Feature pyramids."""
+"""From images to feature pyramids; `encoder.py` is the contract."""

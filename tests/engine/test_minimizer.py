@@ -1,0 +1,79 @@
+"""minimize(loss, over=network): where gradients go, and what a step does to the weights."""
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from fewmask.engine.minimizer import Minimizer
+from fewmask.engine.settings import TrainingConfig
+from fewmask.methods.imas import IMAS
+from fewmask.methods.pseudoseg import PseudoSeg
+
+
+def minimizer_of(student, **options) -> tuple[IMAS, Minimizer]:
+    method = IMAS(lambda: student, IMAS.Config(name="imas"))
+    training = TrainingConfig(
+        steps=10,
+        optimizer="sgd",
+        momentum=0,
+        weight_decay=0,
+        lr=0.1,
+        head_lr_factor=1,
+        schedule="constant",
+        **options,
+    )
+    fabric = Fabric(accelerator="cpu", devices=1, precision="32-true")
+    return method, Minimizer(fabric, method, training)
+
+
+def test_parameter_names_stay_clean_and_gradients_go_to_one_network(student):
+    names = list(IMAS(lambda: student, IMAS.Config(name="imas")).state_dict())
+    method, minimize = minimizer_of(student)
+    assert list(method.state_dict()) == names
+    loss = sum((p**2).sum() for p in method.parameters())
+    method.teacher.requires_grad_(True)
+    assert minimize(sum((p**2).sum() for p in method.parameters()), over=method.student)
+    assert all(p.grad is None for p in method.teacher.parameters())
+    with pytest.raises(AssertionError, match="trains"):
+        minimize(loss, over=method.teacher)
+
+
+def test_accumulated_gradients_equal_one_large_step(student):
+    weight = next(student.parameters())
+    start = weight.detach().clone()
+    method, minimize = minimizer_of(student, accumulate=2)
+    minimize.begin(0)
+    minimize.last_round = False
+    assert not minimize((weight * 1.0).sum(), over=method.student)
+    assert torch.equal(weight, start)
+    minimize.last_round = True
+    assert minimize((weight * 3.0).sum(), over=method.student)
+    torch.testing.assert_close(weight, start - 0.1 * 2.0)
+
+
+def test_gradients_are_clipped(student):
+    weight = next(student.parameters())
+    start = weight.detach().clone()
+    method, minimize = minimizer_of(student, clip_norm=0.5)
+    minimize.begin(0)
+    minimize((weight * 100).sum(), over=method.student)
+    assert (weight - start).norm().item() == pytest.approx(0.1 * 0.5, rel=1e-4)
+
+
+def test_networks_stay_the_modules_that_the_method_made(student):
+    method, minimize = minimizer_of(student)
+    assert method.student is student and type(student).__name__ == "Segmenter"
+
+
+def test_modules_trained_together_share_an_optimizer_and_a_step(student):
+    method = PseudoSeg(lambda: student, PseudoSeg.Config(name="pseudoseg"))
+    training = TrainingConfig(steps=10, lr=0.1, head_lr_factor=10, momentum=0, weight_decay=0)
+    minimize = Minimizer(Fabric(accelerator="cpu", devices=1), method, training)
+    minimize.begin(0)
+    assert list(minimize.optimizers) == ["student"]
+    weights = [next(student.encoder.parameters()), *method.classifier.parameters()]
+    before = [weight.detach().clone() for weight in weights]
+    for over in (student, method.classifier):  # either names the whole group
+        assert minimize(sum(weight.sum() for weight in weights), over=over)
+    for weight, start, rate in zip(weights, before, (0.1, 1.0, 1.0), strict=True):
+        torch.testing.assert_close(weight, start - 2 * rate)
