@@ -64,7 +64,7 @@ def import_(
     print(f"{len(drawn)} mask(s) with {sum(drawn.values())} object(s) in {out}")
     empty = [stem for stem, count in drawn.items() if count == 0]
     if empty:
-        print(f"{len(empty)} image(s) without objects became background (first: {empty[0]}).")
+        print(f"{len(empty)} image(s) have no object and are all background (first: {empty[0]}).")
     if left_out:
         listed = ", ".join(f"{count} {kind}" for kind, count in left_out.items())
         print(f"Left out, because they cover no pixels: {listed}.")
