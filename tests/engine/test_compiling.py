@@ -116,5 +116,7 @@ def test_what_cannot_be_compiled_is_said(monkeypatch, student, tmp_path):
     with pytest.raises(UserError, match="needs a C.. compiler"):
         compile_networks(method, CPU)
     words = [*TINY_WORDS, "training.compile=true", "model.checkpointing=true"]
-    with pytest.raises(UserError, match="do not go together"):
+    with pytest.raises(
+        UserError, match="training.compile and model.checkpointing cannot be combined"
+    ):
         fewmask.train("synthetic", *words, out=tmp_path / "run")

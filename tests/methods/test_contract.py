@@ -158,10 +158,13 @@ def options() -> list[tuple[str, str, Any]]:
 
 def trained(name: str, batch: Batch, **given: Any) -> dict[str, Tensor]:
     """The state of a method after a few steps."""
-    torch.manual_seed(1)
+    torch.manual_seed(0)
     fields = find(name, METHODS, "method").Config.model_fields
     given = {key: value for key, value in BASE.items() if key in fields} | given
-    method = past_warm_up(name, create_model(TINY, 3), **given)
+    network = create_model(TINY, 3)
+    with torch.no_grad():
+        network.head[-1].weight *= 30  # or it would give every pixel the same class
+    method = past_warm_up(name, network, **given)
     for number in range(4):
         torch.manual_seed(number)
         method.step(batch, FakeMinimize(lr=0.05), MID_TRAINING._replace(step=50 + number))
