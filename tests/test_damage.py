@@ -13,7 +13,7 @@ from fewmask import api
 from fewmask.config import validate
 from fewmask.data import LoaderConfig
 from fewmask.errors import UserError
-from tests.test_cli import TINY_PHOTOS, fewmask
+from tests.program import TINY_PHOTOS, fewmask
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_a_corrected_mask_is_kept_and_a_damaged_one_is_made_again(done, run, tmp
     damaged.write_bytes(b"")
     cut.write_bytes(cut.read_bytes()[:60])
     text = fewmask(*words)
-    assert f"Kept: {corrected} was changed" in text
+    assert f"Kept: {corrected} was edited by hand" in text
     assert (np.asarray(Image.open(corrected)) == 1).all()
     assert all(Image.open(file).load() for file in (damaged, cut))
     fewmask(*words, "--overwrite")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.test_cli import TINY_PHOTOS, fewmask
+from tests.program import TINY_PHOTOS, fewmask
 
 TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorial.md"
 TRAINS = ("train", "compare")

@@ -1,4 +1,4 @@
-"""The commands as Python functions: train, resume, evaluate, load, predict."""
+"""The Python functions: train, resume, evaluate, load, predict."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,8 +29,7 @@ def train(
         out: the run folder; by default the next free number under `runs/`.
         overwrite: whether to replace a run that `out` holds.
         weights: a checkpoint (`last.pt` or `best.pt`) to start from.
-        profile: whether to write what some of the first steps spend their time on into the run
-            folder.
+        profile: whether to write a table of what the first steps spend their time on.
 
     Raises:
         UserError: for wrong settings or data, before training starts.
@@ -52,12 +51,12 @@ def resume(folder: Path | str, *options: str) -> Run:
     """Continues a run exactly where its last checkpoint left it.
 
     Args:
-        folder: of the run.
-        options: `key=value`. `machine.*`, `training.steps`, the `training.*_every` and the place
-            of the data may change.
+        folder: the run folder.
+        options: `key=value`. You can change `machine.*`, `training.steps`, `training.*_every`, and
+            where the data is stored.
 
     Raises:
-        UserError: if there is no run, or a setting changes that would make it another one.
+        UserError: if there is no such run, or if a change would make it another run.
     """
     return training.resume(Path(folder), parse_options(options))
 
@@ -67,7 +66,7 @@ def evaluate(run: Path | str, *options: str, weights: str = "best") -> tuple[Cla
 
     Args:
         run: the run folder.
-        options: `key=value`. `evaluation.*`, `data.*` and `machine.*` may differ from training.
+        options: `key=value`. You can change `evaluation.*`, `data.*` and `machine.*`.
         weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
 
     Returns:
@@ -81,8 +80,8 @@ def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> P
     """Loads a trained network for prediction.
 
     Args:
-        run: a run folder, or a `best.pt` file, which needs nothing else.
-        weights: `best`, or the name of a network in the last checkpoint: `student`, `teacher` ...
+        run: a run folder, or a `best.pt` file alone.
+        weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
         accelerator: auto, cpu, cuda or mps.
 
     Raises:
@@ -104,7 +103,7 @@ def predict(
     overwrite: bool = False,
     tell: Callable[[str], None] = print,
 ) -> Predicted:
-    """Labels images and writes masks, overlays and confidence maps.
+    """Predicts images, and writes masks, overlays and confidence maps.
 
     Args:
         run: a run folder or a `best.pt` file.
@@ -112,12 +111,12 @@ def predict(
         out: the folder to write to.
         weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
         accelerator: auto, cpu, cuda or mps.
-        share: (k, n): only the k-th of n equal shares of the images, counted from 0.
+        share: (k, n) predicts only the k-th of n equal shares of the images, counted from 0.
         overwrite: whether to predict finished images again.
-        tell: receives messages on progress, and on images left out.
+        tell: receives messages on progress, and on images that were left out.
 
     Raises:
-        UserError: if there is no such run, or no image at all, or other weights wrote to `out`.
+        UserError: if there is no such run or no image, or if `out` holds other predictions.
 
     Example:
         fewmask.predict("runs/photos-imas-001", "new_photos/", "predictions/")

@@ -1,4 +1,4 @@
-"""The commands. Each is one call into the package, with help and errors a person can act on."""
+"""The commands. Each one is a single call into the package, with its help text."""
 
 from fewmask.cli import data, training, using
 from fewmask.cli.app import app, main

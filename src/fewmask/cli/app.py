@@ -1,4 +1,4 @@
-"""The program: its name, what its commands share, and how it ends when a user is mistaken."""
+"""The program: options that commands share, and how a mistake of the user ends it."""
 
 import sys
 import traceback
@@ -24,14 +24,14 @@ app = typer.Typer(
 def _not_twice_in_a_row(words: list[str] | None) -> list[str] | None:
     """Refuses `data.pool=0.tar data.pool=1.tar`, which a shell makes of `data.pool={0,1}.tar`.
 
-    For other options the last value counts, so that you can override the defaults of a script.
+    Other options may repeat, and the last value counts: you can append options to a script's own.
     """
     options = [word.partition("=") for word in words or []]
     for (key, is_option, first), (following, _, second) in pairwise(options):
         if key.startswith("data") and is_option and key == following and first != second:
             raise UserError(
-                f"{key} is given twice: {first} and {second}. Give one value. If your shell has "
-                f"made two words of one, quote it: '{key}=...'."
+                f"{key} is given twice: {first} and {second}. Give one value. If your shell split "
+                f"one word into two, quote it: '{key}=...'."
             )
     return words
 
@@ -62,7 +62,7 @@ Function = Callable[..., None]
 
 
 def command(name: str | None = None) -> Callable[[Function], Function]:
-    """Registers a function as a command, and gives it the option `--debug`."""
+    """Registers a function as a command, and adds the option `--debug` to it."""
 
     def register(function: Function) -> Function:
         @wraps(function)
@@ -75,7 +75,7 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
                 traceback.print_exc()
                 raise typer.Exit(1) from None
 
-        # Typer reads options from the signature, so this one is added to those of the function.
+        # Typer reads the options from the signature, so --debug must appear in it.
         option = Parameter("debug", Parameter.KEYWORD_ONLY, default=False, annotation=Debug)
         own = signature(function)
         run.__signature__ = own.replace(parameters=[*own.parameters.values(), option])  # type: ignore[attr-defined]
@@ -87,12 +87,12 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
 
 
 def main() -> None:
-    """Runs a command; a user's mistake is one message and exit code 2."""
+    """Runs a command. A mistake of the user ends it with one message and exit code 2."""
     try:
         app()
     except UserError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
-    except OSError as error:  # no room, no permission, a folder where a file should be
+    except OSError as error:  # a full disk, a missing permission, a folder instead of a file
         print(f"Error: the file system reports: {error}", file=sys.stderr)
         sys.exit(2)

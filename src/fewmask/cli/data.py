@@ -1,4 +1,4 @@
-"""Commands about data: check, import, prepare, split."""
+"""Commands for data: check, import, prepare, split."""
 
 from pathlib import Path
 from typing import Annotated
@@ -29,13 +29,15 @@ def check(
     import json
 
     from fewmask.cli.words import recipe_from_words
+    from fewmask.report.draft import write_draft
     from fewmask.tasks import check as task
 
     found = task.check(recipe_from_words([f"data={data}", *(options or [])]))
     print(json.dumps(found.as_dict(), indent=2) if as_json else found.in_words())
     if write is not None:
-        found.draft(write)
+        write_draft(found, write)
         note = f"Wrote a draft to {write}. Review it, then: fewmask train data={write}"
+        # Standard output holds the JSON alone, so that programs can read it.
         typer.echo(note, err=as_json)
     raise typer.Exit(found.exit_code)
 
@@ -47,11 +49,11 @@ def import_(
     ],
     out: Annotated[Path, typer.Option(help="The folder for the masks.")] = Path("masks"),
     names: Annotated[
-        str, typer.Option(help="Classes in order, separated by commas; default: all, sorted.")
+        str, typer.Option(help="Class names in order, separated by commas; default: all, sorted.")
     ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing masks.")] = False,
 ) -> None:
-    """Draw masks from the export of a labeling tool.
+    """Convert the export of a labeling tool into masks.
 
     Example: `fewmask import export.json --out photos/masks`
     """
@@ -66,8 +68,9 @@ def import_(
     if left_out:
         listed = ", ".join(f"{count} {kind}" for kind, count in left_out.items())
         print(f"Left out, because they cover no pixels: {listed}.")
+    # One line however many classes there are, ready to be pasted.
     line = yaml.safe_dump(classes, default_flow_style=True, width=1e9, allow_unicode=True)
-    print(f"For the data's YAML file: names: {line.strip()}")
+    print(f"Add this line to the data's YAML file: names: {line.strip()}")
 
 
 @command()
@@ -75,14 +78,15 @@ def prepare(
     name: Annotated[str, typer.Argument(help="voc, cityscapes, coco, ade20k or camvid.")],
     root: Annotated[Path, typer.Option(help="The data set's folder.")],
     download: Annotated[
-        bool, typer.Option("--download", help="Download what is public; checksums are verified.")
+        bool,
+        typer.Option("--download", help="Download the public files and verify their checksums."),
     ] = False,
 ) -> None:
-    """Convert a published data set, once, into the form that training reads.
+    """Convert a published data set into the form that training reads.
 
-    Joins VOC with SBD, draws COCO's masks, counts the images. Finished work is skipped, so after
-    an interruption you can give the same command again. The exit code is 1 if the counts differ
-    from the published ones.
+    Joins VOC with SBD, draws the masks of COCO, and counts the images. Finished work is skipped.
+    After an interruption, give the same command again. The exit code is 1 if the counts differ from
+    the published ones.
 
     Example: `fewmask prepare voc --root data/voc --download`
     """
@@ -110,12 +114,20 @@ def split(
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--from", help="Clone of the authors' repository, or URL; default: GitHub."),
+        typer.Option(
+            "--from", help="A clone of the authors' repository, or a URL; default: GitHub."
+        ),
     ] = None,
     size: Annotated[
-        str | None, typer.Option(help="Images to draw, as numbers or shares: 1/16,1/8,1/4.")
+        str | None,
+        typer.Option(help="How many images to draw, as numbers or shares: 1/16,1/8,1/4."),
     ] = None,
-    how: Annotated[str, typer.Option(help="random, balanced or every.")] = "random",
+    how: Annotated[
+        str,
+        typer.Option(
+            help="How to draw: random, balanced (over the classes) or every (k-th image)."
+        ),
+    ] = "random",
     seed: Annotated[int, typer.Option(help="Random seed of the draw.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="The list file; with --size, the folder for the lists.")
@@ -132,7 +144,7 @@ def split(
     words = words or []
     if published is not None:
         if words or size is not None:
-            raise UserError("--published copies a list; it takes no data set and no --size.")
+            raise UserError("--published copies a list. Leave out the data set and --size.")
         lists.copy(published, source, out or Path(f"{published.replace('/', '_')}.txt"))
     elif size is not None:
         recipe = recipe_from_words(words)

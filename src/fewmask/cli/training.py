@@ -1,4 +1,4 @@
-"""Commands that train: demo, compare, train; and what to read before: recipes, info."""
+"""Commands that train: demo, compare, train; and what to know before: recipes, info."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ def demo(
     seeds: Seeds = 1,
     out: Out = Path("runs/demo"),
 ) -> None:
-    """Train methods side by side on built-in scenes: nothing to download, minutes on a laptop."""
+    """Train methods side by side on built-in scenes: no download, minutes on a laptop."""
     _compare(["synthetic", *(options or [])], methods, seeds, out, "demo.png")
 
 
@@ -41,6 +41,7 @@ def compare(
 
 
 def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str) -> None:
+    # Heavy packages are imported inside the commands, so that help appears at once.
     from rich.console import Console
 
     from fewmask.cli.words import comparison_recipes, method_names
@@ -57,7 +58,7 @@ def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str
     task.picture(done, out / picture)
     sentences = verdict(done)
     first_seed = [Run.open(row.folders[0], data=done.data) for row in done.rows]
-    page = report(first_seed, out / "report.html", sentences)
+    page = report(first_seed, out / first_seed[0].paths.report.name, sentences)
     console = Console()
     console.print()
     console.print(table(done))
@@ -69,7 +70,9 @@ def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str
 @command()
 def train(
     words: Words = None,
-    resume: Annotated[Path | None, typer.Option(help="Continue this run folder exactly.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue this run exactly where it stopped.")
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Start a new run from this checkpoint.")
     ] = None,
@@ -87,7 +90,7 @@ def train(
         bool, typer.Option("--print-config", help="Print the complete recipe and stop.")
     ] = False,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Write what a step spends its time on.")
+        bool, typer.Option("--profile", help="Write a table of what a step spends its time on.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Build everything, take a few steps, write nothing.")
@@ -139,15 +142,16 @@ def _rehearse(recipe: Any) -> None:
 
 
 def _say_done(run: Any, profile: bool) -> None:
-    """The last words of a training run, unless it was interrupted."""
+    """Prints scores and next steps after a training run, unless it was interrupted."""
     from fewmask.engine.launch import is_first
     from fewmask.run_folder.result import in_words
 
+    # Under torchrun, every process gets here; one of them prints.
     if not is_first():
         return
     if profile and run.paths.profile.is_file():
         trace = run.paths.profile_trace.name
-        print(f"Profile: {run.paths.profile}, and {trace} for ui.perfetto.dev")
+        print(f"Profile: {run.paths.profile}, and {trace} for https://ui.perfetto.dev")
     if run.is_finished:
         print(
             f"Done. {in_words(run.result)}\nRun folder: {run.folder}\nNext: fewmask predict "
@@ -187,9 +191,9 @@ def recipes(
         for row in published_scores(recipe):
             print(f"    {row.labeled:26}{row.miou:6.2f}  {row.encoder:11} {row.source}")
     print(
-        "\nBelow a recipe: data.labeled, and the mIoU published for it (the best on val, unless "
-        "the recipe says otherwise).\nfewmask recipes NAME prints a recipe with the origin of its "
-        "numbers."
+        "\nBelow each recipe: its data.labeled lists, and the mIoU published for each list (best "
+        "on val, unless the recipe says otherwise).\nfewmask recipes NAME prints a recipe with "
+        "the origin of its numbers."
     )
 
 

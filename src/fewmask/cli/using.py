@@ -18,13 +18,15 @@ def evaluate(
     options: Options = None,
     weights: Weights = "best",
     closely: Annotated[
-        bool, typer.Option("--closely", help="Boundary IoU and calibration too; on one device.")
+        bool,
+        typer.Option("--closely", help="Also measure boundary IoU and calibration, on one device."),
     ] = False,
 ) -> None:
     """Score a trained run, class by class.
 
     Example: `fewmask evaluate runs/photos-imas-001 evaluation.flip=true`
     """
+    # Heavy packages are imported inside the commands, so that help appears at once.
     from rich.console import Console
     from rich.table import Table
 
@@ -45,6 +47,7 @@ def evaluate(
         classes, scores = task.evaluate(opened, weights)
     table = Table("class", "IoU %", title=f"{run}, {weights}")
     for name, iou in zip(classes.names, scores.iou, strict=True):
+        # NaN, the one number that differs from itself, marks a class that occurs nowhere.
         table.add_row(name, "absent" if iou != iou else f"{iou:.2f}")
     Console().print(table)
     print(f"mIoU {scores.miou:.2f}   pixel accuracy {scores.pixel_accuracy:.2f}")
@@ -63,7 +66,7 @@ def report(
 ) -> None:
     """Write one HTML page: curves, classes, confusions, calibration, and the worst images.
 
-    The page needs no network, so you can mail it as it is.
+    The page works offline, so you can send it by mail.
 
     Example: `fewmask report runs/photos-imas-001`
     """
@@ -100,9 +103,15 @@ def predict(
     ],
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("predictions"),
     weights: Weights = "best",
-    shard: Annotated[
-        str, typer.Option(help="Only share i of n of the images: 1/4, for several machines.")
+    share: Annotated[
+        str,
+        typer.Option(
+            "--share",
+            "--shard",
+            help="Predict only this share of the images: 1/4 to 4/4 on four machines.",
+        ),
     ] = "1/1",
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Predict masks for new images, in your own label values, with overlays and confidence maps.
@@ -114,8 +123,8 @@ def predict(
     from fewmask.runs.run import load_network
     from fewmask.tasks import predict as task
 
-    share = _share(shard)
-    done = task.predict(load_network(run, weights), images, out, share, overwrite)
+    predictor = load_network(run, weights, accelerator)
+    done = task.predict(predictor, images, out, _parse_share(share), overwrite)
     _say_written(done, out)
 
 
@@ -146,8 +155,12 @@ def pseudo(
 def rank(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     count: Annotated[int, typer.Option(min=1, help="How many images to choose.")] = 20,
-    by: Annotated[str, typer.Option(help="disagreement, entropy or easiness (iMAS).")] = "entropy",
-    out: Annotated[Path | None, typer.Option(help="Default: RUN/rank.")] = None,
+    by: Annotated[
+        str, typer.Option(help="Measure of hardness: disagreement, entropy or easiness (iMAS).")
+    ] = "entropy",
+    out: Annotated[
+        Path | None, typer.Option(help="The folder to write to; default: RUN/rank.")
+    ] = None,
 ) -> None:
     """Choose the unlabeled images to label next: the most uncertain ones, chosen to be varied.
 
@@ -170,10 +183,11 @@ def rank(
         print(f"To score the next run on the same validation images: data.val={held_out}")
 
 
-def _share(shard: str) -> tuple[int, int]:
-    index, slash, shares = shard.partition("/")
+def _parse_share(text: str) -> tuple[int, int]:
+    """(k, n) counted from 0, from `i/n` counted from 1."""
+    index, slash, shares = text.partition("/")
     if not (slash and index.isdecimal() and shares.isdecimal() and 1 <= int(index) <= int(shares)):
-        raise UserError(f"--shard={shard}: expected i/n with 1 <= i <= n, such as 1/4.")
+        raise UserError(f"--share={text}: expected i/n with 1 <= i <= n, such as 1/4.")
     return int(index) - 1, int(shares)
 
 
@@ -184,5 +198,5 @@ def _say_written(done: "Predicted", out: Path) -> None:
         f"{out}/overlays, {out}/confidence"
     )
     if done.failures:
-        print(f"{len(done.failures)} image(s) could not be read, see above.")
+        print(f"{len(done.failures)} image(s) could not be read; see the messages above.")
         raise typer.Exit(1)

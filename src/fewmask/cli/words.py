@@ -1,4 +1,4 @@
-"""Turns the words of a command line into a recipe. Below this room, everything takes a Recipe."""
+"""Turns the words of a command line into a recipe. Everything below `cli` takes a Recipe."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ SECTIONS_WITH_NAME = ("data", "method", "model.decoder")
 
 
 def recipe_from_words(words: Sequence[str | Path]) -> Recipe:
-    """The recipe that the words of a command mean.
+    """The recipe that the words of a command describe.
 
     Args:
         words: a shipped recipe or a YAML file, if any, then options as `key=value`.
@@ -35,15 +35,17 @@ def recipe_from_words(words: Sequence[str | Path]) -> Recipe:
 def comparison_recipes(
     words: Sequence[str], methods: Sequence[str], seeds: Iterable[int]
 ) -> list[Recipe]:
-    """One recipe per method and seed, all else equal.
+    """One recipe per method and seed, with all other settings equal.
 
     Raises:
-        UserError: if the words name a method or a seed themselves.
+        UserError: if the words name a method or a seed.
     """
     base, options = split_words(words)
     for option in options:
         if option.startswith(("method=", "method.name=", "seed=")):
-            raise UserError(f"{option}: give methods and seeds by --methods and --seeds.")
+            raise UserError(
+                f"{option}: a comparison takes methods and seeds from --methods and --seeds."
+            )
     seeds = list(seeds)
     return [
         load_recipe(base, parse_options([f"method={method}", f"seed={seed}", *options]))
@@ -56,14 +58,14 @@ def method_names(text: str, known: Sequence[str]) -> list[str]:
     """Method names from `a,b,c` or `all`.
 
     Raises:
-        UserError: for an unknown method, or one that is named twice.
+        UserError: for an unknown method, or a method that is named twice.
     """
     names = [*known] if text == "all" else text.split(",")
     for name in names:
         if name not in known and ":" not in name:
             raise UserError(f"--methods: unknown method '{name}'. {did_you_mean(name, known)}")
     if len(set(names)) < len(names):
-        raise UserError("--methods names one method twice.")
+        raise UserError("--methods names a method twice. Name each method once.")
     return names
 
 
@@ -77,7 +79,7 @@ def split_words(words: Sequence[str | Path]) -> tuple[str | Path | None, list[st
 def parse_options(options: Iterable[str]) -> dict[str, Any]:
     """Turns `["method.threshold=0.9", "data=camvid"]` into nested values.
 
-    Values are read as YAML, so `true`, `0.1`, `[1, 2]`, `null` mean what they look like.
+    Values are read as YAML: `true`, `0.1`, `[1, 2]` and `null` have their usual meaning.
 
     Raises:
         UserError: for a word that is not `key=value`.
@@ -98,8 +100,10 @@ def parse_options(options: Iterable[str]) -> dict[str, Any]:
         for parent in parents:
             inner = inner.setdefault(parent, {})
             if not isinstance(inner, dict):
-                raise UserError(f"'{option}': {parent} is a value and has no options of its own.")
-        # A name is taken as it stands: a folder may be called 2024-05, which YAML reads as a date.
+                raise UserError(
+                    f"'{option}': {parent} already has a value, so it cannot have options."
+                )
+        # A name is not read as YAML: a folder may be called 2024-05-01, which YAML reads as a date.
         inner[leaf] = text if is_name else _parse_value(text, option)
     return nested
 
@@ -110,5 +114,5 @@ def _parse_value(text: str, option: str) -> Any:
     except yaml.YAMLError as error:
         raise UserError(f"'{option}': the value cannot be read as YAML ({error}).") from None
     if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
-        return float(value)  # YAML 1.1 reads 1e-3 as a word; people mean the number
+        return float(value)  # YAML 1.1 reads 1e-3 as text, but people mean the number
     return value

@@ -1,4 +1,4 @@
-"""Is a difference in mIoU more than the choice of the validation images?
+"""Whether a difference in mIoU is larger than the choice of validation images can explain.
 
 Paired bootstrap over images: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 16.
 """
@@ -11,7 +11,7 @@ DRAWS = 2000
 
 
 class Interval(NamedTuple):
-    """A value with its 95 % interval, in percent points."""
+    """A value with its 95 % interval, in percentage points."""
 
     value: float
     low: float
@@ -19,16 +19,16 @@ class Interval(NamedTuple):
 
 
 def paired_difference(ours: np.ndarray, theirs: np.ndarray, draws: int = DRAWS) -> Interval:
-    """MIoU of ours minus theirs; the same images are drawn, with replacement, for both.
+    """MIoU of ours minus theirs, with its interval over resampled validation images.
 
-    Seeds are drawn as well, for each on its own; with one seed the interval covers the choice of
-    the images alone. The mean is taken over the classes that the truth of a draw shows, the same
-    for both.
+    Each draw takes the same images, with replacement, for both. It also draws seeds, separately for
+    each; with one seed, the interval covers only the choice of images. The mean is over the classes
+    in the ground truth of a draw, so that both are averaged over the same classes.
 
     Args:
         ours: intersections, unions and true pixels, [seeds, 3, images, K].
-        theirs: likewise, of the same images; the number of seeds may differ.
-        draws: bootstrap samples.
+        theirs: the same for the other method, on the same images; the number of seeds may differ.
+        draws: number of bootstrap samples.
     """
     assert ours.shape[1:] == theirs.shape[1:], (ours.shape, theirs.shape)
     images = ours.shape[2]

@@ -1,4 +1,4 @@
-"""A closer look at a trained network than its scores: calibration, borders, image by image."""
+"""More about a trained network than its scores: calibration, borders, and each image alone."""
 
 from dataclasses import dataclass
 
@@ -9,26 +9,27 @@ from torch import nn
 
 from fewmask.batch import IGNORE
 from fewmask.data import Dataset
-from fewmask.evaluation.evaluator import EvaluationConfig, predictions
+from fewmask.evaluation.evaluator import predictions
 from fewmask.evaluation.metrics import Scores, confusion_matrix, scores
+from fewmask.evaluation.protocols import EvaluationConfig
 
 BINS = 15
-"""Of the reliability diagram, equally wide."""
+"""Bins of the reliability diagram, equally wide."""
 BORDER = 0.02
 """Width of a border region, as a fraction of the image's diagonal (Boundary IoU's default)."""
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What a closer look finds, over all images of a data set.
+    """What an examination measures over all images of a data set.
 
     Attributes:
         scores: as `evaluate` gives them.
         boundary_iou: in percent, mean over the classes; Cheng et al., Boundary IoU, CVPR 2021.
-        confidence: mean confidence in each bin, [15], nan where a bin is empty.
-        accuracy: share of right pixels in each bin, [15].
-        pixels: pixels in each bin, [15].
-        image_miou: of each image alone, in percent, [N].
+        confidence: mean confidence in each bin, [15]; NaN where a bin is empty.
+        accuracy: share of correct pixels in each bin, [15]; NaN where a bin is empty.
+        pixels: number of pixels in each bin, [15].
+        image_miou: mIoU of each image alone, in percent, [N].
     """
 
     scores: Scores
@@ -40,7 +41,7 @@ class Examination:
 
     @property
     def calibration_error(self) -> float:
-        """ECE in percent: the mean gap of confidence and accuracy (Guo et al., ICML 2017)."""
+        """ECE in percent: the mean gap between confidence and accuracy (Guo et al., ICML 2017)."""
         gap = np.nan_to_num(np.abs(self.confidence - self.accuracy))
         return float(100 * (gap * self.pixels).sum() / max(1, self.pixels.sum()))
 
@@ -52,7 +53,7 @@ def examine(
     config: EvaluationConfig,
     device: torch.device | str = "cpu",
 ) -> Examination:
-    """Looks at every image of a labeled data set once.
+    """Predicts every image of a labeled data set once and measures more than its scores.
 
     Args:
         network: gives an `Output`.
@@ -63,16 +64,16 @@ def examine(
     """
     confusion = np.zeros((num_classes, num_classes), np.int64)
     border = np.zeros((2, num_classes), np.int64)
-    bins = np.zeros((3, BINS))  # pixels, sum of confidence, right pixels
+    bins = np.zeros((3, BINS))  # pixels, sum of confidence, correct pixels
     image_miou = []
     for truth, probs in predictions(network, dataset, config, range(len(dataset)), device):
-        sure, label = probs.max(dim=0)
+        highest, label = probs.max(dim=0)
         prediction = label.to(torch.uint8).cpu().numpy()
         one = confusion_matrix(truth, prediction, num_classes)
         confusion += one
         image_miou.append(scores(one, config.absent_class).miou)
         border += _border_counts(truth, prediction, num_classes)
-        bins += _calibration(truth, prediction, sure.float().cpu().numpy())
+        bins += _calibration(truth, prediction, highest.float().cpu().numpy())
     with np.errstate(invalid="ignore", divide="ignore"):
         confidence, accuracy = bins[1] / bins[0], bins[2] / bins[0]
         border_iou = 100 * np.nanmean(border[0] / np.where(border[1] > 0, border[1], np.nan))
@@ -87,12 +88,12 @@ def examine(
 
 
 def _calibration(truth: np.ndarray, prediction: np.ndarray, confidence: np.ndarray) -> np.ndarray:
-    """Pixels, summed confidence and right pixels by bin, [3, 15]; 255 is left out."""
+    """Pixels, summed confidence and correct pixels by bin, [3, 15]; 255 is left out."""
     labeled = truth != IGNORE
-    sure = confidence[labeled]
-    right = (truth == prediction)[labeled]
-    place = np.minimum((sure * BINS).astype(int), BINS - 1)
-    return np.stack([np.bincount(place, weight, BINS) for weight in (None, sure, right)])
+    certain = confidence[labeled]
+    correct = (truth == prediction)[labeled]
+    bins = np.minimum((certain * BINS).astype(int), BINS - 1)  # a confidence of 1 is in the last
+    return np.stack([np.bincount(bins, weight, BINS) for weight in (None, certain, correct)])
 
 
 def _border_counts(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
@@ -108,7 +109,7 @@ def _border_counts(truth: np.ndarray, prediction: np.ndarray, num_classes: int) 
 
 
 def _border(region: np.ndarray, width: int) -> np.ndarray:
-    """The pixels of a region within `width` of its border; the image's edge is a border too."""
+    """The pixels of a region within `width` of its border; the edge of the image counts as one."""
     padded = np.pad(region.astype(np.uint8), 1)
     inner = cv2.erode(padded, np.ones((3, 3), np.uint8), iterations=width)[1:-1, 1:-1]
     return np.asarray(region & (inner == 0))

@@ -1,4 +1,4 @@
-"""How hard an image is for a run's networks, and which hard images differ most from each other."""
+"""How hard images are for the networks of a run, and a varied choice among the hardest ones."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,17 +10,17 @@ from torch import Tensor
 
 from fewmask.batch import normalize
 from fewmask.data.images import to_long_side
-from fewmask.evaluation.evaluator import eval_mode
+from fewmask.evaluation.inference import eval_mode
 from fewmask.evaluation.predictor import Predictor
 
 CANDIDATES = 4
-"""Images are chosen among this many times as many of the hardest ones."""
+"""To choose N images, the N x 4 hardest ones are considered."""
 LARGEST = 2048
-"""Larger images are assessed at this size: their order matters, not their outlines."""
+"""Longer side at which larger images are assessed. A ranking needs no precise outlines."""
 
 
 class Assessment(NamedTuple):
-    """What a run's networks think of one image."""
+    """How the networks of a run predict one image."""
 
     hardness: np.ndarray  # [h, w] in 0..1, per pixel
     prediction: np.ndarray  # [h, w] labels
@@ -49,15 +49,16 @@ def _entropy(probs: Tensor) -> Tensor:
 
 
 CRITERIA: dict[str, Criterion] = {"entropy": entropy, "disagreement": disagreement}
-"""Each network predicts the image and its mirror image; a criterion compares the predictions."""
+"""Measures of hardness by name. Each network predicts an image and its mirror image; a criterion
+compares these predictions."""
 
 
 @torch.no_grad()
 def assess(predictors: Sequence[Predictor], image: np.ndarray, criterion: Criterion) -> Assessment:
-    """Lets networks predict an image and its mirror image, and compares what they say.
+    """Predicts an image and its mirror image with each network, and compares the predictions.
 
     Args:
-        predictors: one or more; features come from the first.
+        predictors: one or more; the features are those of the first.
         image: uint8 [H, W, C].
         criterion: see `CRITERIA`.
     """
@@ -81,12 +82,12 @@ def assess(predictors: Sequence[Predictor], image: np.ndarray, criterion: Criter
 
 
 def choose(hardness: np.ndarray, features: np.ndarray, count: int) -> list[int]:
-    """Chooses hard images that differ: the hardest, then by hardness times distance to the chosen.
+    """Chooses hard images that differ: the hardest, then by hardness x distance to those chosen.
 
     Args:
         hardness: [N].
         features: [N, C], of length 1.
-        count: how many; all, if there are fewer.
+        count: how many to choose; if there are fewer images, all are chosen.
     """
     candidates = np.argsort(hardness)[::-1][: CANDIDATES * count]
     chosen = [int(candidates[0])]

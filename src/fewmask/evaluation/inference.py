@@ -1,37 +1,44 @@
-"""Class probabilities of an image: whole or by sliding window, at several scales, mirrored."""
+"""Class probabilities of images: whole or by sliding window, at several scales, mirrored."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Literal, Self
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from fewmask.batch import normalize
 from fewmask.config import BaseConfig
+from fewmask.models import Output
 from fewmask.parts.resizing import resize
 
 
 class InferenceConfig(BaseConfig):
-    """How an image is run through the network. The default is one pass over the whole image."""
+    """How a network predicts an image. The default is one pass over the whole image."""
 
     mode: Literal["whole", "sliding", "center_crop"] = "whole"
-    """The whole image at once, by overlapping windows, or its middle alone (as some codes do while
-    they train; several points off, never to be compared)."""
+    """`whole` predicts the whole image at once, `sliding` by overlapping windows. `center_crop`
+    scores only the center of the image, as some released code does during training; its scores are
+    several points off and cannot be compared with others."""
     window: int = Field(default=769, ge=1)
-    """Side of a sliding window, or of the middle, in pixels."""
+    """Side of a sliding window or of the center crop, in pixels."""
     stride: int = Field(default=512, ge=1)
-    """Pixels from one sliding window to the next (the papers: two thirds of the window)."""
+    """Pixels from one sliding window to the next. The papers use two thirds of the window."""
     at_border: Literal["cut", "shift"] = "cut"
-    """Windows that reach beyond the image are cut (iMAS) or shifted back (U2PL family)."""
+    """Windows that reach beyond the image are cut off (iMAS) or shifted back (U2PL family)."""
     average: Literal["probs", "logits"] = "probs"
-    """What overlapping windows average: probabilities (iMAS) or logits (U2PL family)."""
+    """What is averaged where windows overlap: probabilities (iMAS) or logits (U2PL family)."""
     pad_to: int | None = None
-    """Pads a whole image, bottom and right, to this side first (PseudoSeg: 513 VOC, 641 COCO)."""
+    """Pads a whole image to this side first, at the bottom and on the right. PseudoSeg uses 513 for
+    VOC and 641 for COCO."""
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(1.0,), min_length=1)
-    """The image is also run at these sizes, and the probabilities are averaged."""
+    """Predicts the image at each of these scales and averages the probabilities."""
     flip: bool = False
-    """Also runs the mirrored image."""
+    """Also predicts the mirrored image and averages the probabilities."""
 
     @model_validator(mode="after")
     def _windows_overlap(self) -> Self:
@@ -46,8 +53,8 @@ def predict_probs(network: nn.Module, image: Tensor, config: InferenceConfig) ->
 
     Args:
         network: gives an `Output`; should be in eval mode.
-        image: [B, C, H, W], normalized, any size.
-        config: whole or sliding, scales, flip; an image whose middle is wanted comes cropped.
+        image: [B, C, H, W], normalized, any size. For `center_crop`, crop it first.
+        config: whole or sliding, scales, flip.
 
     Returns:
         [B, K, H, W] float32, sums to 1 over K.
@@ -68,7 +75,8 @@ def predict_probs(network: nn.Module, image: Tensor, config: InferenceConfig) ->
 def _whole(network: nn.Module, image: Tensor, config: InferenceConfig) -> Tensor:
     height, width = image.shape[-2:]
     side = config.pad_to or 0
-    padded = F.pad(image, (0, max(0, side - width), 0, max(0, side - height)))  # 0: mean color
+    # Images are normalized, so that padding with 0 pads with the mean color.
+    padded = F.pad(image, (0, max(0, side - width), 0, max(0, side - height)))
     probs: Tensor = network(padded).upsampled_logits[..., :height, :width].softmax(dim=1)
     return probs
 
@@ -96,7 +104,7 @@ def _sliding(network: nn.Module, image: Tensor, config: InferenceConfig) -> Tens
 def window_starts(
     length: int, window: int, stride: int, at_border: Literal["cut", "shift"] = "cut"
 ) -> list[int]:
-    """Where windows begin along one side, so that the last one reaches the end.
+    """The positions at which windows begin along one side. The last window reaches the end.
 
     Example:
         window_starts(2048, window=769, stride=512)  # [0, 512, 1024, 1536]
@@ -105,3 +113,45 @@ def window_starts(
     count = 1 + max(0, math.ceil((length - window) / stride))
     last = max(0, length - window) if at_border == "shift" else length
     return [min(i * stride, last) for i in range(count)]
+
+
+def probs_at(
+    network: nn.Module,
+    images: np.ndarray,
+    config: InferenceConfig,
+    device: torch.device | str,
+    size: tuple[int, ...],
+) -> Tensor:
+    """Probabilities [B, K, H, W] of uint8 images [B, h, w, C], resized to (H, W)."""
+    probs = predict_probs(network, normalize(torch.tensor(images), device), config)
+    return resize(probs, (size[0], size[1]))
+
+
+@torch.no_grad()
+def labels_at(
+    network: nn.Module,
+    image: np.ndarray,
+    config: InferenceConfig,
+    device: torch.device | str,
+    size: tuple[int, ...],
+) -> Tensor:
+    """The most probable class [H, W] of a uint8 image [h, w, C], resized to (H, W)."""
+    single_pass = config.mode != "sliding" and config.scales == (1.0,) and not config.flip
+    if single_pass and config.pad_to is None and image.shape[:2] == size:
+        # Nothing to average or to resize: the largest logit decides, without a softmax.
+        output: Output = network(normalize(torch.tensor(image)[None], device))
+        return output.labels()[0]
+    return probs_at(network, image[None], config, device, size)[0].argmax(dim=0)
+
+
+@contextmanager
+def eval_mode(network: nn.Module) -> Iterator[None]:
+    """Puts a network into eval mode, and afterwards each module back into the mode it had."""
+    # Module by module: a frozen BatchNorm stays in eval mode while the rest of a network trains.
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training

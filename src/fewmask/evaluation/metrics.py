@@ -1,4 +1,4 @@
-"""Confusion matrix and what is read off it: IoU per class, mIoU, pixel accuracy."""
+"""The confusion matrix, and the scores that follow from it: IoU, mIoU, pixel accuracy."""
 
 from typing import Literal, NamedTuple
 
@@ -10,19 +10,16 @@ AbsentClass = Literal["leave_out", "zero"]
 
 
 class Scores(NamedTuple):
-    """What an evaluation gives; all in percent."""
+    """The scores of a network on a data set, in percent."""
 
     miou: float
     pixel_accuracy: float
-    iou: tuple[float, ...]  # per class; nan where a class is in neither truth nor prediction
+    iou: tuple[float, ...]  # per class; NaN if a class is in neither truth nor prediction
     confusion: np.ndarray  # [K, K] int64, pixels: rows are the truth, columns the prediction
 
 
 def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
-    """Counts pixels by (true class, predicted class), 255 in the truth left out.
-
-    One `bincount` with a spare row for the ignored pixels, which costs less than masking them out,
-    over 16-bit numbers, which cost less than the 64-bit ones it makes of others.
+    """Counts pixels by (true class, predicted class). Pixels with 255 in the truth are ignored.
 
     Args:
         truth: uint8 [H, W], 0..K-1 or 255.
@@ -32,8 +29,10 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int
     Returns:
         [K, K] int64.
     """
-    row = np.minimum(truth, num_classes)  # 255 -> the spare row
+    # Ignored pixels are counted in a spare row, which is faster than masking them out.
+    row = np.minimum(truth, num_classes)
     assert (truth[row == num_classes] == IGNORE).all(), "truth holds labels outside the classes"
+    # 16-bit numbers are enough for 255 x 255 pairs, and faster than bincount's 64-bit ones.
     pairs = row.astype(np.uint16) * np.uint16(num_classes) + prediction.astype(np.uint16)
     counts = np.bincount(pairs.ravel(), minlength=(num_classes + 1) * num_classes)
     return counts.reshape(num_classes + 1, num_classes)[:num_classes]
@@ -46,12 +45,12 @@ def intersection_and_union(confusion: np.ndarray) -> np.ndarray:
 
 
 def scores(confusion: np.ndarray, absent_class: AbsentClass = "leave_out") -> Scores:
-    """Reads the scores off a confusion matrix.
+    """Computes the scores of a confusion matrix.
 
     Args:
         confusion: [K, K], rows are the truth.
-        absent_class: what a class in neither truth nor prediction does to the mean: it is left out
-            of it, or counts as 0 as in many released codes.
+        absent_class: a class in neither truth nor prediction is left out of the mean, or counts as
+            0, as in many released implementations.
     """
     hits, union = intersection_and_union(confusion).astype(np.float64)
     iou = np.full(len(hits), np.nan)

@@ -1,4 +1,4 @@
-"""What a run is made of: the recipe, how it is composed and settled, and the shipped YAML files."""
+"""Recipes: all settings of a run, how they are composed and settled, and the shipped YAML files."""
 
 from fewmask.recipes.loading import load_recipe
 from fewmask.recipes.recipe import Recipe

@@ -13,7 +13,7 @@ from fewmask.recipes.recipe import Recipe
 from fewmask.recipes.shipped import recipe_values
 
 Values = dict[str, Any]
-"""Settings by section and name, as YAML has them."""
+"""Settings by section and name, as in a YAML file."""
 
 
 def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None = None) -> Recipe:
@@ -35,10 +35,11 @@ def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None 
     """
     given = given or {}
     values = merge(_read(base), _expand_data(given))
-    values.pop("published", None)
+    values.pop("published", None)  # scores to compare with, not settings
     _require_sections(values)
     if "steps" in given.get("training", {}) and "epochs" not in given["training"]:
-        values["training"].pop("epochs", None)  # the user's steps replace the recipe's epochs
+        # Epochs in a recipe would otherwise override the steps that the user asked for.
+        values["training"].pop("epochs", None)
     _choose_method(values)
     return validate(Recipe, values)
 
@@ -52,7 +53,7 @@ def _read(base: str | Path | None) -> Values:
 
 
 def _expand_data(values: Mapping[str, Any]) -> Values:
-    """Replaces `data=FOLDER` and `data=FILE.yaml` by the options they stand for."""
+    """Replaces `data=FOLDER` and `data=FILE.yaml` with the options they stand for."""
     data = values.get("data")
     name = data.get("name") if isinstance(data, Mapping) else None
     if not isinstance(name, str) or name in SOURCES or ":" in name:
@@ -61,7 +62,7 @@ def _expand_data(values: Mapping[str, Any]) -> Values:
     path = Path(name)
     if not path.exists():
         raise UserError(
-            f"data={name}: there is no such folder or file, and no data source of that name. "
+            f"data={name}: there is no such folder or file, and no data source with that name. "
             f"{did_you_mean(name, SOURCES)}"
         )
     options = {key: value for key, value in data.items() if key != "name"}
@@ -78,7 +79,7 @@ def _require_sections(values: Values) -> None:
             )
         if section != "seed" and not isinstance(options, dict):
             raise UserError(
-                f"{section}={options!r}: expected options, such as {section}.KEY=VALUE."
+                f"{section}={options!r}: expected options. Write them as {section}.KEY=VALUE."
             )
     if "name" not in values.get("data", {}):
         raise UserError(
@@ -88,7 +89,7 @@ def _require_sections(values: Values) -> None:
 
 
 def _choose_method(values: Values) -> None:
-    """Puts the options that a recipe file has for the chosen method below the user's own."""
+    """Merges the file's options for the chosen method; options in `method` take precedence."""
     by_method = values.pop("methods", {})
     for name in by_method:
         if name not in METHODS and ":" not in name:

@@ -1,4 +1,4 @@
-"""Recipe: everything that is needed to repeat a run."""
+"""The recipe: everything needed to repeat a run."""
 
 from typing import Any
 
@@ -15,18 +15,19 @@ from fewmask.models import ModelConfig
 
 
 class Recipe(BaseConfig):
-    """All settings of a run. The file `recipe.yaml` in a run folder is one, and valid input."""
+    """All settings of a run. `recipe.yaml` in a run folder is a recipe, and valid input."""
 
     seed: int = Field(default=0, ge=0)
     """Random seed for weights, batches and augmentation; data sources have their own seeds."""
+    # The options of the source are those of a subclass; without SerializeAsAny they are not saved.
     data: SerializeAsAny[DataSource.Config]
-    """Which images: a source by name, and its options."""
+    """Where the images come from: a data source by name, and its options."""
     loader: LoaderConfig = LoaderConfig()
     """Crop, scale and batch sizes."""
     model: ModelConfig = ModelConfig()
     """Encoder, decoder, head."""
     method: SerializeAsAny[Method.Config]
-    """The algorithm, and its options."""
+    """The training algorithm by name, and its options."""
     training: TrainingConfig = TrainingConfig()
     """Steps, optimizer, schedule, precision."""
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -34,12 +35,12 @@ class Recipe(BaseConfig):
     logging: LoggingConfig = LoggingConfig()
     """Where results are logged."""
     machine: MachineConfig = MachineConfig()
-    """Where it runs; nothing here changes a result."""
+    """Devices and processes. Nothing here changes a result."""
 
     @field_validator("data", "method", mode="before")
     @classmethod
     def _with_own_options(cls, values: Any, info: Any) -> Any:
-        """Checks the options of a source or a method by the class that its name stands for."""
+        """Validates the options of a source or a method with the class that its name stands for."""
         if not isinstance(values, dict):
             return values
         known = {"data": SOURCES, "method": METHODS}[info.field_name]

@@ -1,4 +1,4 @@
-"""Replaces what a recipe leaves open by plain numbers, once the data and the machine are known."""
+"""Replaces what a recipe leaves open with plain numbers, once data and machine are known."""
 
 import os
 from pathlib import Path
@@ -16,30 +16,32 @@ from fewmask.methods import Method
 from fewmask.recipes.recipe import Recipe
 
 MAX_CLASS_WEIGHT = 10.0
+"""Limits the weight of very rare classes, whose few pixels would dominate the loss."""
 
 
 def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
-    """Works out what follows from data and machine: steps, rounds, class weights, paths.
+    """Derives what a recipe leaves open: steps, accumulation rounds, class weights, absolute paths.
 
     Args:
-        recipe: as the user gave it.
-        data: opened.
+        recipe: as given by the user.
+        data: of the recipe, opened.
 
     Returns:
-        The recipe in plain numbers, and one sentence for each thing that was worked out.
+        The recipe in plain numbers, and one sentence for each decision.
 
     Raises:
         UserError: for settings that contradict each other or the data.
     """
     if recipe.training.compile and recipe.model.checkpointing:
         raise UserError(
-            "training.compile and model.checkpointing cannot be combined: torch.compile decides "
-            "by itself what to keep for the backward pass. Leave one of them out."
+            "training.compile and model.checkpointing cannot be combined, because torch.compile "
+            "decides by itself what to keep for the backward pass. Leave out one of them."
         )
     notes: list[str] = []
     training = {
         **recipe.training.model_dump(),
         "steps": _steps(recipe, data, notes),
+        # Epochs are replaced by steps: a resumed run must not derive another number of steps.
         "epochs": None,
         "accumulate": _rounds(recipe, notes),
     }
@@ -52,7 +54,7 @@ def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
 
 
 def _steps(recipe: Recipe, data: Data, notes: list[str]) -> int:
-    """Gradient steps; an epoch is a pass over the unlabeled images, if the method uses any."""
+    """Gradient steps; an epoch is a pass over the unlabeled images, or else the labeled ones."""
     epochs, loader = recipe.training.epochs, recipe.loader
     if epochs is None:
         return recipe.training.steps
@@ -65,7 +67,7 @@ def _steps(recipe: Recipe, data: Data, notes: list[str]) -> int:
 
 
 def _rounds(recipe: Recipe, notes: list[str]) -> int:
-    """Accumulation rounds: fewer devices than the recipe was made for keep its batch size."""
+    """Accumulation rounds, which keep the batch size on fewer devices than the recipe expects."""
     if recipe.training.accumulate is not None:
         return recipe.training.accumulate
     devices, reference = recipe.machine.devices, recipe.training.reference_devices
@@ -83,7 +85,7 @@ def _rounds(recipe: Recipe, notes: list[str]) -> int:
 
 
 def _with_class_weights(config: Method.Config, data: Data, notes: list[str]) -> Method.Config:
-    """The method's settings with class weights in numbers, one per class."""
+    """The settings of the method with one number per class as class weights."""
     loss = getattr(config, "supervised_loss", None)
     if loss is None or loss.class_weights is None:
         return config
@@ -102,15 +104,18 @@ def _with_class_weights(config: Method.Config, data: Data, notes: list[str]) -> 
 
 
 def balanced_weights(data: Data) -> tuple[float, ...]:
-    """Class weights 1 / sqrt(share of the labeled pixels), 1 for the average pixel, at most 10."""
+    """Class weights 1 / sqrt(share of the labeled pixels), scaled to 1 for the average pixel.
+
+    No weight exceeds 10.
+    """
     shares = label_shares(data.labeled, len(data.classes))
-    weights = 1 / np.sqrt(np.maximum(shares, 1e-6))
+    weights = 1 / np.sqrt(np.maximum(shares, 1e-6))  # a class without pixels divides by 0
     weights = np.minimum(weights / (shares * weights).sum(), MAX_CLASS_WEIGHT)
     return tuple(weights.round(4).tolist())
 
 
 def absolute_paths(config: DataSource.Config) -> DataSource.Config:
-    """The same paths from the root, so that the run can be used from any folder."""
+    """The same options with absolute paths, so that the run can be used from any folder."""
     changed: dict[str, Any] = {}
     for name in ("root", "image_labels", "cache"):
         if getattr(config, name, None) is not None:

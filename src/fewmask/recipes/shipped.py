@@ -1,4 +1,4 @@
-"""The recipes in the package, and the published scores that each is compared with."""
+"""The recipes in the package, and the published scores to compare them with."""
 
 from importlib import resources
 from pathlib import Path
@@ -11,16 +11,16 @@ from fewmask.errors import UserError
 
 
 class PublishedScore(BaseConfig):
-    """One number to compare a recipe with: mIoU on the validation images, in percent."""
+    """A published score to compare a recipe with: mIoU on the validation images, in percent."""
 
     labeled: str
     """The labeled list, by its published name."""
     encoder: str = "resnet101s"
-    """The encoder it was measured with."""
+    """The encoder of the published score."""
     miou: float
-    """The best evaluation, selected on the validation images, unless the source says otherwise."""
+    """The best evaluation, selected on the validation images unless the source says otherwise."""
     source: str
-    """Who reports it."""
+    """The publication that reports it."""
 
 
 def recipe_names() -> list[str]:
@@ -56,6 +56,6 @@ def recipe_values(name: str) -> dict[str, Any]:
 
 
 def published_scores(name: str) -> list[PublishedScore]:
-    """The published scores of a shipped recipe, list by list; empty if there are none."""
+    """The published scores of a shipped recipe, one per labeled list; empty if there are none."""
     rows = recipe_values(name).get("published", [])
     return [validate(PublishedScore, row, f"{name}: published") for row in rows]

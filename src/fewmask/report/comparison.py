@@ -1,4 +1,4 @@
-"""What a comparison of methods shows: its tables, and in words whether unlabeled images helped."""
+"""Shows a comparison of methods: its tables, and a verdict on whether unlabeled images helped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from fewmask.run_folder.result import NetworkScore
 
 BASELINE = "supervised"
 FEW_IMAGES = 10
-"""With fewer validation images there is no verdict."""
+"""Fewer validation images than this allow no verdict."""
 HURT = 1.0
-"""A class that loses more IoU than this, in percentage points, is named."""
+"""The verdict names classes that lose more IoU than this, in percentage points."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Row:
     folders: list[Path]
     """One run per seed."""
     scores: list[NetworkScore]
-    """The scores of the network that the method is judged by, one per seed."""
+    """The scores of the method's main network, one per seed."""
     counts: np.ndarray
     """[seeds, 3, images, K]: intersection, union and truth of the last networks, in pixels."""
     minutes: float
-    """Per run."""
+    """The mean duration of a run."""
     memory_gib: float
     """The highest peak of all runs."""
 
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows, on one data set."""
+    """The rows of all methods, on one data set."""
 
     rows: list[Row]
     data: Data
@@ -104,10 +104,10 @@ def _mean_std(values: Sequence[float]) -> str:
 
 
 def verdict(comparison: Comparison) -> list[str]:
-    """In words: did the unlabeled images help, and which classes did they hurt?"""
+    """One sentence per method: did the unlabeled images help, and which classes did they hurt?"""
     baseline = comparison.row(BASELINE)
     if baseline is None:
-        return [f"There is no baseline to compare with. Add it: --methods {BASELINE},..."]
+        return [f"There is no baseline to compare with. Add one: --methods {BASELINE},..."]
     sentences = []
     for row in comparison.rows:
         gain = comparison.difference(row)
@@ -118,7 +118,7 @@ def verdict(comparison: Comparison) -> list[str]:
 
 
 def _judge(method: str, gain: Interval, comparison: Comparison) -> str:
-    """One sentence on one method."""
+    """Whether one method helped."""
     size = f"{gain.value:+.1f} mIoU (95 %: {gain.low:+.1f} to {gain.high:+.1f})"
     images = len(comparison.data.val)
     if images < FEW_IMAGES:
@@ -140,7 +140,7 @@ def _judge(method: str, gain: Interval, comparison: Comparison) -> str:
 
 
 def _hurt(change: np.ndarray, comparison: Comparison) -> str:
-    """The classes that got worse."""
+    """The classes whose IoU got worse, if any."""
     names = comparison.data.classes.names
     hurt = [f"{n} {x:+.1f}" for n, x in zip(names, change, strict=True) if x < -HURT]
     return f" Worse: {', '.join(hurt)}." if hurt else ""

@@ -10,19 +10,19 @@ from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.tables import read_metrics, read_table
 
 TRAJECTORIES = 60
-"""Unlabeled images whose hardness is drawn."""
+"""At most this many unlabeled images are drawn in the hardness chart."""
 PERIODS = 10
-"""A run is divided into as many periods for the hardness chart."""
+"""The hardness chart divides a run into this many periods."""
 NOT_SHARES = ("step", "lr", "images_per_second")
-"""Logged values that are no shares between 0 and 1."""
+"""Logged values that are not shares, even where they lie between 0 and 1."""
 LOSS = "loss_"
-"""How the names of losses begin in the log."""
+"""The prefix of losses in metrics.jsonl."""
 
 Points = list[tuple[float, float]]
 
 
 def training_charts(paths: RunPaths) -> list[Chart]:
-    """mIoU, losses, the logged shares between 0 and 1, and speed, over the steps."""
+    """mIoU, losses, logged shares between 0 and 1, and speed, over the steps."""
     scores: dict[str, Points] = defaultdict(list)
     for row in read_table(paths.results):
         scores[row["network"]].append((float(row["step"]), float(row["miou"])))
@@ -62,16 +62,17 @@ def pseudo_label_chart(paths: RunPaths) -> Chart | None:
 
 
 def pseudo_label_shares(paths: RunPaths) -> list[tuple[str, float, float]]:
-    """Each class, and its percent of the labeled pixels and of the last pseudo-labels."""
+    """Each class with its percentage of the labeled pixels and of the last pseudo-labels."""
     rows = read_table(paths.pseudo_shares)
     last = [row for row in rows if row["step"] == rows[-1]["step"]]
     return [(r["class"], 100 * float(r["labeled"]), 100 * float(r["pseudo"])) for r in last]
 
 
 def hardness_by_period(paths: RunPaths) -> dict[str, Points]:
-    """The mean hardness of each unlabeled image in each period, hardest at the end first.
+    """The mean hardness of each unlabeled image in each period.
 
-    The x of a point is the end of the period, in percent of the steps.
+    The images that are hardest at the end of the run come first. The x of a point is the end of its
+    period, in percent of the steps.
     """
     rows = read_table(paths.hardness)
     last = max((int(row["step"]) for row in rows), default=0)
@@ -90,7 +91,7 @@ def hardness_by_period(paths: RunPaths) -> dict[str, Points]:
 
 
 def hardness_chart(lines: dict[str, Points]) -> Chart | None:
-    """How hard each of some unlabeled images was over the run."""
+    """The hardness of unlabeled images over the run, evenly chosen from hard to easy."""
     if not lines:
         return None
     every = max(1, len(lines) // TRAJECTORIES)
@@ -99,7 +100,7 @@ def hardness_chart(lines: dict[str, Points]) -> Chart | None:
 
 
 def reliability_chart(found: Examination) -> Chart:
-    """Accuracy by confidence, beside what a perfectly calibrated network would show."""
+    """Accuracy by confidence, with the line of a perfectly calibrated network."""
     points = list(zip(found.confidence.tolist(), found.accuracy.tolist(), strict=True))
     ideal = [(0.0, 0.0), (1.0, 1.0)]
     return line_chart("accuracy by confidence", {"this network": points, "ideal": ideal}, (0, 1))

@@ -1,84 +1,56 @@
-"""Renders the report: one static HTML file that needs no network; all names are escaped."""
+"""Renders the report: one static HTML file that needs no network. All names are escaped."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
-import cv2
 import jinja2
-import numpy as np
-from PIL import Image
 
 from fewmask import version
 from fewmask.report.charts import Chart
+from fewmask.report.gallery import Case
+from fewmask.report.sections import (
+    Calibration,
+    ClassTable,
+    Confusion,
+    Hardness,
+    PseudoLabels,
+    TimeRow,
+)
 from fewmask.run_folder.result import Result
 
+# Autoescape: names of photos and classes are a stranger's text and may hold HTML.
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("fewmask", "report"), autoescape=True, trim_blocks=True
 )
-TILE = 360
-"""Longest side of a picture on the page, in pixels."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One overlay of a picture."""
-
-    name: str
-    picture: str
-    """A data: URL."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One image of the gallery."""
-
-    name: str
-    miou: float
-    image: str
-    layers: list[Layer]
-
-
-@dataclass(frozen=True)
-class ClassRow:
-    """One class: its IoU and that of the baseline, in percent; None if absent."""
-
-    name: str
-    iou: float | None
-    before: float | None = None
 
 
 @dataclass(frozen=True)
 class RunPage:
-    """Everything the page says of one run."""
+    """Everything that the page shows of one run, section by section."""
 
-    index: int
-    name: str
     result: Result
     network: str
-    charts: list[Chart]
-    classes: list[ClassRow]
-    baseline: str
-    """Name of the run the classes are compared with; empty if there is none."""
-    confusion: list[list[float]]
-    """Percent of each true class; empty with too many classes for a table."""
-    confused: str
-    """The largest confusions, in words."""
-    reliability: Chart
-    calibration_error: float
-    boundary_iou: float
-    miou: float
-    pseudo: Chart | None
-    """What the pseudo-labels are worth on val, over the steps."""
-    pseudo_shares: list[tuple[str, float, float]]
-    """Class, its percent of the labeled pixels, and of the pseudo-labels at the end."""
-    time: list[tuple[str, float, float]]
-    """Part of the run, minutes, percent."""
-    hardness: Chart | None
-    hardest: list[str]
+    """The network whose predictions are shown."""
+    curves: list[Chart]
+    pseudo_labels: PseudoLabels | None
+    class_table: ClassTable
+    confusion: Confusion
+    calibration: Calibration
+    hardness: Hardness | None
+    times: list[TimeRow]
     gallery: list[Case]
+
+    @property
+    def name(self) -> str:
+        """The name of the run folder."""
+        return self.result.folder.name
+
+    @property
+    def charts(self) -> list[Chart]:
+        """All charts of the run."""
+        sections = (self.calibration, self.pseudo_labels, self.hardness)
+        return [*self.curves, *(section.chart for section in sections if section is not None)]
 
 
 def render(
@@ -88,7 +60,15 @@ def render(
     warnings: Sequence[str],
     differences: Mapping[str, Sequence[Any]],
 ) -> str:
-    """The page as text."""
+    """The page as text.
+
+    Args:
+        title: of the page.
+        runs: one section each.
+        verdict: sentences on whether the unlabeled images helped.
+        warnings: reasons why runs cannot be compared.
+        differences: the settings in which the runs differ, by dotted name.
+    """
     return TEMPLATES.get_template("page.html.j2").render(
         title=title,
         runs=runs,
@@ -100,39 +80,5 @@ def render(
 
 
 def svg(chart: Chart) -> str:
-    """A chart as a picture of its own."""
+    """A chart as an SVG file."""
     return TEMPLATES.get_template("chart.svg.j2").render(chart=chart).strip() + "\n"
-
-
-def photo(image: np.ndarray) -> str:
-    """An image uint8 [H, W, 3] as a small JPEG in a data: URL."""
-    return _data_url(Image.fromarray(_small(image, cv2.INTER_AREA)), "JPEG")
-
-
-def map_of_labels(labels: np.ndarray, colors: np.ndarray) -> str:
-    """Labels uint8 [H, W] in colors, 255 in white, as a small PNG in a data: URL."""
-    picture = Image.fromarray(_small(labels, cv2.INTER_NEAREST))
-    palette = np.full((256, 3), 255, np.uint8)
-    palette[: len(colors)] = colors
-    picture.putpalette(palette.ravel().tolist())
-    return _data_url(picture, "PNG")
-
-
-def map_of_confidence(confidence: np.ndarray) -> str:
-    """Confidence [H, W] in 0..1 as gray (black: unsure), as a small JPEG in a data: URL."""
-    return photo(np.repeat(np.rint(confidence * 255).astype(np.uint8)[:, :, None], 3, axis=2))
-
-
-def _small(picture: np.ndarray, interpolation: int) -> np.ndarray:
-    height, width = picture.shape[:2]
-    scale = min(1.0, TILE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(picture, size, interpolation=interpolation)
-
-
-def _data_url(picture: Image.Image, kind: str) -> str:
-    stream = BytesIO()
-    options: dict[str, Any] = {"quality": 80} if kind == "JPEG" else {"optimize": True}
-    picture.save(stream, kind, **options)
-    coded = base64.b64encode(stream.getvalue()).decode()
-    return f"data:image/{kind.lower()};base64,{coded}"

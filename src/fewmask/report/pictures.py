@@ -16,10 +16,10 @@ HEADER = 26  # pixels above them, for the column titles
 
 
 def mask_picture(labels: np.ndarray, classes: Classes) -> Image.Image:
-    """Labels uint8 [H, W] (255: none) as the user's mask files have them.
+    """Labels uint8 [H, W] (255: no label) in the label values of the user's own masks.
 
-    A palette picture, numbers for programs and colors for people; 16-bit gray where the user's
-    values are above 255.
+    The result is a palette picture, which programs read as numbers and people see in colors. Values
+    above 255 need a 16-bit gray picture.
     """
     no_label = IGNORE if classes.no_label is None else classes.no_label
     table = np.full(256, no_label, np.int64)
@@ -36,20 +36,20 @@ def mask_picture(labels: np.ndarray, classes: Classes) -> Image.Image:
 
 
 def confidence_picture(confidence: np.ndarray) -> Image.Image:
-    """Confidence [H, W] in 0..1 as a gray picture, 255 = certain."""
+    """Confidence [H, W] in 0..1 as a gray picture; 255 is certain."""
     return Image.fromarray(np.rint(confidence * 255).astype(np.uint8))
 
 
 def save_whole(picture: Image.Image, file: Path, **options: Any) -> None:
-    """Saves a picture, whole or not at all."""
-    with replacing(file) as part:
-        picture.save(part, **options)
+    """Saves a picture completely or not at all."""
+    with replacing(file) as temporary:
+        picture.save(temporary, **options)
 
 
 def contact_sheet(
     rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], tile: int
 ) -> Image.Image:
-    """Pictures in a grid under column titles.
+    """Arranges pictures in a grid with column titles.
 
     Args:
         rows: uint8 RGB pictures [H, W, 3] of any size; one per title in each row.
@@ -64,7 +64,8 @@ def contact_sheet(
         draw.text((GAP + column * step + tile / 2, HEADER / 2), title, "black", font, anchor="mm")
     for y, row in enumerate(rows):
         for x, picture in enumerate(row):
-            small = picture.shape[0] < tile  # enlarge without smoothing: labels have no in-between
+            # Enlarged without smoothing: label colors have no meaning in between.
+            small = picture.shape[0] < tile
             resized = Image.fromarray(picture).resize(
                 (tile, tile), Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
             )

@@ -17,64 +17,65 @@ from fewmask.evaluation.predictor import Prediction, Predictor
 from fewmask.report.pictures import confidence_picture, mask_picture, save_whole
 
 MADE_BY = "made_by.json"
-"""Says in the folder which weights and which threshold made it."""
+"""The file that names the weights and the threshold behind the predictions of a folder."""
 
 
 class Job(NamedTuple):
-    """An image to be labeled."""
+    """An image to predict."""
 
     file: Path
-    name: str  # to write under
+    name: str  # of the files to write, without suffix
     image: np.ndarray  # uint8 [H, W, C]
 
 
 class PredictionFolder:
-    """Writes predictions, and knows which ones it holds already.
+    """Writes predictions, and knows which ones exist already.
 
     Args:
-        folder: to write to; must be empty, new, or hold predictions of the same weights.
+        folder: to write to. It must be new, empty, or hold predictions of the same weights.
         threshold: pixels below this confidence get no label.
-        overwrite: whether to replace what is there.
+        overwrite: whether to replace existing predictions.
     """
 
     def __init__(self, folder: Path, threshold: float = 0.0, overwrite: bool = False):
         self.folder, self.threshold, self.overwrite = folder, threshold, overwrite
 
     def claim(self, predictor: Predictor) -> None:
-        """Notes in the folder whose work it holds.
+        """Records in the folder which weights and threshold its predictions come from.
 
         Raises:
-            UserError: if it holds anything else.
+            UserError: if the folder holds other predictions, or masks of another program.
         """
         file = self.folder / MADE_BY
         mine = {"weights_sha256": _digest(predictor), "threshold": self.threshold}
+        # Never overwrite masks that a person drew, not even with --overwrite.
         if not file.is_file() and (self.folder / "masks").exists():
             raise UserError(
                 f"{self.folder}/masks exists and was not written by fewmask. Give another --out."
             )
         if file.is_file() and not self.overwrite and _read_claim(file) != mine:
             raise UserError(
-                f"{self.folder} holds the predictions of other weights, or with another threshold. "
-                "Give another --out, or --overwrite."
+                f"{self.folder} holds predictions of other weights, or with another threshold. "
+                "Give another --out, or replace them with --overwrite."
             )
         atomic.write_text(file, json.dumps(mine))
 
     def mask_file(self, name: str) -> Path:
-        """Where the mask of an image is written."""
+        """The mask file of an image."""
         return self.folder / "masks" / f"{name}.png"
 
     def status(self, photo: Path, name: str) -> Literal["missing", "current", "edited"]:
-        """Whether the mask of a photo is there and belongs to it, or somebody has changed it."""
+        """Whether the mask of a photo is missing, belongs to the photo, or was edited by hand."""
         mask = self.mask_file(name)
         if self.overwrite or not mask.is_file():
             return "missing"
         origin = origin_of(mask)
-        if origin == "":  # image editors do not keep the note that fewmask writes
+        if origin == "":  # image editors drop the note that fewmask writes into a mask
             return "edited"
         return "current" if photo.is_file() and origin == _origin(photo) else "missing"
 
     def write(self, job: Job, prediction: Prediction) -> None:
-        """Writes mask, overlay and confidence of an image; the mask last, as it marks it done.
+        """Writes mask, overlay and confidence of an image.
 
         Raises:
             UserError: if the folder cannot be written to.
@@ -91,6 +92,7 @@ class PredictionFolder:
             picture = Image.fromarray(overlay)
             save_whole(picture, self.folder / "overlays" / f"{job.name}.jpg", quality=90)
             save_whole(confidence, self.folder / "confidence" / f"{job.name}.png")
+            # The mask comes last: after a kill, an image with a mask is complete.
             save_whole(mask, self.mask_file(job.name), pnginfo=origin)
         except OSError as error:
             raise UserError(f"Cannot write to {self.folder}: {error}") from None
@@ -99,12 +101,13 @@ class PredictionFolder:
 def _digest(predictor: Predictor) -> str:
     digest = hashlib.sha256()
     for tensor in predictor.network.state_dict().values():
+        # As float32: NumPy has no bfloat16.
         digest.update(tensor.detach().float().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 
 def _read_claim(file: Path) -> Any:
-    """What is noted there; None if it is damaged."""
+    """The recorded weights and threshold; None if the file is damaged."""
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
@@ -112,13 +115,16 @@ def _read_claim(file: Path) -> Any:
 
 
 def _origin(photo: Path) -> str:
-    """What a mask remembers of its photo: its path, size and time of change."""
+    """Identifies the photo of a mask by path, size and modification time."""
     status = photo.stat()
     return f"{photo.resolve()} {status.st_size} {status.st_mtime_ns}"
 
 
 def origin_of(mask: Path) -> str | None:
-    """The photo that a mask was made from; "" if fewmask did not write it, None if damaged."""
+    """The photo that a mask was predicted from.
+
+    Empty if fewmask did not write the mask, None if the file is damaged.
+    """
     try:
         with Image.open(mask) as picture:
             picture.load()

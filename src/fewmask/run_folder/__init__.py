@@ -1,1 +1,1 @@
-"""What lies in a run folder: paths, tables, checkpoints, results."""
+"""The files of a run folder: paths, tables, checkpoints, results."""

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole, read without running any code that a file may hold."""
+"""Checkpoints: written completely or not at all, and read without running code in the file."""
 
 import os
 from pathlib import Path
@@ -10,53 +10,56 @@ from torch import nn
 from fewmask.atomic import replacing
 from fewmask.errors import UserError
 
-FORMAT = 1  # of checkpoint files; goes up when their content changes
+FORMAT = 1
+"""Version of the format of checkpoint files."""
 OLD_KEYS = {"class_colours": "class_colors"}
-"""Keys that version 0.1 wrote, and what they are called now."""
+"""Keys of version 0.1, and their names today."""
 
 
 def save(content: dict[str, Any], file: Path) -> None:
-    """Writes a checkpoint. A kill at any moment leaves the old file or the new one, whole.
+    """Writes a checkpoint. A kill at any moment leaves the old file or the new one, complete.
 
     Raises:
-        UserError: if there is no room for it.
+        UserError: if the file cannot be written, for example because the disk is full.
     """
-    # A fixed name: however often a run is killed here, one file is left, and the next save uses it.
+    # A fixed name: however often a run is killed here, one file is left, and the next save
+    # overwrites it.
     temporary = file.with_name(file.name + ".tmp")
     try:
         with replacing(file, temporary), temporary.open("wb") as stream:
             torch.save({"format": FORMAT, **content}, stream)
             stream.flush()
+            # On disk before the rename: a power cut must not leave an empty file.
             os.fsync(stream.fileno())
-    except (OSError, RuntimeError) as error:  # torch raises a RuntimeError from the OSError
+    except (OSError, RuntimeError) as error:  # torch wraps an OSError in a RuntimeError
         reason = error.__context__ if isinstance(error.__context__, OSError) else error
         raise UserError(
-            f"Cannot write the checkpoint {file}: {reason}. The one before it is whole: make room, "
+            f"Cannot write the checkpoint {file}: {reason}. The previous one is intact. Make room, "
             f"then continue with fewmask train --resume {file.parent.parent}"
         ) from error
 
 
 def load(file: Path, *needed: str) -> dict[str, Any]:
-    """Reads a checkpoint onto the CPU; plain tensors and values only.
+    """Reads a checkpoint to the CPU. It may hold only plain tensors and values.
 
     Args:
         file: to read.
-        needed: keys that must be in it.
+        needed: keys that the checkpoint must have.
 
     Raises:
-        UserError: if it is missing, damaged, of another format, or lacks what is needed.
+        UserError: if it is missing, damaged, of another format, or lacks a needed key.
     """
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(
-            f"There is no checkpoint {file}. Was the run stopped before its first one?"
+            f"There is no checkpoint {file}. Did the run stop before its first one?"
         ) from None
     except Exception as error:  # torch, pickle and zip fail in a dozen ways on damaged bytes
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise UserError(
-            f"Cannot read the checkpoint {file}: {reason}. It is damaged, or fewmask did not write "
-            "it. Restore it, or train again."
+            f"Cannot read the checkpoint {file}: {reason}. It is damaged, or was not written by "
+            "fewmask. Restore it, or train again."
         ) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(
@@ -67,14 +70,19 @@ def load(file: Path, *needed: str) -> dict[str, Any]:
     missing = [key for key in needed if key not in content]
     if missing:
         raise UserError(
-            f"{file} lacks '{missing[0]}'. A last.pt continues a run, a best.pt holds one network "
-            "for prediction. This is the other one, or damaged."
+            f"{file} lacks '{missing[0]}'. A last.pt continues a run; a best.pt holds one network "
+            "for prediction. This file is the other one, or damaged."
         )
     return content
 
 
 def fill(network: nn.Module, weights: dict[str, Any], file: Path) -> None:
-    """Loads weights that came from a file.
+    """Loads weights into a network.
+
+    Args:
+        network: to fill.
+        weights: by the names of the network's parameters and buffers.
+        file: that the weights come from, for the message.
 
     Raises:
         UserError: if they do not fit.

@@ -1,4 +1,4 @@
-"""Which runs can be compared with each other, and why the others cannot."""
+"""Decides which runs can be compared with each other, and says why others cannot."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from fewmask.run_folder.result import Result
 
 
 def warnings(results: Sequence[Result]) -> list[str]:
-    """Why rows of the table must not be compared, one sentence each."""
+    """The reasons why results cannot be compared, one sentence each; empty if they can."""
     rows = {str(result.folder): result.labeled for result in results}
     reasons = incomparable(rows)
     ways = {
@@ -23,7 +23,7 @@ def warnings(results: Sequence[Result]) -> list[str]:
     if len({(result.data, result.root, result.classes) for result in results}) > 1:
         reasons.append("The runs are on different data sets.")
     if len(ways) > 1:
-        reasons.append(f"The scores were taken in different ways: {'; '.join(sorted(ways))}.")
+        reasons.append(f"The runs were scored in different ways: {'; '.join(sorted(ways))}.")
     if len({result.val.sha256 for result in results}) > 1:
         reasons.append("The runs were scored on different validation images.")
     return reasons

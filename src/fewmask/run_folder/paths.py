@@ -1,4 +1,4 @@
-"""The paths of a run folder. No other file of the package knows a name of them."""
+"""The paths of a run folder. No other module of the package names these files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,12 @@ class RunPaths:
 
     @property
     def recipe(self) -> Path:
-        """The complete recipe. A folder with this file is a run."""
+        """The complete recipe. A folder with this file is a run folder."""
         return self.folder / "recipe.yaml"
 
     @property
     def environment(self) -> Path:
-        """Versions and devices."""
+        """Versions and devices of the machine that trained."""
         return self.folder / "env.json"
 
     def split(self, subset: Subset) -> Path:
@@ -34,7 +34,7 @@ class RunPaths:
 
     @property
     def facts(self) -> Path:
-        """Count and fingerprint of each subset."""
+        """The count and the fingerprint of each subset."""
         return self.folder / "splits" / "facts.json"
 
     @property
@@ -44,12 +44,12 @@ class RunPaths:
 
     @property
     def best(self) -> Path:
-        """The best network so far, with all that prediction needs."""
+        """The best network so far, with everything that prediction needs."""
         return self.folder / "weights" / "best.pt"
 
     @property
     def log(self) -> Path:
-        """The lines that a run prints."""
+        """The lines that the run printed."""
         return self.folder / "train.log"
 
     @property
@@ -69,12 +69,12 @@ class RunPaths:
 
     @property
     def hardness(self) -> Path:
-        """One row per unlabeled image and pass, from methods that report an easiness."""
+        """One row per unlabeled image and pass; written for methods that report an easiness."""
         return self.folder / "hardness.csv"
 
     @property
     def pseudo_labels(self) -> Path:
-        """One row per evaluation: how good the pseudo-labels are."""
+        """One row per evaluation: coverage, accuracy and confidence of the pseudo-labels."""
         return self.folder / "pseudo_labels.csv"
 
     @property
@@ -94,12 +94,12 @@ class RunPaths:
 
     @property
     def profile(self) -> Path:
-        """What a step spends its time on, as a table."""
+        """A table of what a step spends its time on."""
         return self.folder / "profile.txt"
 
     @property
     def profile_trace(self) -> Path:
-        """The same as a trace for ui.perfetto.dev."""
+        """The same as a trace for https://ui.perfetto.dev."""
         return self.folder / "profile_trace.json"
 
     @property
@@ -109,17 +109,17 @@ class RunPaths:
 
     @property
     def plots(self) -> Path:
-        """The folder of the report's charts as pictures."""
+        """The folder of the report's charts as SVG files."""
         return self.folder / "plots"
 
     @property
     def rank(self) -> Path:
-        """The folder of what to label next."""
+        """The folder with the ranking of what to label next."""
         return self.folder / "rank"
 
     @property
     def tables(self) -> tuple[Path, ...]:
-        """The CSV files that grow while a run trains."""
+        """The CSV files that grow during training."""
         return (
             self.results,
             self.per_class,
@@ -131,7 +131,7 @@ class RunPaths:
 
     @property
     def leftovers(self) -> tuple[Path, ...]:
-        """What an earlier run in the same folder may have left that a new one does not rewrite."""
+        """Files of an earlier run in the same folder that a new run might not overwrite."""
         files = (self.metrics, self.log, self.last, self.best, self.report)
         folders = (self.plots, self.rank, self.tensorboard)
         return (*self.tables, *files, *folders)

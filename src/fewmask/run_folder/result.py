@@ -1,4 +1,4 @@
-"""What a run has scored so far: every network after its last evaluation, and at its best."""
+"""The scores of a run so far: of every network, after its last evaluation and at its best."""
 
 import json
 from collections.abc import Mapping
@@ -24,19 +24,19 @@ class NetworkScore(NamedTuple):
     """The highest mIoU of all evaluations."""
     best_step: int
     pixel_accuracy: float = float("nan")
-    """After the last step."""
+    """In percent, after the last step."""
     iou: tuple[float, ...] = ()
-    """IoU of each class after the last step; NaN for an absent class."""
+    """IoU of each class after the last step; NaN if the class is absent."""
 
     @property
     def miou(self) -> float:
-        """MIoU after the last step."""
+        """The mIoU after the last step."""
         return self.last
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run folder says of its run."""
+    """Everything that a run folder records about its run."""
 
     folder: Path
     data: str
@@ -46,28 +46,29 @@ class Result:
     val: ImageList
     protocol: EvaluationConfig
     steps: int
-    """Done so far."""
+    """Steps done so far."""
     planned_steps: int
     root: str
-    """The data's folder, if it has one."""
+    """The folder of the data; empty if it has none."""
     classes: tuple[str, ...]
     long_side: int | None
-    """Pixels that images were brought to."""
+    """Pixels of the longer side that images were resized to; None for their own size."""
     networks: Mapping[str, NetworkScore]
     seconds: Mapping[str, float]
-    """Where the time went: data (waiting for it), steps, evaluation, saving."""
+    """Seconds by activity: data (waiting for it), steps, evaluation, saving."""
     memory_gib: float
-    """At most."""
+    """Peak memory."""
 
 
 def read_result(folder: Path) -> Result:
-    """Reads a run folder.
+    """Reads the result of a run folder.
 
     Raises:
-        UserError: if it is none, or nothing was evaluated yet.
+        UserError: if it is not a run folder, or nothing was evaluated yet.
     """
     paths = RunPaths(folder)
     try:
+        # Plain values, not a Recipe: results of a stranger's run are read without its code.
         recipe: dict[str, Any] = yaml.safe_load(paths.recipe.read_text("utf-8"))
         facts = json.loads(paths.facts.read_text("utf-8"))
         return _result(paths, recipe, facts)
@@ -103,10 +104,11 @@ def _result(paths: RunPaths, recipe: dict[str, Any], facts: dict[str, Any]) -> R
 def _networks(
     rows: list[dict[str, str]], per_class: list[dict[str, str]]
 ) -> dict[str, NetworkScore]:
-    """Last and best scores of each network, in the order in which they were evaluated."""
+    """Last and best scores of each network, the main network first."""
     found: dict[str, NetworkScore] = {}
     for row in rows:
         name, miou, step = row["network"], float(row["miou"]), int(row["step"])
+        # The first row of a network is its best so far.
         before = found.get(name, NetworkScore(miou, miou, step))
         best = (miou, step) if miou > before.best else (before.best, before.best_step)
         found[name] = NetworkScore(miou, *best, float(row["pixel_accuracy"]))
@@ -118,7 +120,7 @@ def _networks(
 
 
 def _costs(file: Path) -> tuple[dict[str, float], float]:
-    """Seconds by activity, and peak memory in GiB; nothing, if the run wrote none."""
+    """Seconds by activity, and peak memory in GiB; empty and 0 if the run recorded none."""
     rows = read_table(file)
     activities = [name for name in rows[0] if name not in ("step", "memory_gib")] if rows else []
     seconds = {name: sum(float(row[name]) for row in rows) for name in activities}

@@ -1,4 +1,4 @@
-"""Which images a run has used: their names and fingerprints, and the same images found again."""
+"""The images of a run: their names and fingerprints, and how to find the same images again."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from fewmask.run_folder.paths import SUBSETS, RunPaths
 
 
 def write_subsets(paths: RunPaths, data: Data) -> None:
-    """Writes the names of labeled, unlabeled and validation images, and their fingerprints."""
+    """Records the names of labeled, unlabeled and validation images, and their fingerprints."""
     paths.facts.parent.mkdir(exist_ok=True)
     facts = {}
     for subset in SUBSETS:
@@ -19,6 +19,7 @@ def write_subsets(paths: RunPaths, data: Data) -> None:
         names: Sequence[str] = dataset.names
         facts[subset] = recognize_dataset(dataset).as_dict()
         if dataset.is_pool:
+            # A pool may hold millions of names; its fingerprint is enough to recognize it.
             names = [f"# {len(names)} images of data.pool, fingerprint in {paths.facts.name}"]
         text = "".join(f"{name}\n" for name in names)
         paths.split(subset).write_text(text, encoding="utf-8")
@@ -36,13 +37,13 @@ def read_facts(paths: RunPaths) -> dict[str, dict[str, Any]]:
         return {subset: facts[subset] for subset in SUBSETS}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"Cannot read {paths.facts} ({type(error).__name__} {error}): the run folder is "
-            "damaged, or its run never began. Restore the file, or start a new run."
+            f"Cannot read {paths.facts} ({type(error).__name__} {error}). The run folder is "
+            "damaged, or the run never began. Restore the file, or start a new run."
         ) from None
 
 
 def require_same_images(paths: RunPaths, data: Data) -> None:
-    """A resumed run must continue with the images it began with.
+    """Makes sure that a resumed run continues with the images it began with.
 
     Raises:
         UserError: if a subset has changed since then.
@@ -51,23 +52,25 @@ def require_same_images(paths: RunPaths, data: Data) -> None:
     for subset in SUBSETS:
         if recognize_dataset(getattr(data, subset)).sha256 != facts[subset]["sha256"]:
             raise UserError(
-                f"The {subset} images of {paths.folder} have changed since the run began (it used "
-                f"those in {paths.split(subset).relative_to(paths.folder)}). Restore them, or "
-                "start a new run."
+                f"The {subset} images of {paths.folder} have changed since the run began. "
+                f"{paths.split(subset).relative_to(paths.folder)} lists those it used. Restore "
+                "them, or start a new run."
             )
 
 
 def own_val(paths: RunPaths, data: Data) -> Dataset:
     """The validation images that a run was scored on, wherever today's data has them.
 
-    Masks that were added since then may have changed which images are held out.
+    If masks were added since then, other images may be held out today.
 
     Raises:
-        UserError: if some of them are gone.
+        UserError: if some of the images are missing.
     """
     file = paths.split("val")
     if not file.is_file():
-        raise UserError(f"{file} is missing. It lists what the run was scored on. Restore it.")
+        raise UserError(
+            f"{file} is missing. It lists the images that the run was scored on. Restore it."
+        )
     wanted = file.read_text(encoding="utf-8").splitlines()
     if list(data.val.names) == wanted:
         return data.val
@@ -76,7 +79,7 @@ def own_val(paths: RunPaths, data: Data) -> Dataset:
     missing = [name for name in wanted if name not in places]
     if missing:
         raise UserError(
-            f"{len(missing)} validation image(s) of {paths.folder} are no longer there, or have "
-            f"no mask (first: {missing[0]}). Restore them, or give data.val."
+            f"{len(missing)} validation image(s) of {paths.folder} are missing today, or have no "
+            f"mask (first: {missing[0]}). Restore them, or give data.val."
         )
     return Chosen([places[name] for name in wanted])

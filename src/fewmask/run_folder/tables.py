@@ -1,4 +1,4 @@
-"""Reads the tables of a run folder; a line that a kill cut off, or a damaged one, is skipped."""
+"""Reads the tables of a run folder. Incomplete lines, as a kill leaves them, are skipped."""
 
 import csv
 import io
@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 TEXT_COLUMNS = ("network", "class", "image")
-"""Columns that hold no numbers."""
+"""Columns that hold text; all others hold numbers."""
 
 
 def read_table(file: Path) -> list[dict[str, str]]:
-    """The complete rows of a CSV file that a run writes; empty if there is no such file."""
+    """The complete rows of a CSV file of a run; empty if there is no such file."""
     if not file.is_file():
         return []
+    # Damaged bytes must spoil only the line that holds them.
     text = file.read_text(encoding="utf-8", errors="replace")
+    # Surplus values get the key "", missing ones the value "": both mark an incomplete row.
     rows = csv.DictReader(io.StringIO(text), restkey="", restval="")
     return [row for row in rows if _is_complete(row)]
 
@@ -30,7 +32,7 @@ def _is_complete(row: dict[str, str]) -> bool:
 
 
 def read_metrics(file: Path) -> list[dict[str, Any]]:
-    """What a run logged, line by line: `step`, and numbers by name."""
+    """The logged values of a run, one dictionary per line: `step`, and numbers by name."""
     if not file.is_file():
         return []
     found = []

@@ -1,1 +1,1 @@
-"""A run: open it, load its networks, build method and trainer from a recipe."""
+"""Runs: open one, load its networks, build method and trainer from a recipe."""

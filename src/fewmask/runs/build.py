@@ -1,4 +1,4 @@
-"""From a recipe to the things it describes: data, method, trainer."""
+"""Builds what a recipe describes: data, method, trainer."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,13 +24,13 @@ def open_data(
     """Opens a recipe's data and checks every file.
 
     Args:
-        recipe: says which data.
-        needs_unlabeled: whether unlabeled images must be there; by default if the method trains on
-            them.
+        recipe: names the data.
+        needs_unlabeled: whether unlabeled images are required; by default, if the method trains
+            on them.
         tell: receives notes on what was decided on the user's behalf.
 
     Raises:
-        UserError: for the first file or set that is wrong.
+        UserError: for the first file or subset that is wrong.
     """
     if needs_unlabeled is None:
         needs_unlabeled = recipe.needs_unlabeled
@@ -38,14 +38,15 @@ def open_data(
 
 
 def build_method(recipe: Recipe, num_classes: int, pretrained: bool) -> Method:
-    """The method of a recipe, with weights drawn from its seed.
+    """The method of a recipe, with random weights that follow from its seed.
 
     Args:
-        recipe: says which method, around which model.
+        recipe: names the method and the model.
         num_classes: K.
-        pretrained: whether to load the encoder's pretrained weights, if the recipe names any. They
-            are not needed where a checkpoint overwrites them.
+        pretrained: whether to load the encoder's pretrained weights, if the recipe asks for any.
+            They are not needed if a checkpoint overwrites them.
     """
+    # Weights must follow from the seed alone, whatever was drawn before.
     torch.manual_seed(recipe.seed)
     model = recipe.model if pretrained else _without_download(recipe.model)
     return recipe.method_class(partial(create_model, model, num_classes), recipe.method)
@@ -56,10 +57,13 @@ def _without_download(config: ModelConfig) -> ModelConfig:
 
 
 def start_from(method: Method, file: Path) -> None:
-    """Loads weights of another run: all networks from a `last.pt`, or one for all from `best.pt`.
+    """Loads the weights of another run into a method.
+
+    A `last.pt` has weights for every network. A `best.pt` has those of one network, which all
+    networks start from.
 
     Raises:
-        UserError: if they cannot be read, or do not fit.
+        UserError: if the weights cannot be read, or do not fit.
     """
     state = checkpoint.load(file)
     if "method" in state:
@@ -78,7 +82,7 @@ def make_trainer(
     is_resumed: bool = False,
 ) -> Trainer:
     """The trainer of a recipe."""
-    # Recomputing activations is chosen to save memory, so memory comes before speed there.
+    # Whoever recomputes activations wants to save memory, so keep none for speed then.
     if fabric.device.type == "cpu" and not recipe.model.checkpointing:
         keep_freed_memory()
     card = make_card(recipe, data)
@@ -86,7 +90,7 @@ def make_trainer(
 
 
 def make_card(recipe: Recipe, data: Data) -> dict[str, Any]:
-    """What `best.pt` carries along, as plain values, so that it can be used without the recipe."""
+    """The plain values in `best.pt` that make it usable without the recipe."""
     return {
         "method_name": recipe.method.name,
         "model": _without_download(recipe.model).model_dump(mode="json"),

@@ -1,4 +1,4 @@
-"""Loads trained networks, from a run folder or from a `best.pt` file alone."""
+"""Loads trained networks from a run folder, or from a `best.pt` file alone."""
 
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,11 @@ from fewmask.run_folder.paths import RunPaths
 from fewmask.runs.build import build_method
 
 CARD = ("weights", "model", "class_names", "class_colors", "evaluation", "long_side")
-"""What a best.pt must hold."""
+"""Keys that a best.pt must have."""
 
 
 def best_predictor(file: Path, accelerator: str) -> Predictor:
-    """The network in a `best.pt` file, which needs nothing else.
+    """The network in a `best.pt` file. No other file is needed.
 
     Raises:
         UserError: if the file cannot be read, or there is no such device.
@@ -70,6 +70,7 @@ def _device(accelerator: str) -> str:
 
 
 def _classes(card: dict[str, Any]) -> Classes:
+    # Not among the needed keys: files of early versions lack these.
     no_label, color = card.get("no_label", (IGNORE, (255, 255, 255)))
     names, colors, values = card["class_names"], card["class_colors"], card.get("class_values")
     return Classes(names, colors, values, no_label, color)

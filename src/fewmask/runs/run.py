@@ -1,4 +1,4 @@
-"""A run on disk, opened once: its recipe, data, networks and scores."""
+"""A run on disk: its recipe, data, networks and scores, each opened once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -17,18 +17,18 @@ from fewmask.runs.predictors import best_predictor, predictor_of
 
 
 def _say_nothing(note: str) -> None:
-    """Takes the notes on decisions that a user has already been told about."""
+    """Drops notes on decisions that the user has already seen during training."""
 
 
 class Run:
-    """A run on disk. Recipe and data are read when first asked for, and then kept.
+    """A run on disk. Its recipe and its data are read on first use, and then kept.
 
     Args:
-        folder: of the run.
-        changes: settings that replace those of the run, by section; for another evaluation.
-        needs_unlabeled: whether the unlabeled images are needed; otherwise they are not checked,
-            and a pool is not opened.
-        data: the run's data, if they are open already.
+        folder: the run folder.
+        changes: nested settings that replace those of the run, for example to evaluate differently.
+        needs_unlabeled: whether the unlabeled images are needed. If not, they are not checked, and
+            a pool is not opened.
+        data: the data of the run, if they are already open.
         tell: receives notes on what was decided while opening the data.
 
     Example:
@@ -51,7 +51,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path | str, **options: Any) -> Self:
-        """Opens a run folder; the options are those of the class.
+        """Opens a run folder. The options are those of the class.
 
         Raises:
             UserError: if the folder is not a run folder.
@@ -66,17 +66,17 @@ class Run:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """All settings, with the changes that were asked for."""
+        """All settings, including the changes."""
         return load_recipe(self.paths.recipe, self._changes)
 
     @cached_property
     def data(self) -> Data:
-        """The images as they are today, checked."""
+        """The images as they are today, after checking their files."""
         return self._given_data or open_data(self.recipe, self._needs_unlabeled, self._tell)
 
     @cached_property
     def val(self) -> Dataset:
-        """The images that the run was scored on, or others if the changes name other data."""
+        """The validation images of the run, or those of other data if the changes name any."""
         return self.data.val if "data" in self._changes else own_val(self.paths, self.data)
 
     def network(self, name: str = "best", accelerator: str | None = None) -> Predictor:
@@ -84,7 +84,7 @@ class Run:
 
         Args:
             name: `best`, or a network of the last checkpoint: `student`, `teacher` ...
-            accelerator: auto, cpu, cuda or mps; by default as the recipe says.
+            accelerator: auto, cpu, cuda or mps; by default, that of the recipe.
 
         Raises:
             UserError: if there is no such network.
@@ -96,7 +96,7 @@ class Run:
 
     @property
     def result(self) -> Result:
-        """What the run has scored so far.
+        """The scores and facts of the run so far.
 
         Raises:
             UserError: if nothing was evaluated yet.
@@ -122,7 +122,7 @@ class Run:
 
 
 def open_runs(folders: Sequence[Path], **options: Any) -> list[Run]:
-    """Opens several runs. Those on the same data share it, so that it is opened only once."""
+    """Opens several runs. Runs on the same data share it, so that it is opened only once."""
     runs: list[Run] = []
     for folder in folders:
         run = Run.open(folder, **options)
@@ -133,11 +133,17 @@ def open_runs(folders: Sequence[Path], **options: Any) -> list[Run]:
 
 def _on_same_data(one: Run, other: Run) -> bool:
     ours, theirs = one.recipe, other.recipe
+    # The number of bands is an option of the model, but decides how images are read.
     return ours.data == theirs.data and ours.model.in_channels == theirs.model.in_channels
 
 
 def load_network(run: Path, name: str = "best", accelerator: str = "auto") -> Predictor:
-    """A network of a run folder, or that of a `best.pt` file.
+    """Loads a network of a run folder, or the one in a `best.pt` file.
+
+    Args:
+        run: the run folder or the file.
+        name: `best`, or a network of the last checkpoint: `student`, `teacher` ...
+        accelerator: auto, cpu, cuda or mps.
 
     Raises:
         UserError: if there is no such run or network.

@@ -1,1 +1,1 @@
-"""One verb, one file: what each command and each function of the Python interface does."""
+"""What the commands and the Python functions do: one verb, one file."""

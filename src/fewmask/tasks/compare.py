@@ -1,4 +1,4 @@
-"""Trains methods x seeds under one protocol, and asks whether the unlabeled images helped."""
+"""Trains several methods with several seeds, so that they can be compared."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -22,29 +22,30 @@ from fewmask.runs.run import Run
 from fewmask.tasks.train import resume, train
 
 SAMPLES = 5
-"""Validation images on the picture."""
+"""Validation images in the picture."""
 WITHOUT_EFFECT = {"machine", "logging"}
-"""Sections of a recipe that do not change what is learned."""
+"""Sections of a recipe that do not affect the result of training."""
 
 
 def compare(recipes: Sequence[Recipe], out: Path) -> Comparison | None:
-    """Trains what is missing of a comparison, all else equal.
+    """Trains the runs of a comparison that are missing.
 
-    Finished runs are kept and interrupted ones resumed, so the same call continues after any stop.
+    Finished runs are kept and interrupted ones resumed. After a stop, make the same call again.
 
     Args:
-        recipes: one per method and seed, on the same data; those of a method follow each other.
-        out: the folder of the runs, `METHOD-seedN`.
+        recipes: one per method and seed, all on the same data, sorted by method.
+        out: the folder for the runs, which are called `METHOD-seedN`.
 
     Returns:
         The comparison, or None if it was interrupted.
 
     Raises:
-        UserError: for wrong settings or data, before anything is trained; or if `out` holds runs
-            with other settings.
+        UserError: for wrong settings or data, before training starts; or if `out` holds runs with
+            other settings.
     """
     data = open_data(recipes[0], any(recipe.needs_unlabeled for recipe in recipes))
     rows = []
+    # The recipes of a method follow each other, as groupby needs them.
     for method, of_method in groupby(recipes, key=lambda recipe: recipe.method.name):
         runs = []
         for recipe in of_method:
@@ -57,12 +58,14 @@ def compare(recipes: Sequence[Recipe], out: Path) -> Comparison | None:
 
 
 def _trained(recipe: Recipe, data: Data, folder: Path) -> Run:
-    """The run of a recipe: as it is if it is finished, else resumed, else trained."""
+    """The finished run of a recipe; it is resumed or trained first if necessary."""
+    # The run must record the same images as when it is trained alone, where no pool is opened.
     if not recipe.needs_unlabeled:
         data = data.without_pool()
     paths = RunPaths(folder)
     if paths.recipe.is_file():
         _require_same_settings(paths, settle(recipe, data)[0])
+    # Without a checkpoint there is nothing to continue: it was killed in its first moments.
     if not (paths.recipe.is_file() and paths.last.is_file()):
         return train(recipe, folder, overwrite=True, data=data)
     require_same_images(paths, data)
@@ -83,6 +86,7 @@ def _require_same_settings(paths: RunPaths, wanted: Recipe) -> None:
 
 def _row(method: str, runs: Sequence[Run]) -> Row:
     results = [run.result for run in runs]
+    # A method is judged by the network that it evaluates first.
     main = next(iter(results[0].networks))
     return Row(
         method,
@@ -99,7 +103,7 @@ def image_counts(run: Run, network: str) -> np.ndarray:
 
     Args:
         run: a finished run.
-        network: one of the last checkpoint: `student`, `teacher` ...
+        network: of the last checkpoint: `student`, `teacher` ...
     """
     predictor, val = run.network(network), run.val
     per_image = confusions(
@@ -115,7 +119,7 @@ def image_counts(run: Run, network: str) -> np.ndarray:
 
 
 def picture(comparison: Comparison, file: Path) -> None:
-    """Draws image, truth and each method's prediction side by side."""
+    """Saves a picture of images, truth and each method's predictions side by side."""
     val, classes = comparison.data.val, comparison.data.classes
     predictors = [Run.open(row.folders[0]).network() for row in comparison.rows]
     shown = np.unique(np.linspace(0, len(val) - 1, SAMPLES + 1).round().astype(int))[:-1]
@@ -129,7 +133,7 @@ def picture(comparison: Comparison, file: Path) -> None:
 
 
 def _colored(val: Dataset, index: int, classes: Classes) -> np.ndarray:
-    """The truth in colors, white where there is no label."""
+    """The truth in colors; white where there is no label."""
     colors = np.full((256, 3), 255, np.uint8)
     colors[: len(classes)] = classes.colors
     return np.asarray(colors[val.mask(index)])

@@ -14,27 +14,27 @@ from fewmask.runs.run import Run
 
 
 def evaluate(run: Run, weights: str = "best") -> tuple[Classes, Scores]:
-    """Scores a network of a run, on as many devices as the recipe says.
+    """Scores a network of a run, on as many devices as the recipe asks for.
 
     Args:
-        run: with the changes to `evaluation`, `data` and `machine` that are wanted.
+        run: opened with the changes to `evaluation`, `data` and `machine` that you want.
         weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
 
     Returns:
         The classes, and the scores.
 
     Raises:
-        UserError: if the data has other classes than the run was trained on.
+        UserError: if the data does not have the classes that the run was trained on.
     """
     recipe = run.recipe
-    # Only what the processes need: the run is opened and checked once, here.
+    # Opened here, before processes start, so that the files are checked only once.
     _ = run.val
     scores = launch(recipe.machine, recipe.training.precision, _evaluate_process, run, weights)
     return run.data.classes, scores
 
 
 def examine(run: Run, weights: str = "best") -> tuple[Classes, Examination]:
-    """Like `evaluate`, with boundary IoU, calibration, and the mIoU of each image; one device."""
+    """Like `evaluate`, on one device, with boundary IoU, calibration and the mIoU of each image."""
     predictor = run.network(weights)
     _require_same_classes(run, predictor.classes)
     found = examine_network(
@@ -50,6 +50,7 @@ def examine(run: Run, weights: str = "best") -> tuple[Classes, Examination]:
 def _evaluate_process(fabric: Fabric, run: Run, weights: str) -> Scores:
     predictor = run.network(weights)
     _require_same_classes(run, predictor.classes)
+    # Convolutions are faster in this memory order, which training uses too.
     network = predictor.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     with fabric.autocast():
         return evaluate_network(
@@ -61,5 +62,5 @@ def _require_same_classes(run: Run, classes: Classes) -> None:
     if classes.names != run.data.classes.names:
         raise UserError(
             f"{run.folder} was trained on the classes {list(classes.names)}, but the data has "
-            f"{list(run.data.classes.names)}."
+            f"{list(run.data.classes.names)}. Evaluate it on data with the same classes."
         )

@@ -12,9 +12,9 @@ from fewmask.recipes import Recipe
 
 
 def recognize(file: Path) -> published.ImageList:
-    """Says what a list is."""
+    """Prints whether a list is one of the published lists."""
     split = published.recognize(read_lines(file))
-    print(f"{file}: {split.count} images, SHA-256 of the sorted ids {split.sha256}")
+    print(f"{file}: {split.count} images, SHA-256 of the sorted names {split.sha256}")
     for known in split.published:
         print(f"  {known.name}, {known.kind}, github.com/{known.repository}")
     print(f"  {split.note}" if split.published else "  It is none of the published lists.")
@@ -29,20 +29,23 @@ def copy(name: str, source: str | None, out: Path) -> None:
 
 
 def draw_lists(recipe: Recipe, sizes: Sequence[str], how: str, seed: int, out: Path) -> None:
-    """Draws nested lists from the training images of a data set that have masks.
+    """Draws nested lists from the training images that have masks.
 
     Args:
-        recipe: names the data set.
-        sizes: numbers of images or shares.
+        recipe: names the data.
+        sizes: numbers of images, or shares such as `1/8`.
         how: random, balanced or every.
-        seed: another seed, another draw.
-        out: the folder of the lists.
+        seed: random seed of the draw.
+        out: the folder for the lists.
+
+    Raises:
+        UserError: if the recipe already names a labeled list.
     """
     if (
         getattr(recipe.data, "labeled", None) is not None
         and "labeled" in recipe.data.model_fields_set
     ):
-        raise UserError("Lists are drawn from all images with masks; leave out data.labeled.")
+        raise UserError("Lists are drawn from all images with masks. Leave out data.labeled.")
     data = recipe.source().open()
     for size, names in draw(data.labeled, sizes, how, seed).items():
         file = out / f"{how}_{size.replace('/', '_')}_seed{seed}.txt"

@@ -1,4 +1,4 @@
-"""Predicts whole folders of images of any size."""
+"""Predicts masks for folders of images of any size."""
 
 import os
 from collections import Counter, deque
@@ -18,19 +18,19 @@ from fewmask.evaluation.predictor import Predictor
 from fewmask.report.prediction_folder import Job, PredictionFolder
 
 AT_ONCE = 8
-"""Images of one size that the network takes together, and that are read ahead."""
+"""Images of one size that are predicted together; as many are read ahead."""
 THREADS = 2
-"""Threads that read, and as many that write."""
+"""Threads that read images; as many others write predictions."""
 
 Named = tuple[Path, str]
-"""An image file, and the name to write its prediction under."""
+"""An image file, and the name of its prediction, without suffix."""
 
 
 class Predicted(NamedTuple):
-    """What was written, and what could not be."""
+    """What was predicted, and what could not be."""
 
     names: list[str]
-    """All images of this share."""
+    """The names of all images of this share."""
     failures: list[str]
     """One message per image that could not be read."""
     kept: int
@@ -45,38 +45,39 @@ def predict(
     overwrite: bool = False,
     tell: Callable[[str], None] = print,
 ) -> Predicted:
-    """Labels images and writes `masks/*.png`, `overlays/*.jpg` and `confidence/*.png` under `out`.
+    """Predicts images and writes `masks/*.png`, `overlays/*.jpg` and `confidence/*.png` to `out`.
 
-    Masks hold the values of the user's own masks. An image that cannot be read is reported and
-    left out; the others are predicted all the same. Finished predictions are kept, so the same
-    call continues after a stop.
+    Masks hold the label values of the user's own masks. An image that cannot be read is reported
+    and left out. Finished predictions are kept: after a stop, make the same call again.
 
     Args:
         predictor: a trained network.
         places: folders, glob patterns, .txt lists or images.
         out: the folder to write to.
-        share: (k, n): only the k-th of n equal shares of the images, counted from 0.
+        share: (k, n) predicts only the k-th of n equal shares of the images, counted from 0.
         overwrite: whether to predict finished images again.
-        tell: receives messages on progress, and on images left out.
+        tell: receives messages on progress, and on images that were left out.
 
     Raises:
-        UserError: if there is no image at all, or other weights wrote to `out`.
+        UserError: if there is no image, or if `out` holds other predictions.
     """
     index, shares = share
+    # Every n-th image, not a block: neighbors in a folder are often alike in size and content.
     files = _without_clashes(_find_all(places, out, tell))[index::shares]
     folder = PredictionFolder(out, overwrite=overwrite)
     folder.claim(predictor)
-    return Labeling(predictor, folder, tell).run(files)
+    return FolderPredictor(predictor, folder, tell).run(files)
 
 
 def _find_all(places: Sequence[Path | str], out: Path, tell: Callable[[str], None]) -> list[Named]:
-    """All images, each once; earlier output is not taken for photos."""
+    """All images, each once. Earlier predictions in `out` do not count as images."""
     own = os.path.join(os.path.abspath(out), "")
     found: dict[str, Named] = {}
     for place in places:
         for file, name in find_images(place):
             path = os.path.abspath(file)
             if not path.startswith(own):
+                # An image that is named twice is predicted once.
                 found.setdefault(path, (file, name))
     for folder in (Path(place) for place in places if Path(place).is_dir()):
         for file in unread_pictures(folder):
@@ -85,7 +86,7 @@ def _find_all(places: Sequence[Path | str], out: Path, tell: Callable[[str], Non
 
 
 def _without_clashes(files: list[Named]) -> list[Named]:
-    """The same files, if no two would be written under one name."""
+    """The same files, after making sure that each has a name of its own."""
     first: dict[str, Path] = {}
     for file, name in files:
         if first.setdefault(name, file) is not file:
@@ -96,13 +97,13 @@ def _without_clashes(files: list[Named]) -> list[Named]:
     return files
 
 
-class Labeling:
-    """Predicts images; threads read ahead and write behind while the network works.
+class FolderPredictor:
+    """Predicts many images, while threads read the next ones and write the finished ones.
 
     Args:
         predictor: a trained network.
-        folder: to write to, claimed.
-        tell: receives messages on progress, and on images left out.
+        folder: to write to. It must be claimed for the predictor.
+        tell: receives messages on progress, and on images that were left out.
     """
 
     def __init__(self, predictor: Predictor, folder: PredictionFolder, tell: Callable[[str], None]):
@@ -112,21 +113,22 @@ class Labeling:
         self.kept = 0
 
     def run(self, files: Iterable[Named]) -> Predicted:
-        """Predicts images, each with the name to write it under."""
+        """Predicts images, each with the name of its prediction."""
         writing: deque[Future[None]] = deque()
         with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as writers:
             for jobs in _of_one_size(self._readable(files, readers)):
                 predictions = self.predictor.predict_many([job.image for job in jobs])
                 for job, prediction in zip(jobs, predictions, strict=True):
                     writing.append(writers.submit(self.folder.write, job, prediction))
-                while len(writing) > 2 * AT_ONCE:  # so that memory does not fill up
+                # A slow disk must not fill the memory with predictions that wait to be written.
+                while len(writing) > 2 * AT_ONCE:
                     writing.popleft().result()
             for future in writing:
                 future.result()
         return Predicted(self.names, self.failures, self.kept)
 
     def _readable(self, files: Iterable[Named], readers: ThreadPoolExecutor) -> Iterator[Job]:
-        """The images that are still to be predicted and can be read; records all others."""
+        """The images to predict. Records those that were predicted before or cannot be read."""
         for (file, name), image in _ahead(self._read, files, readers):
             self.names.append(name)
             if len(self.names) % 100 == 0:
@@ -145,7 +147,7 @@ class Labeling:
         status = self.folder.status(file, name)
         if status == "edited":
             mask = self.folder.mask_file(name)
-            self.tell(f"Kept: {mask} was changed by somebody else (--overwrite replaces it).")
+            self.tell(f"Kept: {mask} was edited by hand (--overwrite replaces it).")
         if status != "missing":
             return None
         try:
@@ -155,7 +157,7 @@ class Labeling:
 
 
 def _of_one_size(jobs: Iterable[Job]) -> Iterator[list[Job]]:
-    """Consecutive jobs of the same size, at most `AT_ONCE` together."""
+    """Groups consecutive jobs of the same size, at most `AT_ONCE` together."""
     for _, neighbors in groupby(jobs, key=lambda job: job.image.shape):
         while together := list(islice(neighbors, AT_ONCE)):
             yield together
@@ -168,7 +170,7 @@ Read = TypeVar("Read")
 def _ahead(
     read: Callable[[Item], Read], items: Iterable[Item], readers: ThreadPoolExecutor
 ) -> Iterator[tuple[Item, Read]]:
-    """Each item with what was read of it, in order; a few are always being read."""
+    """Yields each item with what was read of it, in order, while threads read the next items."""
     started: deque[tuple[Item, Future[Read]]] = deque()
     for item in items:
         started.append((item, readers.submit(read, item)))
@@ -180,17 +182,17 @@ def _ahead(
 
 
 def find_images(place: Path | str) -> list[Named]:
-    """Image files at a folder, pattern, .txt list or path, each with a name to write it under.
+    """The image files of a folder, pattern, .txt list or path, each with a name for its prediction.
 
     Raises:
-        UserError: if there is none.
+        UserError: if there is no image.
     """
     path = Path(place)
     if path.is_dir():
         files = list_images(path)
         return list(zip(files, unique_names(files, path), strict=True))
     if path.suffix.lower() == ".txt":
-        # A listed file that is missing is left out later, like one that cannot be read.
+        # A missing file is not an error here: it is reported later, like an unreadable one.
         files = [path.parent / line for line in read_lines(path)]
     elif path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
         files = [path]
@@ -210,6 +212,7 @@ def find_images(place: Path | str) -> list[Named]:
 
 def _matching(path: Path) -> list[Path]:
     """The images that match a glob pattern."""
+    # Path.glob takes relative patterns only.
     base = Path(path.anchor) if path.is_absolute() else Path()
     pattern = str(path.relative_to(base)) if path.is_absolute() else str(path)
     try:

@@ -1,4 +1,4 @@
-"""Brings a published data set into the form that training reads, once."""
+"""Converts a published data set into the form that training reads."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,21 +15,22 @@ from fewmask.errors import UserError
 def prepare(
     name: str, root: Path, with_download: bool, tell: Callable[[str], None]
 ) -> tuple[Data, list[str]]:
-    """Downloads what is public (if asked), converts what needs it, and counts.
+    """Downloads what is public (if asked), converts the files, and counts the images.
 
-    What is done already is skipped, so an interrupted call is continued by the same call.
+    Finished work is skipped. After an interruption, make the same call again.
 
     Args:
         name: voc, cityscapes, coco, ade20k or camvid.
         root: the data set's folder.
         with_download: whether to fetch the archives.
-        tell: says what happens.
+        tell: receives messages on progress.
 
     Returns:
-        The data set with all training images as labeled, and what differs from the published one.
+        The data with all training images labeled, and a sentence for each difference from the
+        published data set.
 
     Raises:
-        UserError: if a part is missing or damaged.
+        UserError: if files are missing or damaged.
     """
     source = find(name, SOURCES, "data")
     if not issubclass(source, PublishedDataset):
@@ -39,15 +40,15 @@ def prepare(
     source.convert(root)
     data = source(validate(source.Config, {"name": name, "root": root}, "data")).open()
     warnings = []
-    for part, files, expected in (
+    for kind, files, expected in (
         ("training", data.labeled, source.TRAIN_IMAGES),
         ("validation", data.val, source.VAL_IMAGES),
     ):
         split = recognize_dataset(files)
         known = f", the published list {split.name}" if split.published else ""
-        tell(f"{len(files)} {part} images{known}")
+        tell(f"{len(files)} {kind} images{known}")
         if len(files) != expected:
-            warnings.append(f"{len(files)} {part} images, but {expected} were published.")
+            warnings.append(f"{len(files)} {kind} images, but {expected} were published.")
     for what, (found, expected) in source.further_counts(root).items():
         tell(f"{found} {what}")
         if found != expected:
@@ -58,12 +59,13 @@ def prepare(
 def _fetch(source: type[PublishedDataset], root: Path, tell: Callable[[str], None]) -> None:
     if not source.ARCHIVES:
         raise UserError(
-            f"{source.KEY} cannot be downloaded by a program. Get {source.HOME} and unpack it into "
-            f"{root}."
+            f"{source.KEY} cannot be downloaded by a program. Download it from {source.HOME} and "
+            f"unpack it into {root}."
         )
     for archive in source.ARCHIVES:
         file = root / archive.url.rpartition("/")[2]
-        done = root / f".{file.name}.unpacked"  # names what it has unpacked
+        # Lists the unpacked files, so that a file that was deleted since is fetched again.
+        done = root / f".{file.name}.unpacked"
         if done.is_file() and all((root / name).exists() for name in done.read_text().split("\n")):
             continue
         tell(f"Downloading {archive.url}")

@@ -1,4 +1,4 @@
-"""Exports pseudo-labels of a run's unlabeled images, to be corrected and used as masks."""
+"""Exports pseudo-labels for the unlabeled images of a run, to be corrected and used as masks."""
 
 import os
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 from fewmask.errors import UserError
 from fewmask.report.prediction_folder import PredictionFolder
 from fewmask.runs.run import Run
-from fewmask.tasks.predict import Labeling, Named, Predicted
+from fewmask.tasks.predict import FolderPredictor, Named, Predicted
 
 
 def pseudo_labels(
@@ -18,14 +18,14 @@ def pseudo_labels(
     overwrite: bool = False,
     tell: Callable[[str], None] = print,
 ) -> Predicted:
-    """Writes pseudo-labels as `predict` writes masks; unsure pixels get no label.
+    """Writes pseudo-labels as `predict` writes masks; uncertain pixels get no label.
 
-    A corrected mask in the masks folder of the data is a label in the next run.
+    Put a corrected mask into the masks folder of the data, and the next run trains on it.
 
     Args:
         run: opened with its unlabeled images.
         out: the folder to write to.
-        threshold: pixels below this confidence get no label.
+        threshold: pixels with a lower confidence get no label.
         weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
         overwrite: whether to export finished images again.
         tell: receives messages on progress.
@@ -40,24 +40,27 @@ def pseudo_labels(
     predictor = run.network(weights)
     if predictor.classes.no_label is None:
         raise UserError(
-            "The masks of this data have no value that means 'no label', so unsure pixels cannot "
-            "be written. Add a value to data.ignore (or a color with 255 to data.palette) and "
-            "train again."
+            "The masks of this data have no value that means 'no label', so uncertain pixels "
+            "cannot be written. Add a value to data.ignore (or a color with 255 to data.palette) "
+            "and train again."
         )
+    # Claimed first: a folder of other predictions is refused before anything is computed.
     folder = PredictionFolder(out, threshold, overwrite)
     folder.claim(predictor)
-    return Labeling(predictor, folder, tell).run(files)
+    return FolderPredictor(predictor, folder, tell).run(files)
 
 
 def _named_files(run: Run) -> list[Named]:
-    """The unlabeled images with names that stay inside the output folder.
+    """The unlabeled images, with names that stay inside the output folder.
 
-    A list may name images by paths that lead out of its folder.
+    A list may name images by paths such as `../other/p1`, which lead out of its folder.
     """
     unlabeled = run.data.unlabeled
     images = [unlabeled.file(index) for index in range(len(unlabeled))]
     if None in images:
-        raise UserError("The unlabeled images of this run are not files.")
+        raise UserError(
+            "The unlabeled images of this run are not files, so they cannot be labeled by hand."
+        )
     inside = [os.path.normpath(f"/{name}").lstrip("/") for name in unlabeled.names]
     if len({*inside}) < len(inside):
         raise UserError(

@@ -20,19 +20,19 @@ from fewmask.runs.run import Run
 SHOWN = 12
 """Images on the contact sheet."""
 NETWORKS = 2
-"""The first networks of a run rank its images: teacher and student, if there are both."""
+"""The first networks of a run rank its images: teacher and student, if it has both."""
 
 
 def rank(run: Run, count: int, by: str, out: Path) -> list[str]:
     """Ranks the unlabeled images of a run by hardness, and chooses which ones to label next.
 
     Writes `rank.csv` (all images, hardest first), `to_label.txt` (the chosen names),
-    `next_labeled.txt` (today's labeled names and the chosen ones) and `to_label.png`.
+    `next_labeled.txt` (the labeled names of today and the chosen ones) and `to_label.png`.
 
     Args:
         run: opened with its unlabeled images.
         count: how many to choose.
-        by: what makes an image hard, see `CRITERIA`; or `easiness`, as iMAS logged it last.
+        by: the measure of hardness, see `CRITERIA`; or `easiness`, which iMAS logs in training.
         out: the folder to write to.
 
     Returns:
@@ -42,9 +42,12 @@ def rank(run: Run, count: int, by: str, out: Path) -> list[str]:
         UserError: for an unknown criterion, or a run without unlabeled images.
     """
     if by not in (*CRITERIA, "easiness"):
-        raise UserError(f"--by={by}: unknown. {did_you_mean(by, [*CRITERIA, 'easiness'])}")
+        raise UserError(
+            f"--by={by}: unknown criterion. {did_you_mean(by, [*CRITERIA, 'easiness'])}"
+        )
     data = run.data
     predictors = [run.network(name) for name in list(run.result.networks)[:NETWORKS]]
+    # Easiness is one number per image; the contact sheet then shows entropy by pixel.
     criterion = CRITERIA.get(by, entropy)
     indices, scores, features = _assess_all(data, predictors, criterion)
     if by == "easiness":
@@ -59,9 +62,10 @@ def rank(run: Run, count: int, by: str, out: Path) -> list[str]:
 
 
 def held_out(run: Run) -> Path | None:
-    """The list of validation images of a run that held them out by itself.
+    """The list of validation images, if the run held them out itself; otherwise None.
 
-    With more labels the next run would hold out other images, so that scores could not be compared.
+    With more labels, the next run would hold out other images, and its scores could not be
+    compared.
     """
     return run.paths.split("val").resolve() if run.recipe.source().draws_val() else None
 
@@ -69,12 +73,12 @@ def held_out(run: Run) -> Path | None:
 def _assess_all(
     data: Data, predictors: Sequence[Predictor], criterion: Criterion
 ) -> tuple[list[int], list[float], list[np.ndarray]]:
-    """Index, hardness and feature of each unlabeled image that can be read."""
+    """Index, hardness and features of each unlabeled image that can be read."""
     indices, scores, features = [], [], []
     for index in range(len(data.unlabeled)):
         try:
             image = data.unlabeled.image(index)
-        except UserError as error:  # a pool is not checked as a whole before
+        except UserError as error:  # a pool is too large to be checked before it is used
             print(f"Skipped. {error}")
             continue
         assessed = assess(predictors, image, criterion)
@@ -85,7 +89,7 @@ def _assess_all(
 
 
 def _logged_hardness(run: Run) -> list[float]:
-    """The last hardness that training logged for each unlabeled image; 1 if it never saw it."""
+    """The last hardness logged for each unlabeled image; 1 for images that were never used."""
     if not run.paths.hardness.is_file():
         raise UserError(
             "--by easiness: this run logged no easiness; only iMAS does. Use --by entropy."
@@ -125,7 +129,7 @@ def _draw(
     criterion: Criterion,
     file: Path,
 ) -> None:
-    """The first chosen images: photo, prediction, and where it is hard (bright)."""
+    """Draws the first chosen images: photo, prediction, and hardness (bright is hard)."""
     rows = []
     for index in chosen[:SHOWN]:
         image = data.unlabeled.image(index)
@@ -133,5 +137,6 @@ def _draw(
         brightness = 255 * assessed.hardness / max(1e-9, assessed.hardness.max())
         hard = np.rint(brightness).astype(np.uint8)
         colors = data.classes.colors[assessed.prediction]
+        # Every image is drawn with its own brightest pixel white, or easy ones would be black.
         rows.append([as_rgb(image), colors, np.repeat(hard[:, :, None], 3, axis=2)])
-    save_whole(contact_sheet(rows, ["image", "prediction", "unsure where bright"], 160), file)
+    save_whole(contact_sheet(rows, ["image", "prediction", "uncertain (bright)"], 160), file)

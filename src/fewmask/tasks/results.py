@@ -1,4 +1,4 @@
-"""Puts the scores of finished runs next to each other."""
+"""Lists the scores of finished runs."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from fewmask.run_folder.result import Result
 
 
 def table(results: Sequence[Result]) -> str:
-    """One paragraph per run: what it is, then last and best of each network."""
+    """One paragraph per run: its settings, then last and best scores of each network."""
     lines = []
     for result in results:
         lines.append(

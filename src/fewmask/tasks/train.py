@@ -1,4 +1,4 @@
-"""Trains a model, continues an interrupted run, or rehearses one without writing anything."""
+"""Trains a model, resumes an interrupted run, or rehearses a run without writing anything."""
 
 import json
 import shutil
@@ -36,11 +36,11 @@ CHANGEABLE = (
     "data.pool_disk_gb",
     "data.cache",
 )
-"""What may change when a run is resumed. Everything else would make it another run."""
+"""Settings that may change when a run is resumed. Any other change would make it another run."""
 
 
 class Rehearsal(NamedTuple):
-    """What a run would take."""
+    """What a run would cost."""
 
     recipe: Recipe
     seconds_per_step: float
@@ -48,7 +48,7 @@ class Rehearsal(NamedTuple):
 
 
 class Start(NamedTuple):
-    """How training begins: from a checkpoint of another run, or where this run stopped."""
+    """How training starts: from scratch, from another run's weights, or where the run stopped."""
 
     weights: Path | None = None
     is_resumed: bool = False
@@ -67,13 +67,13 @@ def train(
     """Trains a model.
 
     Args:
-        recipe: as the user gave it.
+        recipe: as given by the user.
         out: the run folder; by default the next free number under `runs/`.
         overwrite: whether to replace a run that `out` holds.
         weights: a checkpoint (`last.pt` or `best.pt`) to start from.
-        profile: whether to write what some of the first steps spend their time on.
-        data: the recipe's data, if they are open already.
-        tell: receives notes on what was decided on the user's behalf.
+        profile: whether to write a table of what the first steps spend their time on.
+        data: the data of the recipe, if they are already open.
+        tell: receives notes on what was decided for the user.
 
     Raises:
         UserError: for wrong settings or data, before training starts.
@@ -82,7 +82,7 @@ def train(
     start = Start(weights, profile=profile)
     if weights is not None:
         _require_usable(weights, out)
-    if not is_first():  # under torchrun, the first process alone creates the folder and speaks
+    if not is_first():  # under torchrun, only the first process creates the folder and prints
         return _launch(recipe, out or Path("runs"), data, start)
     is_new = out is None or not out.exists()
     name = f"{_word(recipe.data.name)}-{_word(recipe.method.name)}"
@@ -91,7 +91,8 @@ def train(
     try:
         return _launch(recipe, folder, data, start)
     except UserError:
-        if is_new and not RunPaths(folder).metrics.exists():  # leave no empty run behind
+        # Do not leave an empty run behind, but never delete a folder that existed before.
+        if is_new and not RunPaths(folder).metrics.exists():
             shutil.rmtree(folder)
         raise
 
@@ -100,23 +101,26 @@ def resume(folder: Path, changes: Mapping[str, Any] | None = None, data: Data | 
     """Continues a run exactly where its last checkpoint left it.
 
     Args:
-        folder: of the run.
-        changes: nested settings; see `CHANGEABLE` for those that may change.
-        data: the run's data, if they are open already.
+        folder: the run folder.
+        changes: nested settings; `CHANGEABLE` lists those that may change.
+        data: the data of the run, if they are already open.
 
     Raises:
-        UserError: if there is no run, or a setting changes that would make it another one.
+        UserError: if there is no such run, or if a change would make it another run.
     """
     paths = Run.open(folder).paths
     _require_changeable(paths, changes or {})
     recipe = load_recipe(paths.recipe, changes)
+    # A changed data.root may be relative, but the recipe on disk holds for any folder.
     recipe = recipe.model_copy(update={"data": absolute_paths(recipe.data)})
+    # The notes were told when the run began.
     data = data or open_data(recipe, tell=lambda note: None)
     require_same_images(paths, data)
     done = checkpoint.load(paths.last)["step"]
     if recipe.training.steps < done:
         raise UserError(
-            f"training.steps={recipe.training.steps}: {folder} has already taken {done} steps."
+            f"training.steps={recipe.training.steps}: {folder} has already taken {done} steps. "
+            "Give a larger number."
         )
     create_sinks(recipe.logging)  # a sink that cannot be used must not get into the recipe
     if is_first():
@@ -125,8 +129,9 @@ def resume(folder: Path, changes: Mapping[str, Any] | None = None, data: Data | 
 
 
 def rehearse(recipe: Recipe, tell: Callable[[str], None] = print) -> Rehearsal:
-    """Builds everything and takes a few steps, without writing anything."""
+    """Builds everything and takes a few steps without writing anything."""
     recipe, data = open_and_settle(recipe, None, tell)
+    # One process is enough: time and memory are measured per device.
     machine = recipe.machine.model_copy(update={"devices": 1})
     took = launch(machine, recipe.training.precision, _rehearse_process, recipe, data)
     return Rehearsal(recipe, *took)
@@ -135,7 +140,7 @@ def rehearse(recipe: Recipe, tell: Callable[[str], None] = print) -> Rehearsal:
 def open_and_settle(
     recipe: Recipe, data: Data | None, tell: Callable[[str], None]
 ) -> tuple[Recipe, Data]:
-    """The recipe in plain numbers, and its data; tells what was decided on the user's behalf."""
+    """The recipe in plain numbers, and its data; reports what was decided for the user."""
     data = data or open_data(recipe, tell=tell)
     labeled = recognize_dataset(data.labeled)
     if labeled.published:
@@ -147,11 +152,11 @@ def open_and_settle(
 
 
 def _require_usable(weights: Path, out: Path | None) -> None:
-    """The weights to start from can be read, and do not lie in the folder that is emptied."""
+    """Makes sure that the weights can be read and are not in the folder that is emptied."""
     checkpoint.load(weights)
     if out is not None and out.resolve() in weights.resolve().parents:
         raise UserError(
-            f"{weights} lies in {out}, which the new run would empty. Give another --out."
+            f"{weights} is inside {out}, which the new run would empty. Give another --out."
         )
 
 
@@ -164,15 +169,16 @@ def _require_changeable(paths: RunPaths, changes: Mapping[str, Any], prefix: str
             _require_changeable(paths, value, f"{name}.")
             continue
         raise UserError(
-            f"{name} cannot change in a resumed run; it would no longer be the same run. "
-            f"Changeable: {', '.join(CHANGEABLE)}. To start a new run from these weights: "
+            f"{name} cannot change when a run is resumed, because that would make it another "
+            f"run. You can change {', '.join(CHANGEABLE)}. To start a new run from these weights: "
             f"--weights {paths.last}."
         )
 
 
 def _write_run_files(paths: RunPaths, recipe: Recipe, data: Data) -> None:
-    """Writes what is needed to repeat a run: recipe, environment, names and fingerprints."""
-    atomic.write_text(paths.recipe, recipe.to_yaml())  # first: it makes a folder a run
+    """Writes the files that are needed to repeat a run: recipe, environment, image names."""
+    # First, because it makes a folder a run: a kill right after it can be repaired by --overwrite.
+    atomic.write_text(paths.recipe, recipe.to_yaml())
     paths.environment.write_text(json.dumps(environment(), indent=2), encoding="utf-8")
     write_subsets(paths, data)
 
@@ -184,7 +190,8 @@ def _launch(recipe: Recipe, folder: Path, data: Data, start: Start) -> Run:
 
 
 def _train_process(fabric: Fabric, recipe: Recipe, folder: Path, data: Data, start: Start) -> None:
-    """What every process of a training run does."""
+    """Trains in one process of a run."""
+    # A checkpoint overwrites pretrained weights, so do not download any for it.
     fresh = not start.is_resumed and start.weights is None
     method = build_method(recipe, len(data.classes), pretrained=fresh)
     if start.weights is not None:
@@ -204,5 +211,5 @@ def _rehearse_process(fabric: Fabric, recipe: Recipe, data: Data) -> tuple[float
 
 
 def _word(name: str) -> str:
-    """A name for a folder: of an import path the class, in lower case."""
+    """A word for the name of a folder; for an import path, the name of its class."""
     return name.rpartition(":")[2].lower()

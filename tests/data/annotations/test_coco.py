@@ -3,7 +3,7 @@
 import json
 
 from tests.data.exports import drawn
-from tests.test_cli import fewmask
+from tests.program import fewmask
 
 
 def test_parts_of_a_coco_object_add_up_and_empty_ones_are_told(tmp_path):

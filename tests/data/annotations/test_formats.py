@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.test_cli import fewmask
+from tests.program import fewmask
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from PIL import Image
 from fewmask.data.annotations.importing import import_masks
 from fewmask.errors import UserError
 from tests.data.exports import coco, cvat, drawn, labelme
-from tests.test_cli import fewmask
+from tests.program import fewmask
 
 
 @pytest.mark.parametrize("export", [labelme, coco, cvat])

@@ -11,12 +11,13 @@ from PIL import Image
 
 from fewmask import api
 from fewmask.errors import UserError
-from fewmask.report.charts import line_chart
 from fewmask.runs.run import Run, open_runs
 from fewmask.tasks import report
-from tests.test_cli import TINY_PHOTOS, fewmask
+from tests.program import TINY_PHOTOS, fewmask
 
 EVIL = "<img src=x onerror=document.title='harm'>"
+
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -48,9 +49,9 @@ def test_one_page_holds_everything_and_needs_no_network(runs):
     assert file == runs[1] / "report.html" and len(text) < 5_000_000
     assert not re.search(r"(src|href)=\"(?!data:)", text) and "@import" not in text
     for heading in (
-        "Scores", "While it trained", "Are the pseudo-labels right?", "Class by class",
-        "What is taken for what", "Can its confidence be believed?", "From easy to hard",
-        "Where the time went", "Images, the worst first",
+        "Scores", "What the terms mean", "Training curves", "Are the pseudo-labels correct?",
+        "IoU by class", "Confusion matrix", "Is the confidence reliable?",
+        "Hard and easy unlabeled images", "Time and memory", "Validation images, worst first",
     ):  # fmt: skip
         assert heading in text
     assert "teacher" in text and "selected on these same validation images" in text
@@ -69,7 +70,7 @@ def test_plots_are_pictures_of_their_own(runs):
 def test_several_runs_stand_beside_the_labeled_only_baseline(runs, tmp_path):
     file = report.report(open_runs(runs), tmp_path / "both.html", ["imas helped: +1."])
     text = file.read_text()
-    assert "What differs between the runs" in text and "method.threshold" in text
+    assert "Settings that differ between the runs" in text and "method.threshold" in text
     assert "Did the unlabeled images help?" in text and "imas helped: +1." in text
     assert text.count("<section") == 2 and ">supervised</th>" in text
 
@@ -118,13 +119,3 @@ def test_the_command_and_its_mistakes(runs, tmp_path):
     assert "is not a run folder" in fewmask("report", tmp_path, code=2)
     with pytest.raises(UserError):
         report.report([Run(tmp_path)])
-
-
-def test_a_chart_draws_values_where_they_belong():
-    chart = line_chart("t", {"a": [(0, 0.0), (10, 1.0)], "b": [(0, float("nan"))]}, (0, 1))
-    (line,) = chart.lines
-    assert line.points == "44.0,196.0 390.0,10.0" and line.name == "a"
-    assert [text for _, text in chart.y_ticks] == ["0", "0.25", "0.5", "0.75", "1"]
-    assert chart.summary == "a ends at 1"
-    assert line_chart("empty", {}).lines == []
-    assert line_chart("t", {"a": [(0, 43.0)]}).y_ticks[-1][1] == "50"

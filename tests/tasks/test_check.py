@@ -10,11 +10,12 @@ from PIL import Image
 from fewmask import cli
 from fewmask.cli.words import recipe_from_words
 from fewmask.errors import UserError
+from fewmask.report.draft import write_draft
 from fewmask.runs.build import open_data
 from fewmask.tasks import check as checking
 from tests.data import trees
 from tests.data.checks.photos import check, write_clean
-from tests.test_cli import fewmask
+from tests.program import fewmask
 
 
 @pytest.fixture
@@ -65,7 +66,8 @@ def test_the_draft_makes_odd_masks_ready_to_train_on(kind, clean, tmp_path):
         mask = np.asarray(Image.open(file))
         odd = {"binary": mask * 255, "numbers": mask * 7 + 3, "colors": colors[mask]}[kind]
         Image.fromarray(odd).save(file)
-    checking.check(recipe_from_words([f"data={clean}", "data.val=val"])).draft(clean / "data.yaml")
+    found = checking.check(recipe_from_words([f"data={clean}", "data.val=val"]))
+    write_draft(found, clean / "data.yaml")
     moved = tmp_path / "moved"
     clean.rename(moved)  # the draft's root is the file's own folder
     data = open_data(recipe_from_words(["method=imas", f"data={moved / 'data.yaml'}"]))

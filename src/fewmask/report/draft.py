@@ -1,0 +1,63 @@
+"""A draft of a data set's YAML file, from what `fewmask check` found."""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fewmask.data.checks.labels import suggested_mapping, suggested_palette
+from fewmask.data.checks.survey import MANY_COLORS
+from fewmask.data.sources.folder import Folder
+from fewmask.errors import UserError
+from fewmask.report.checked import Checked
+
+
+def write_draft(checked: Checked, file: Path) -> None:
+    """Writes a YAML file with all options that follow from the files, and the findings as comments.
+
+    Args:
+        checked: what was found.
+        file: to write; must not exist.
+
+    Raises:
+        UserError: for a published data set, or if the file exists.
+    """
+    if checked.config is None:
+        raise UserError(
+            "--write drafts a YAML file for your own folder. A published data set needs none."
+        )
+    if file.exists():
+        raise UserError(f"{file} exists. Remove it first, or give another name.")
+    values = checked.config.model_dump(mode="json", exclude_unset=True, exclude={"name"})
+    # Relative to the file, so that folder and file can be moved together.
+    values["root"] = os.path.relpath(checked.config.root, file.parent)
+    values |= _suggested(checked, checked.config)
+    values.setdefault("names", [*checked.shares["labeled"]])
+    lines = [line for finding in checked.findings for line in finding.in_words().splitlines()]
+    comments = "".join(f"# {line}\n" for line in lines)
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    file.write_text(f"{comments}{text}", encoding="utf-8")
+
+
+def _suggested(checked: Checked, config: Folder.Config) -> dict[str, Any]:
+    """Mapping or palette, and names, for masks whose values are not 0..K-1."""
+    masks = [m for subset in checked.survey.masks.values() for m in subset if m.error is None]
+    if config.names is not None or config.label_mapping or config.palette or not masks:
+        return {}
+    pixels = Counter[int]()
+    for mask in masks:
+        pixels.update(mask.values)
+    if any(mask.is_colored for mask in masks):
+        # Thousands of colors are a smoothed or compressed mask, not classes.
+        palette = suggested_palette(pixels) if len(pixels) <= MANY_COLORS else {}
+        return {"palette": palette, "names": _numbered(len(palette))} if palette else {}
+    mapping = suggested_mapping(sorted(pixels))
+    if all(value == label for value, label in mapping.items()):
+        return {}
+    return {"label_mapping": mapping, "names": _numbered(len(mapping))}
+
+
+def _numbered(count: int) -> list[str]:
+    return [f"class {label}" for label in range(count)]

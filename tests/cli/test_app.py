@@ -1,0 +1,62 @@
+"""The program: light help, options given twice, mistakes that are one message."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.program import fewmask
+
+
+def test_help_needs_no_torch():
+    code = (
+        "import sys; sys.argv = ['fewmask', '--help']\n"
+        "from fewmask.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'timm', 'cv2', 'numpy'} & set(sys.modules), 'heavy imports'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for command in ("demo", "train", "evaluate", "predict", "info"):
+        assert command in done.stdout
+
+
+def test_an_option_given_twice_in_a_row_is_refused(tmp_path):
+    words = ["train", "data=photos", "data.pool=0.tar", "data.pool=1.tar"]
+    text = fewmask(*words, cwd=tmp_path, code=2)
+    assert "data.pool is given twice: 0.tar and 1.tar" in text and "quote" in text
+    text = fewmask("train", "synthetic", "seed=1", "seed=2", "--print-config", cwd=tmp_path)
+    assert "seed: 2" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train", "synthetic", "training.stepz=3"], "Did you mean 'steps'"),
+        (["train"], "Which images?"),
+        (["train", "data=nowhere"], "no such folder"),
+        (["train", "--resume", "nowhere"], "not a run folder"),
+        (["train", "synthetic", "--resume", "nowhere"], "cannot be combined"),
+        (
+            ["train", "synthetic", "loader.labeled_batch=3", "training.accumulate=2"],
+            "multiple of 2",
+        ),
+        (["train", "synthetic", "loader.labeled_batch=1"], "one image to normalize"),
+        (["train", "synthetic", "--weights", "nowhere.pt"], "no checkpoint"),
+        (["predict", "nowhere", "images"], "nowhere is not a run folder"),
+        (["evaluate", "nowhere"], "not a run folder"),
+        (["results", "nowhere"], "not the folder of a run"),
+        (["recipes", "voc/imass"], "Did you mean 'voc/imas'"),
+        (["prepare", "vok", "--root", "."], "Did you mean 'voc'"),
+        (["prepare", "voc", "--root", "."], "VOCtrainval_11-May-2012.tar"),
+        (["prepare", "cityscapes", "--root", ".", "--download"], "cannot be downloaded"),
+        (["split"], "a list file to recognize"),
+        (["split", "nowhere.txt"], "Cannot read the list"),
+        (["split", "--published", "voc/92"], "no published list"),
+        (["split", "data=synthetic", "--size", "5", "--how", "best"], "random, balanced, every"),
+    ],
+)
+def test_a_mistake_is_one_message_and_exit_code_2(words, expected, tmp_path):
+    text = fewmask(*words, cwd=tmp_path, code=2)
+    assert expected in text and text.count("Error:") == 1
+    assert not list(tmp_path.glob("runs/*"))  # not even an empty run folder

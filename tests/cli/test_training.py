@@ -1,0 +1,158 @@
+"""Commands that train: demo, compare, train; and recipes, info."""
+
+import csv
+import json
+import shutil
+
+import pytest
+from PIL import Image
+
+from tests.conftest import TINY_WORDS
+from tests.photos import ten_photos
+from tests.program import TINY_PHOTOS, fewmask
+
+
+def test_the_run_folder_holds_everything(run):
+    files = {f.relative_to(run).as_posix() for f in run.rglob("*") if f.is_file()}
+    assert files >= {
+        "recipe.yaml", "env.json", "train.log", "results.csv", "metrics.jsonl", "per_class.csv",
+        "hardness.csv", "weights/last.pt", "weights/best.pt", "splits/labeled.txt",
+        "splits/unlabeled.txt", "splits/val.txt",
+    }  # fmt: skip
+    with (run / "results.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["network"] for row in rows} == {"teacher", "student"}
+    assert {row["step"] for row in rows} == {"1", "2", "3"}
+    with (run / "hardness.csv").open(newline="") as stream:
+        for row in csv.DictReader(stream):
+            assert 0 <= float(row["easiness"]) <= 1
+            assert float(row["easiness"]) + float(row["hardness"]) == pytest.approx(1)
+
+
+def test_the_written_recipe_is_valid_input(run, tmp_path):
+    text = fewmask("train", run / "recipe.yaml", "--print-config", cwd=run.parent.parent)
+    assert text.strip() == (run / "recipe.yaml").read_text().strip()
+
+
+def test_a_run_is_not_overwritten(run):
+    text = fewmask("train", "synthetic", "--out", run, code=2)
+    assert "--overwrite" in text and "--resume" in text
+
+
+def test_dry_run_writes_nothing(tmp_path):
+    text = fewmask("train", "synthetic", *TINY_WORDS, "--dry-run", cwd=tmp_path)
+    assert "s per step" in text and "GiB" in text
+    assert not list(tmp_path.iterdir())
+
+
+def test_runs_can_be_used_from_another_folder(tmp_path):
+    shutil.copytree(ten_photos(tmp_path), tmp_path / "a" / "photos")
+    words = ("data=photos", "data.names=[a, b]", *TINY_PHOTOS)
+    fewmask("train", *words, cwd=tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    inside = "../a/runs/folder-imas-001"
+    for command in ("evaluate", "report"):
+        fewmask(command, inside, cwd=tmp_path / "b")
+    fewmask("train", "--resume", inside, "training.steps=4", cwd=tmp_path / "b")
+    (tmp_path / "a" / "photos").rename(tmp_path / "moved")
+    moved = f"data.root={tmp_path / 'moved'}"
+    fewmask("train", "--resume", inside, "training.steps=5", moved, cwd=tmp_path / "b")
+    error = fewmask("train", "--resume", inside, "training.steps=2", cwd=tmp_path / "b", code=2)
+    assert "has already taken 5 steps" in error
+
+
+def test_a_comparison_notices_that_its_data_changed(tmp_path):
+    photos = ten_photos(tmp_path)
+    words = ("compare", f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS, "--seeds", "1")
+    fewmask(*words, cwd=tmp_path)
+    shutil.copy(photos / "masks" / "p0.png", photos / "masks" / "p6.png")
+    assert "have changed since the run began" in fewmask(*words, cwd=tmp_path, code=2)
+
+
+def test_recipes_list_published_scores_and_print_one():
+    text = fewmask("recipes")
+    assert "voc/unimatch/92" in text and "68.78" in text
+    assert "# iMAS on PASCAL VOC" in fewmask("recipes", "voc/imas")
+
+
+def test_info():
+    text = fewmask("info")
+    for word in ("torch", "imas", "camvid", "synthetic"):
+        assert word in text
+
+
+@pytest.mark.slow
+def test_demo_ends_with_a_table_and_a_picture(tmp_path):
+    words = [*TINY_WORDS, "training.steps=2", "--seeds", "2", "--methods", "supervised,imas"]
+    text = fewmask("demo", *words, cwd=tmp_path)
+    assert "mIoU" in text and "demo.png" in text
+    picture = Image.open(tmp_path / "runs" / "demo" / "demo.png")
+    assert picture.width > 500 and picture.height > 300
+    assert (tmp_path / "runs/demo/imas-seed1/weights/best.pt").exists()
+
+
+def test_demo_names_an_unknown_method_before_it_trains(tmp_path):
+    error = fewmask("demo", "--methods", "supervised,psr", cwd=tmp_path, code=2)
+    assert "--methods: unknown method 'psr'. Did you mean 'pcr'?" in error
+    assert not (tmp_path / "runs").exists()
+
+
+def test_image_labels_from_the_command_line(run, tmp_path):
+    """PseudoSeg in its weakly labeled mode, on the photos of `run`."""
+    photos = run.parent.parent / "photos"
+    rows = "".join(f"p{i}.jpg,class {i % 2}\n" for i in range(9))
+    (tmp_path / "labels.csv").write_text("image,classes\n" + rows)
+    words = ["method=pseudoseg", f"data.image_labels={tmp_path / 'labels.csv'}", *TINY_PHOTOS]
+    assert "Done." in fewmask("train", f"data={photos}", *words, cwd=tmp_path)
+    (tmp_path / "labels.csv").write_text("p0,class 1\n")
+    error = fewmask("train", f"data={photos}", *words, cwd=tmp_path, code=2)
+    assert "does not name the unlabeled image" in error
+
+
+def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
+    """Neither its files are removed, nor, when training cannot begin, the folder."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "results.csv").write_text("years of work")
+    text = fewmask("train", "synthetic", *TINY_WORDS, "--out", tmp_path / "mine", code=2)
+    assert "holds other files and no run" in text
+    assert (tmp_path / "mine" / "results.csv").read_text() == "years of work"
+    (tmp_path / "empty").mkdir()
+    wrong = ("method=pcr", "method.cells=64", "--out", tmp_path / "empty")
+    fewmask("train", "synthetic", *TINY_WORDS, *wrong, code=2)
+    assert (tmp_path / "empty").is_dir()
+
+
+def test_overwriting_a_run_leaves_nothing_of_it(tmp_path):
+    words = ("train", "synthetic", *TINY_WORDS, "training.steps=1", "--out", tmp_path / "run")
+    fewmask(*words, "method=imas")
+    fewmask("report", tmp_path / "run")
+    fewmask("rank", tmp_path / "run")
+    fewmask(*words, "method=supervised", "--overwrite")
+    left = {file.name for file in (tmp_path / "run").iterdir()}
+    assert not left & {"plots", "rank", "report.html", "hardness.csv", "pseudo_labels.csv"}
+    assert {"results.csv", "recipe.yaml", "weights", "splits"} <= left
+
+
+def test_a_profile_says_what_a_step_spends_its_time_on(tmp_path):
+    words = ("training.steps=14", "training.evaluate_every=4", "method=imas", "--profile")
+    fewmask("train", "synthetic", *TINY_WORDS, *words, "--out", tmp_path / "run")
+    lines = (tmp_path / "run/profile.txt").read_text().splitlines()
+    spent = {line.split()[0]: float(line.split()[1]) for line in lines[1:8]}
+    assert [*spent] == ["data", "forward", "losses", "backward", "optimizer", "EMA", "logging"]
+    assert all(value > 0 for value in spent.values())
+    assert lines[0].endswith("mean of 10 steps") and "ms each" in "".join(lines[8:12])
+    trace = json.loads((tmp_path / "run/profile_trace.json").read_text())
+    assert any(event.get("name") == "fewmask backward" for event in trace["traceEvents"])
+
+
+@pytest.mark.parametrize(("steps", "seen"), [(5, 3), (2, None)])
+def test_a_profile_of_a_short_run_counts_the_steps_it_saw(steps, seen, tmp_path):
+    out = tmp_path / "run"
+    words = (f"training.steps={steps}", "method=supervised", "--profile", "--out", out)
+    text = fewmask("train", "synthetic", *TINY_WORDS, *words)
+    assert ("Profile:" in text) == (seen is not None)
+    if seen is not None:
+        assert f"mean of {seen} steps" in (out / "profile.txt").read_text()
+    assert "--profile cannot be combined with it" in fewmask(
+        "train", "--resume", out, "--profile", code=2
+    )

@@ -1,0 +1,193 @@
+"""Commands that use trained runs: evaluate, results, predict, pseudo."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.photos import ten_photos
+from tests.program import TINY_PHOTOS, fewmask
+
+
+def test_evaluate_prints_every_class(run):
+    base = run.parent.parent
+    text = fewmask("evaluate", run, "evaluation.flip=true", cwd=base)
+    assert "class 0" in text and "class 1" in text and "mIoU" in text and "chosen on" in text
+    assert "student" in fewmask("evaluate", run, "--weights", "student", cwd=base)
+    closely = fewmask("evaluate", run, "--closely", cwd=base)
+    plain = fewmask("evaluate", run, cwd=base)
+    assert "boundary IoU" in closely and "calibration error" in closely
+    assert [line for line in plain.splitlines() if line.startswith("mIoU")][0] in closely
+    text = fewmask("evaluate", run, "--weights", "pupil", cwd=base, code=2)
+    assert "no network 'pupil'" in text
+
+
+def test_a_run_is_scored_on_its_own_validation_images_after_masks_were_added(tmp_path):
+    photos = ten_photos(tmp_path)
+    fewmask("train", f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS, cwd=tmp_path)
+    first = tmp_path / "runs/folder-imas-001"
+    before = fewmask("evaluate", first, cwd=tmp_path)
+    for i in (6, 7, 8, 9):
+        shutil.copy(photos / "masks" / "p0.png", photos / "masks" / f"p{i}.png")
+    Image.new("RGB", (50, 40)).save(photos / "images" / "p10.png")  # one stays unlabeled
+    after = fewmask("evaluate", first, cwd=tmp_path)
+    assert after.splitlines()[-4:] == before.splitlines()[-4:]
+    held_out = (first / "splits" / "val.txt").read_text().split()[0]
+    (photos / "masks" / f"{held_out}.png").unlink()
+    assert "are missing today" in fewmask("evaluate", first, cwd=tmp_path, code=2)
+
+
+def test_results_of_a_run(run):
+    text = fewmask("results", run)
+    assert "teacher" in text and "student" in text and "selected on val" in text
+
+
+def test_predict_writes_masks_overlays_and_confidence_of_any_size(run, tmp_path):
+    photos = run.parent.parent / "photos" / "images"
+    text = fewmask("predict", run, photos, "--out", tmp_path / "a")
+    assert "9 image(s) predicted" in text
+    for kind, suffix in (("masks", "png"), ("overlays", "jpg"), ("confidence", "png")):
+        written = sorted((tmp_path / "a" / kind).iterdir())
+        assert [f.name for f in written] == [f"p{i}.{suffix}" for i in range(9)]
+        for file in written:
+            assert Image.open(file).size == Image.open(photos / f"{file.stem}.jpg").size
+    mask = Image.open(tmp_path / "a" / "masks" / "p0.png")
+    assert mask.mode == "P" and set(np.unique(mask)) <= {0, 1}
+    assert "accelerator='tpu'" in fewmask("predict", run, photos, "--accelerator", "tpu", code=2)
+    best = run / "weights" / "best.pt"  # enough without the run folder, with a pattern of images
+    fewmask("predict", best, f"{photos}/p[01].jpg", "--out", tmp_path / "b")
+    assert len(list((tmp_path / "b" / "masks").iterdir())) == 2
+
+
+def test_predict_leaves_out_what_it_cannot_read_and_says_so(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    Image.new("L", (33, 21), 90).save(tmp_path / "in" / "gray.png")
+    Image.new("CMYK", (20, 20)).save(tmp_path / "in" / "ink.jpg")
+    (tmp_path / "in" / "broken.jpg").write_bytes(b"no image")
+    text = fewmask("predict", run, tmp_path / "in", "--out", tmp_path / "out", code=1)
+    assert "broken.jpg" in text and "2 image(s) predicted" in text
+    assert "no folder, list or image" in fewmask("predict", run, tmp_path / "x*", code=2)
+
+
+def test_an_interrupted_prediction_goes_on_and_keeps_what_is_there(run, tmp_path):
+    photos = run.parent.parent / "photos" / "images"
+    fewmask("predict", run, photos, "--out", tmp_path / "a", "--share", "1/3")
+    first = sorted((tmp_path / "a" / "masks").iterdir())
+    assert [f.stem for f in first] == ["p0", "p3", "p6"]
+    before = first[0].stat().st_mtime_ns
+    first[1].unlink()  # a kill came before it
+    text = fewmask("predict", run, photos, "--out", tmp_path / "a")
+    assert "9 image(s) predicted (2 of them earlier)" in text
+    assert first[0].stat().st_mtime_ns == before
+    assert len(list((tmp_path / "a" / "masks").iterdir())) == 9
+    error = fewmask("predict", run, photos, "--out", tmp_path / "a", "--weights", "student", code=2)
+    assert "predictions of other weights" in error and "--overwrite" in error
+    fewmask("predict", run, photos, "--out", tmp_path / "a", "--weights", "student", "--overwrite")
+    for shard in ("0/3", "4/3", "x", "1"):
+        assert "expected i/n" in fewmask("predict", run, photos, "--shard", shard, code=2)
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [
+        ("data.label_mapping={7: 0, 200: 1}", {7, 200}),
+        ("data.label_mapping={0: 0, 1000: 1}", {0, 1000}),
+    ],
+)
+def test_predicted_masks_hold_the_users_own_values(option, values, run, tmp_path):
+    photos = tmp_path / "photos"
+    shutil.copytree(run.parents[1] / "photos", photos)
+    low, high = sorted(values)
+    for file in (photos / "masks").iterdir():
+        mask = np.where(np.asarray(Image.open(file)) > 0, high, low).astype(np.uint16)
+        Image.fromarray(mask).save(file)
+    words = (f"data={photos}", "data.names=[a, b]", option, *TINY_PHOTOS)
+    fewmask("train", *words, cwd=tmp_path)
+    fewmask(
+        "predict", tmp_path / "runs/folder-imas-001", photos / "images", "--out", tmp_path / "o"
+    )
+    found = {int(v) for f in (tmp_path / "o/masks").iterdir() for v in np.unique(Image.open(f))}
+    assert found and found <= values
+
+
+def test_predictions_never_overwrite_what_is_not_theirs(run, tmp_path):
+    photos = tmp_path / "photos"
+    shutil.copytree(run.parents[1] / "photos", photos)
+    for extra in ((), ("--overwrite",)):
+        error = fewmask("predict", run, photos / "images", "--out", photos, *extra, code=2)
+        assert "exists and was not written by fewmask" in error
+    fewmask("predict", run, photos / "images" / "p0.jpg", "--out", tmp_path / "o")
+    Image.new("RGB", (33, 22)).save(photos / "images" / "p0.jpg")  # another photo, the same name
+    text = fewmask("predict", run, photos / "images" / "p0.jpg", "--out", tmp_path / "o")
+    assert "before" not in text
+    assert Image.open(tmp_path / "o" / "masks" / "p0.png").size == (33, 22)
+
+
+def test_predictions_inside_the_photos_folder_are_no_photos(run, tmp_path):
+    shutil.copytree(run.parent.parent / "photos" / "images", tmp_path / "new")
+    words = ("predict", run, tmp_path / "new", "--out", tmp_path / "new" / "predictions")
+    assert "9 image(s) predicted" in fewmask(*words)
+    assert "9 image(s) predicted (9 of them earlier)" in fewmask(*words)
+
+
+def test_prototypes_predict_too(run, tmp_path):
+    photos = run.parent.parent / "photos"
+    words = ["method=pcr", "method.cells=8", "method.warmup_epochs=1", *TINY_PHOTOS]
+    text = fewmask("train", f"data={photos}", *words, "--out", tmp_path / "pcr", cwd=tmp_path)
+    assert "prototype" in text
+    images = photos / "images" / "p0.jpg"
+    words = [tmp_path / "pcr", images, "--out", tmp_path / "out", "--weights", "prototype"]
+    assert "1 image(s) predicted" in fewmask("predict", *words, cwd=tmp_path)
+
+
+def test_pseudo_labels_become_labels_of_the_next_run(run, tmp_path):
+    photos = tmp_path / "photos"
+    shutil.copytree(run.parents[1] / "photos", photos)
+    words = (f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS)
+    fewmask("train", *words, cwd=tmp_path)
+    first = tmp_path / "runs" / "folder-imas-001"
+    text = fewmask("pseudo", first, "--threshold", "0.6", "--out", tmp_path / "pseudo")
+    assert "4 image(s) predicted" in text
+    for file in (tmp_path / "pseudo" / "masks").iterdir():
+        mask = np.asarray(Image.open(file))
+        sure = np.asarray(Image.open(tmp_path / "pseudo" / "confidence" / file.name)) >= 0.61 * 255
+        assert set(np.unique(mask)) <= {0, 1, 255} and (mask[sure] != 255).all()
+    shutil.copy(tmp_path / "pseudo/masks/p7.png", photos / "masks")  # reviewed
+    fewmask("train", *words, cwd=tmp_path)
+    lists = [
+        (tmp_path / "runs" / f"folder-imas-00{i}" / "splits" / "unlabeled.txt").read_text().split()
+        for i in (1, 2)
+    ]
+    assert "p7" in lists[0] and "p7" not in lists[1]
+    assert "--threshold=2" in fewmask("pseudo", first, "--threshold", "2", code=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "no_label"),
+    [(("data.ignore=[0]", "data.label_mapping={1: 0, 2: 1}"), 0), (("data.ignore=[9]",), 9)],
+)
+def test_unsure_pixels_are_written_as_the_users_own_no_label(options, no_label, run, tmp_path):
+    photos = tmp_path / "photos"
+    shutil.copytree(run.parents[1] / "photos", photos)
+    for file in (photos / "masks").iterdir():
+        mask = np.asarray(Image.open(file)) + (1 if no_label == 0 else 0)
+        Image.fromarray(mask.astype(np.uint8)).save(file)
+    words = (f"data={photos}", "data.names=[a, b]", *options, *TINY_PHOTOS)
+    fewmask("train", *words, cwd=tmp_path)
+    first = tmp_path / "runs/folder-imas-001"
+    fewmask("pseudo", first, "--threshold", "0.99", "--out", tmp_path / "pseudo")
+    shutil.copy(tmp_path / "pseudo/masks/p7.png", photos / "masks")
+    assert (np.asarray(Image.open(photos / "masks" / "p7.png")) == no_label).mean() > 0.5
+    fewmask("train", *words, cwd=tmp_path)
+
+
+def test_masks_without_a_no_label_value_cannot_say_unsure(run, tmp_path):
+    photos = tmp_path / "photos"
+    shutil.copytree(run.parents[1] / "photos", photos)
+    for file in (photos / "masks").iterdir():
+        Image.fromarray(np.asarray(Image.open(file)) * 255).save(file)
+    mapping = ("data.label_mapping={0: 0, 255: 1}", "data.ignore=[]")
+    fewmask("train", f"data={photos}", "data.names=[a, b]", *mapping, *TINY_PHOTOS, cwd=tmp_path)
+    text = fewmask("pseudo", tmp_path / "runs/folder-imas-001", "--out", tmp_path / "p", code=2)
+    assert "no value that means 'no label'" in text

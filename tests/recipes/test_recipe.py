@@ -1,0 +1,27 @@
+"""A recipe is complete, described, and valid input."""
+
+from pathlib import Path
+
+from fewmask.cli.words import recipe_from_words
+from fewmask.methods.imas import IMAS
+from fewmask.recipes import Recipe
+
+
+def test_a_resolved_recipe_is_valid_input(tmp_path: Path):
+    recipe = recipe_from_words(["synthetic", "method=imas", "method.threshold=0.8", "seed=3"])
+    (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
+    assert recipe_from_words([tmp_path / "recipe.yaml"]) == recipe
+
+
+def test_every_option_says_what_it_is():
+    def describe(config) -> None:
+        for name, field in config.model_fields.items():
+            assert field.description, f"{config.__qualname__}.{name} has no sentence"
+
+    recipe = recipe_from_words(["synthetic"])
+    for config in (
+        recipe,
+        *(getattr(recipe, name) for name in Recipe.model_fields if name != "seed"),
+    ):
+        describe(type(config))
+    describe(IMAS.Config)

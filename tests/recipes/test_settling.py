@@ -1,0 +1,57 @@
+"""What a recipe leaves open is worked out from data and machine."""
+
+from fewmask.cli.words import recipe_from_words
+from fewmask.recipes import settle
+from tests.data.trees import opened, tree
+
+
+def test_epochs_become_steps_as_the_papers_count_them(tmp_path):
+    """92 labels: 10,490 unlabeled images in batches of 16 are 655 steps; here 4 in twos are 2."""
+    recipe = recipe_from_words(
+        [
+            "voc/imas",
+            f"data.root={tree('voc', tmp_path)}",
+            "data.labeled=3",
+            "loader.unlabeled_batch=2",
+        ]
+    )
+    data = opened("voc", tmp_path, labeled=3)
+    settled, said = settle(recipe, data)
+    assert settled.training.steps == 80 * 2 and settled.training.epochs is None
+    assert "80 passes over 4 unlabeled images are 160 steps" in said[0]
+    supervised = recipe_from_words(
+        ["voc/supervised", f"data.root={tmp_path}", "loader.labeled_batch=2", "data.labeled=3"]
+    )
+    assert settle(supervised, data)[0].training.steps == 80  # one step per pass over 3 labeled
+
+
+def test_fewer_devices_than_the_paper_keep_the_batch_by_accumulation(tmp_path):
+    tree("voc", tmp_path)
+    data = opened("voc", tmp_path, labeled=3)
+
+    def rounds(*words):
+        recipe = recipe_from_words(["voc/imas", f"data.root={tmp_path}", *words])
+        settled, said = settle(recipe, data)
+        return settled.training.accumulate, " ".join(said)
+
+    accumulate, said = rounds()
+    assert accumulate == 4
+    assert (
+        "16 labeled + 16 unlabeled images was made for 4 devices. With 1, each step takes it in 4"
+        in said
+    )
+    assert rounds("machine.devices=2")[0] == 2
+    assert rounds("machine.devices=4") == (1, rounds("machine.devices=4")[1])
+    assert "rounds, and BatchNorm" not in rounds("machine.devices=4")[1]
+    assert rounds("training.accumulate=1")[0] == 1
+
+
+def test_balanced_class_weights_are_worked_out_and_written_down(tmp_path):
+    tree("camvid", tmp_path)
+    words = [f"data.root={tmp_path}", "data.labeled=2", "method=supervised"]
+    words += ["method.supervised_loss.class_weights=balanced"]
+    recipe = recipe_from_words(["camvid", *words])
+    settled, said = settle(recipe, opened("camvid", tmp_path, labeled=2))
+    weights = settled.method.supervised_loss.class_weights
+    assert len(weights) == 11 and max(weights) / min(weights) < 1.2  # equal bands
+    assert any("Class weights: sky" in sentence for sentence in said)

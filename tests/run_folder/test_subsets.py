@@ -1,0 +1,53 @@
+"""The images of a run are recorded, and must stay the same."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import fewmask
+from fewmask.errors import UserError
+from fewmask.run_folder.paths import RunPaths
+from fewmask.run_folder.subsets import own_val, read_facts
+from fewmask.runs.run import Run
+
+
+def test_the_list_is_written_into_run_folder_and_checkpoint(two_runs):
+    facts = json.loads((two_runs / "a" / "splits" / "facts.json").read_text())
+    assert facts["labeled"]["count"] == 2 and facts["val"]["count"] == 2
+    card = torch.load(two_runs / "a" / "weights" / "best.pt", weights_only=True)
+    assert card["labeled"] == facts["labeled"]
+
+
+def test_a_resumed_run_keeps_its_images(two_runs):
+    labeled = two_runs / "data" / "splits" / "labeled_2.txt"
+    before = labeled.read_text()
+    labeled.write_text("train_1\ntrain_3\n")
+    with pytest.raises(UserError, match="labeled images of .* have changed since the run began"):
+        fewmask.resume(two_runs / "a", "training.steps=6")
+    labeled.write_text(before)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"labeled": {}}'])
+def test_damaged_facts_are_named(content, tmp_path):
+    paths = RunPaths(tmp_path)
+    with pytest.raises(UserError, match="Cannot read .*facts.json"):
+        read_facts(paths)
+    paths.facts.parent.mkdir()
+    paths.facts.write_text(content)
+    with pytest.raises(UserError, match="Restore the file, or start a new run"):
+        read_facts(paths)
+
+
+def test_the_validation_images_of_a_run_are_found_among_labeled_ones(two_runs):
+    run = Run.open(two_runs / "a")
+    assert own_val(run.paths, run.data) is run.data.val
+    swapped = replace(run.data, labeled=run.data.val, val=run.data.labeled)
+    found = own_val(run.paths, swapped)
+    assert list(found.names) == list(run.data.val.names)
+    assert np.array_equal(found.image(1), run.data.val.image(1))
+    assert np.array_equal(found.mask(1), run.data.val.mask(1))
+    with pytest.raises(UserError, match=r"2 validation image\(s\) .* are missing today"):
+        own_val(run.paths, replace(swapped, labeled=swapped.val))

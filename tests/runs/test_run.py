@@ -1,0 +1,72 @@
+"""A run on disk is opened once: recipe, data, networks, scores."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import fewmask
+from fewmask.data.sources.synthetic import Synthetic
+from fewmask.errors import UserError
+from fewmask.runs.run import Run, load_network, open_runs
+from tests.conftest import TINY_WORDS
+
+WORDS = ("synthetic", *TINY_WORDS, "training.steps=2")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    home = tmp_path_factory.mktemp("runs")
+    for name, words in (("a", ()), ("b", ("seed=1",)), ("c", ("data.val=5",))):
+        fewmask.train(*WORDS, "method=imas", *words, out=home / name)
+    return home
+
+
+def test_everything_of_a_run_is_at_hand(folders):
+    run = Run.open(folders / "a")
+    assert run.recipe.training.steps == 2 and len(run.data.val) == 4
+    assert [*run.scores] == ["teacher", "student"] and run.is_finished
+    assert run.data is run.data and list(run.val.names) == list(run.data.val.names)
+    image = run.val.image(0)
+    assert run.network("student").predict(image).mask.shape == image.shape[:2]
+    assert str(folders / "a") in repr(run)
+
+
+def test_changes_apply_to_this_run_alone(folders):
+    changed = Run.open(folders / "a", changes={"data": {"val": 6}, "evaluation": {"flip": True}})
+    assert changed.recipe.evaluation.flip and len(changed.val) == 6
+    assert not Run.open(folders / "a").recipe.evaluation.flip
+
+
+def test_runs_on_the_same_data_share_it(folders, monkeypatch):
+    count = []
+    original = Synthetic.open
+    monkeypatch.setattr(Synthetic, "open", lambda self: count.append(1) or original(self))
+    a, b, c = open_runs([folders / name for name in "abc"])
+    assert a.data is b.data and a.data is not c.data and len(c.data.val) == 5
+    assert len(count) == 2
+
+
+def test_a_run_before_its_first_evaluation_has_no_scores(folders, tmp_path):
+    folder = shutil.copytree(folders / "a", tmp_path / "a")
+    run = Run.open(folder)
+    run.paths.results.unlink()
+    assert run.scores == {} and not run.is_finished
+    with pytest.raises(UserError, match="not the folder of a run with results"):
+        _ = run.result
+
+
+def test_what_is_no_run_is_named(folders, tmp_path):
+    with pytest.raises(UserError, match="is not a run folder: it has no recipe.yaml"):
+        Run.open(tmp_path)
+    with pytest.raises(UserError, match="is not a run folder"):
+        load_network(tmp_path)
+    with pytest.raises(UserError, match="holds one network. To use 'student'"):
+        load_network(Run.open(folders / "a").paths.best, "student")
+
+
+def test_a_network_comes_from_the_folder_or_the_file(folders):
+    run = Run.open(folders / "a")
+    image = run.val.image(1)
+    masks = [load_network(place).predict(image).mask for place in (run.folder, run.paths.best)]
+    assert np.array_equal(*masks)

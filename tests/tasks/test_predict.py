@@ -1,0 +1,78 @@
+"""Images are found by folder, pattern, list or path, each with a name of its own."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from fewmask.data import Classes
+from fewmask.errors import UserError
+from fewmask.evaluation.inference import InferenceConfig
+from fewmask.evaluation.predictor import Predictor
+from fewmask.models import Output
+from fewmask.tasks.predict import find_images, predict
+
+
+class ByColor(nn.Module):
+    """The class of a pixel is its brightest channel."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(5.0))
+
+    def forward(self, image):
+        return Output(self.scale * image, image, None)
+
+
+@pytest.fixture
+def predictor():
+    return Predictor(ByColor(), Classes("rgb"), InferenceConfig(), None, "cpu")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a/x.png", "a/y.png", "b/x.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (6, 4), (0, 200, 0)).save(tmp_path / "in" / name)
+    return tmp_path / "in"
+
+
+def names(place):
+    return [name for _, name in find_images(place)]
+
+
+def test_names_of_all_kinds_of_places(folder):
+    assert names(folder) == ["a/x", "a/y", "b/x"]
+    assert names(folder / "a" / "x.png") == ["x"]
+    assert names(f"{folder}/*/y.png") == ["y"]
+    assert names(f"{folder}/*/x.png") == ["a/x", "b/x"]
+    (folder / "list.txt").write_text("b/x.png\na/y.png\n")
+    assert names(folder / "list.txt") == ["x", "y"]
+    with pytest.raises(UserError, match="is no folder, list or image"):
+        find_images(folder / "*.png")
+
+
+def test_shares_of_the_images_make_up_the_whole(folder, predictor, tmp_path):
+    found = []
+    for share in ((0, 2), (1, 2)):
+        done = predict(predictor, [folder], tmp_path / "out", share, tell=lambda line: None)
+        found += done.names
+        assert done.kept == 0 and not done.failures
+    assert sorted(found) == ["a/x", "a/y", "b/x"]
+    assert predict(predictor, [folder], tmp_path / "out").kept == 3
+    assert (np.asarray(Image.open(tmp_path / "out/masks/a/x.png")) == 1).all()
+
+
+def test_what_cannot_be_read_is_reported_and_left_out(folder, predictor, tmp_path):
+    (folder / "a" / "x.png").write_bytes(b"no image")
+    Image.new("RGB", (6, 4)).save(folder / "a" / "z.gif")
+    said = []
+    done = predict(predictor, [folder], tmp_path / "out", tell=said.append)
+    assert len(done.failures) == 1 and "x.png" in done.failures[0]
+    assert sum("z.gif (fewmask does not read this kind of image)" in line for line in said) == 1
+
+
+def test_two_images_of_one_name_are_refused(folder, predictor, tmp_path):
+    with pytest.raises(UserError, match="would both be written as 'x'"):
+        predict(predictor, [folder / "a", folder / "b"], tmp_path / "out")

@@ -1,0 +1,62 @@
+"""Training: what may change on resume, rehearsals, and weights that must survive."""
+
+import pytest
+
+from fewmask.cli.words import parse_options, recipe_from_words
+from fewmask.errors import UserError
+from fewmask.run_folder.paths import RunPaths
+from fewmask.tasks import train
+from tests.conftest import TINY_WORDS
+
+WORDS = ("synthetic", "method=supervised", *TINY_WORDS, "training.steps=2")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("train") / "run"
+    return train.train(recipe_from_words(WORDS), out, tell=lambda note: None)
+
+
+@pytest.mark.parametrize(
+    ("word", "named"),
+    [
+        ("training.lr=1", "training.lr"),
+        ("data.labeled=3", "data.labeled"),
+        ("seed=3", "seed"),
+        ("method.name=imas", "method"),
+        ("loader.crop=32", "loader"),
+    ],
+)
+def test_settings_that_would_make_it_another_run_cannot_change(word, named, run):
+    with pytest.raises(UserError, match=f"{named} cannot change .*training.steps.*--weights"):
+        train.resume(run.folder, parse_options([word]))
+
+
+def test_a_resumed_run_may_get_longer_not_shorter(run):
+    with pytest.raises(UserError, match="training.steps=1: .* already taken 2 steps"):
+        train.resume(run.folder, {"training": {"steps": 1}})
+    resumed = train.resume(run.folder, parse_options(["training.steps=3", "machine.workers=0"]))
+    assert resumed.is_finished and resumed.recipe.training.steps == 3
+
+
+def test_a_rehearsal_measures_and_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rehearsal = train.rehearse(recipe_from_words(WORDS), tell=lambda note: None)
+    assert rehearsal.seconds_per_step > 0 and rehearsal.peak_memory_gib > 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_notes_go_to_the_caller_and_paths_become_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    notes = []
+    recipe = recipe_from_words([*WORDS, "training.epochs=2"])
+    settled, data = train.open_and_settle(recipe, None, notes.append)
+    assert settled.training.steps == 2 * (6 // 2) and len(data.labeled) == 6
+    assert any("2 passes over 6 labeled images are 6 steps" in note for note in notes)
+
+
+def test_no_empty_run_is_left_behind(tmp_path):
+    recipe = recipe_from_words([*WORDS[:1], "method=pcr", *WORDS[2:], "method.cells=64"])
+    with pytest.raises(UserError):
+        train.train(recipe, tmp_path / "run", tell=lambda note: None)
+    assert not RunPaths(tmp_path / "run").folder.exists()

@@ -1,0 +1,50 @@
+"""A file is written completely or not at all, whatever happens meanwhile."""
+
+import subprocess
+import sys
+
+import pytest
+
+from fewmask.atomic import replacing, write_bytes, write_text
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
+    file = tmp_path / "a.txt"
+    write_text(file, "old")
+    with pytest.raises(RuntimeError), replacing(file) as temporary:
+        temporary.write_text("half of the n")
+        raise RuntimeError
+    assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_kill_leaves_the_old_file(tmp_path):
+    file = tmp_path / "a.txt"
+    write_text(file, "old")
+    code = f"""
+import os
+from pathlib import Path
+from fewmask.atomic import replacing
+with replacing(Path({str(file)!r}), Path({str(tmp_path / "a.tmp")!r})) as temporary:
+    temporary.write_text("half of the n")
+    os._exit(9)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 9
+    assert file.read_text() == "old"
+    with replacing(file, tmp_path / "a.tmp") as temporary:  # the next write uses the same name
+        temporary.write_text("new")
+    assert file.read_text() == "new" and list(tmp_path.iterdir()) == [file]
+
+
+def test_folders_are_created_and_line_ends_kept(tmp_path):
+    write_text(tmp_path / "new" / "folder" / "ä.txt", "one\r\ntwo\nü")
+    assert (tmp_path / "new" / "folder" / "ä.txt").read_bytes() == "one\r\ntwo\nü".encode()
+    write_bytes(tmp_path / "b", b"\0\1")
+    assert (tmp_path / "b").read_bytes() == b"\0\1"
+
+
+def test_the_temporary_file_keeps_the_suffix_and_fits_into_a_long_name(tmp_path):
+    file = tmp_path / ("x" * 250 + ".png")
+    with replacing(file) as temporary:
+        assert temporary.suffix == ".png" and temporary.parent == tmp_path
+        temporary.write_bytes(b"picture")
+    assert file.read_bytes() == b"picture"
