@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fewmask.cli.words import recipe_from_words
 from fewmask.data import open_data
 from fewmask.errors import UserError
+from fewmask.run_folder import checkpoint
 from fewmask.run_folder.tables import read_table
 from tests.conftest import TINY_WORDS
 
@@ -24,6 +26,8 @@ FILES = {
     "my_views": "A strong view",
     "my_data": "A data source",
     "my_sink": "A sink",
+    "my_encoder": "An encoder",
+    "my_pair": "A method with two networks",
 }
 """The files that the document asks to save, and the sections that show them."""
 
@@ -40,7 +44,7 @@ def lab(tmp_path, monkeypatch) -> Path:
 
 def examples(section: str) -> list[str]:
     """The pieces of Python in a section of the document."""
-    text = DOCS.read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    text = DOCS.read_text().partition(f"# {section}\n")[2].partition("\n## ")[0]
     return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
@@ -140,3 +144,22 @@ def test_a_method_asks_for_the_documented_strong_view(lab):
     words = [*TINY_WORDS, "method=my_sepia:SepiaTeacher", "training.steps=2"]
     done = fewmask("train", "synthetic", "--out", "run", *words)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_documented_encoder_trains_from_the_command_line(lab):
+    words = [*TINY_WORDS, "method=supervised", "training.steps=2"]
+    encoder = ["model.encoder=my_encoder:Plain", "model.output_stride=16"]
+    done = fewmask("train", "synthetic", "--out", "run", *words, *encoder)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_documented_pair_starts_from_different_weights_and_trains_both(lab, student):
+    done = fewmask(
+        "train", "synthetic", "--out", "run", *TINY_WORDS, "method=my_pair:Pair", "training.steps=2"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    method = checkpoint.load(lab / "run" / "weights" / "last.pt")["method"]
+    pairs = [(x, method[f"partner.{k[8:]}"]) for k, x in method.items() if k.startswith("student.")]
+    assert any(not torch.equal(ours, theirs) for ours, theirs in pairs)
+    rows = read_table(lab / "run" / "results.csv")
+    assert {row["network"] for row in rows} == {"student", "partner"}

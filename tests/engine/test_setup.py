@@ -16,9 +16,9 @@ from tests.conftest import TINY, TINY_WORDS, past_warm_up
 def test_a_placed_teacher_computes_in_the_precision_of_the_run(precision, student):
     method = past_warm_up("imas", student)
     names = [*method.state_dict()]
-    training = recipe_from_words(["synthetic", *TINY_WORDS]).training
+    recipe = recipe_from_words(["synthetic", *TINY_WORDS])
     fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
-    minimizer = setup.place(method, fabric, training)
+    minimizer = setup.place(method, fabric, recipe.source().open(), recipe)
     assert isinstance(minimizer, Minimizer) and [*method.state_dict()] == names
     seen = []
     convolution = next(m for m in method.teacher.modules() if isinstance(m, torch.nn.Conv2d))

@@ -1,0 +1,63 @@
+"""Labels and confidences of logits, computed strip by strip, are those of the plain formulas."""
+
+import pytest
+import torch
+
+from fewmask.batch import IGNORE
+from fewmask.parts.pseudo_labels import (
+    PseudoLabel,
+    keep_confident,
+    most_probable,
+    pseudo_label,
+    sharpen,
+)
+from fewmask.parts.resizing import resize
+from tests.parts.conftest import SHAPES
+
+
+@pytest.mark.usefixtures("strip_size")
+@pytest.mark.parametrize(("shape", "size"), SHAPES)
+def test_labels_and_confidences_are_those_of_the_plain_formula(shape, size):
+    torch.manual_seed(0)
+    logits = 3 * torch.randn(shape)
+    confidence, label = resize(logits, size).softmax(dim=1).max(dim=1)
+    found = pseudo_label(logits, size=size)
+    torch.testing.assert_close(found.confidence, confidence, rtol=1e-5, atol=1e-6)
+    assert torch.equal(found.label, label)
+    assert torch.equal(most_probable(logits, size), label)
+
+
+def test_of_equal_logits_the_first_class_is_taken():
+    logits = torch.zeros(1, 4, 3, 3)
+    logits[:, 2:] = 1
+    assert (most_probable(logits, (9, 9)) == 2).all()
+    assert (pseudo_label(logits).label == 2).all()
+
+
+def test_padding_gets_no_label():
+    valid = torch.ones(1, 9, 9, dtype=torch.bool)
+    valid[:, 6:] = False
+    label = pseudo_label(torch.randn(1, 4, 3, 3), valid).label
+    assert (label[:, 6:] == IGNORE).all() and (label[:, :6] < 4).all()
+
+
+def test_a_bad_pixel_stays_alone_where_nothing_is_resized():
+    logits = torch.randn(1, 3, 70, 70)
+    logits[0, 1, 5, 5] = torch.nan
+    plain = most_probable(logits.nan_to_num(), (70, 70))
+    found, sure = pseudo_label(logits)
+    assert sure.isnan().sum() == 1 and (found != plain).sum() <= 1
+    target = keep_confident(PseudoLabel(found, sure), 0.0).label
+    assert target[0, 5, 5] == IGNORE and (target == IGNORE).sum() == 1
+
+
+def test_sharpening_raises_the_largest_and_keeps_the_sum():
+    probs = torch.tensor([[0.5, 0.3, 0.2]])
+    squares = probs**2
+    torch.testing.assert_close(sharpen(probs, 0.5), squares / squares.sum())
+    torch.testing.assert_close(sharpen(probs, 1.0), probs)
+
+
+def test_labels_below_the_threshold_are_dropped():
+    pseudo = PseudoLabel(torch.tensor([[[0, 1, 2]]]), torch.tensor([[[0.5, 0.9, torch.nan]]]))
+    assert keep_confident(pseudo, 0.9).label.tolist() == [[[IGNORE, 1, IGNORE]]]
