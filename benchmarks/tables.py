@@ -1,6 +1,7 @@
 """Writes the tables of the README and the docs from the stored results."""
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,8 @@ from fewmask import atomic
 ROOT = Path(__file__).parents[1]
 RESULTS = ("benchmarks/results", "experiments/results")
 PAGES = ("README.md", "docs/benchmarks.md", "docs/experiments.md", "docs/scaling.md")
+WIDTH = 118
+"""Characters in a line of prose."""
 REGION = re.compile(r"<!-- generated: (\S+) -->\n.*?<!-- end generated -->", re.DOTALL)
 """What lies between these two comments belongs to this file."""
 
@@ -79,7 +82,8 @@ def section(result: Result) -> str:
     rounds = "" if result.rounds is None else f", {result.rounds} rounds"
     machine = described(result.machine, result.versions)
     caption = f"`{result.command}`{rounds}, {result.date}: {machine}."
-    return "\n\n".join([caption, *(_table(group) for group in groups(result.figures))])
+    lines = textwrap.fill(caption, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return "\n\n".join([lines, *(_table(group) for group in groups(result.figures))])
 
 
 def groups(figures: Iterable[Figure]) -> list[list[Figure]]:
