@@ -12,7 +12,8 @@ def test_a_protocol_is_a_name_for_settings():
     assert (config.mode, config.window, config.stride) == ("sliding", 769, 513)
     assert (config.at_border, config.average) == ("shift", "logits")
     assert EvaluationConfig(**config.model_dump()) == config  # a written recipe reads back
-    assert config.in_words().startswith("sliding window 769/513, shift at the border, logits")
+    words = "sliding windows of 769 pixels every 513, shift at the border, logits averaged"
+    assert config.in_words() == words
     assert "not comparable" in EvaluationConfig(protocol="training_crop").in_words()
     recipe = recipe_from_words(["cityscapes/imas", "data.root=x"])
     assert (recipe.evaluation.stride, recipe.evaluation.average) == (512, "probs")

@@ -17,7 +17,7 @@ from fewmask.config import find
 from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.pseudo_quality import pseudo_quality
 from fewmask.engine.settings import TrainingConfig
-from fewmask.methods import METHODS, imas
+from fewmask.methods import METHODS, TITLES, imas, title_of
 from fewmask.models import create_model
 from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss
@@ -25,6 +25,11 @@ from fewmask.parts.precision import exact_float
 from tests.conftest import MID_TRAINING, TINY, FakeMinimize, past_warm_up
 
 every_method = pytest.mark.parametrize("name", METHODS)
+
+
+def test_every_method_has_the_name_of_its_paper():
+    assert TITLES.keys() == METHODS.keys()
+    assert title_of("gta") == "GTA-Seg" and title_of("my_lab:SoftTeacher") == "SoftTeacher"
 
 
 @every_method

@@ -25,7 +25,7 @@ def examination():
 def result(networks, classes=NAMES, seconds=None):
     split = recognize(["a"])
     return Result(
-        Path("runs/base"), "photos", "supervised", "resnet50", split, split, EvaluationConfig(),
+        Path("runs/base"), "photos", "supervised", "resnet50", split, 7, split, EvaluationConfig(),
         1, 1, "", classes, None, networks, seconds or {}, 1.0,
     )  # fmt: skip
 

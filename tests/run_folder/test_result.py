@@ -1,7 +1,7 @@
 """The scores of a run, read from its folder."""
 
+from fewmask.report.results_table import table
 from fewmask.run_folder.result import in_words, read_result
-from fewmask.tasks.results import table
 
 
 def test_results_show_student_and_teacher_last_and_best(two_runs):

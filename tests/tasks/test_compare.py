@@ -30,7 +30,7 @@ def test_finished_runs_are_kept_and_missing_ones_trained(tmp_path, capsys, monke
     assert np.nanmean(first.rows[0].iou) == pytest.approx(first.rows[0].scores[0].last, abs=0.01)
     assert table(both).row_count == 2 and class_table(both).row_count == 7
     (said,) = verdict(both)
-    assert said.startswith("imas: ") and "4 validation image(s) are too few for a verdict" in said
+    assert said.startswith("iMAS: ") and "4 validation image(s) are too few for a verdict" in said
     compare.picture(both, tmp_path / "both.png")
     assert (tmp_path / "both.png").stat().st_size > 1000
 

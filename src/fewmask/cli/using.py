@@ -84,9 +84,9 @@ def results(
 
     Example: `fewmask results runs/voc-*`
     """
+    from fewmask.report.results_table import table
     from fewmask.run_folder.comparing import warnings
     from fewmask.run_folder.result import read_result
-    from fewmask.tasks.results import table
 
     read = [read_result(run) for run in runs]
     print(f"mIoU on val in %\n{table(read)}")

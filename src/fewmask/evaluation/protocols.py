@@ -65,12 +65,12 @@ class EvaluationConfig(InferenceConfig):
     def in_words(self) -> str:
         """How the scores were computed, to be printed with every score."""
         if self.mode == "center_crop":
-            return f"center crop {self.window}, not comparable"
-        words = "whole image" + (f" padded to {self.pad_to}" if self.pad_to else "")
+            return f"center crops of {self.window} pixels, not comparable"
+        words = "whole images" + (f" padded to {self.pad_to}" if self.pad_to else "")
         if self.mode == "sliding":
             words = (
-                f"sliding window {self.window}/{self.stride}, {self.at_border} at the border, "
-                f"{self.average} averaged"
+                f"sliding windows of {self.window} pixels every {self.stride}, {self.at_border} at "
+                f"the border, {self.average} averaged"
             )
         scales = f", scales {list(self.scales)}" if self.scales != (1.0,) else ""
         absent = ", absent classes count 0" if self.absent_class == "zero" else ""

@@ -2,7 +2,7 @@
 
 from fewmask.methods.method import Method, Minimize
 
-__all__ = ["METHODS", "Method", "Minimize"]
+__all__ = ["METHODS", "Method", "Minimize", "title_of"]
 
 METHODS = {
     "supervised": "fewmask.methods.supervised:Supervised",
@@ -12,3 +12,17 @@ METHODS = {
     "pseudoseg": "fewmask.methods.pseudoseg:PseudoSeg",
 }
 """Built-in name to import path; your own method is given as package.module:Class."""
+
+TITLES = {
+    "supervised": "supervised",
+    "imas": "iMAS",
+    "pcr": "PCR",
+    "gta": "GTA-Seg",
+    "pseudoseg": "PseudoSeg",
+}
+"""Built-in name to the name in its paper, for tables and sentences."""
+
+
+def title_of(name: str) -> str:
+    """How a method is called in tables and sentences; your own method by its class."""
+    return TITLES.get(name, name.rpartition(":")[2])

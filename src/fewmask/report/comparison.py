@@ -11,6 +11,7 @@ from rich.table import Table
 
 from fewmask.data import Data
 from fewmask.evaluation.bootstrap import Interval, paired_difference
+from fewmask.methods import title_of
 from fewmask.run_folder.result import NetworkScore
 
 BASELINE = "supervised"
@@ -35,6 +36,11 @@ class Row:
     """The mean duration of a run."""
     memory_gib: float
     """The highest peak of all runs."""
+
+    @property
+    def title(self) -> str:
+        """The method's name in its paper."""
+        return title_of(self.method)
 
     @property
     def iou(self) -> np.ndarray:
@@ -76,7 +82,7 @@ def table(comparison: Comparison) -> Table:
     for row in comparison.rows:
         gain = comparison.difference(row)
         result.add_row(
-            row.method,
+            row.title,
             f"[bold]{_mean_std([score.last for score in row.scores])}",
             _mean_std([score.best for score in row.scores]),
             "" if gain is None else f"{gain.value:+.1f}  ({gain.low:+.1f} to {gain.high:+.1f})",
@@ -91,7 +97,7 @@ def class_table(comparison: Comparison) -> Table:
     result = Table(box=SIMPLE_HEAD)
     result.add_column("class")
     for row in comparison.rows:
-        result.add_column(row.method, justify="right", no_wrap=True)
+        result.add_column(row.title, justify="right", no_wrap=True)
     values = np.stack([row.iou for row in comparison.rows], axis=1)  # [K, methods]
     for name, ious in zip(comparison.data.classes.names, values, strict=True):
         result.add_row(name, *("absent" if np.isnan(iou) else f"{iou:.1f}" for iou in ious))
@@ -113,7 +119,7 @@ def verdict(comparison: Comparison) -> list[str]:
         gain = comparison.difference(row)
         if gain is not None:
             change = row.iou - baseline.iou
-            sentences.append(_judge(row.method, gain, comparison) + _hurt(change, comparison))
+            sentences.append(_judge(row.title, gain, comparison) + _hurt(change, comparison))
     return sentences
 
 

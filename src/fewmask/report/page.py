@@ -9,6 +9,7 @@ import jinja2
 from fewmask import version
 from fewmask.report.charts import Chart
 from fewmask.report.gallery import Case
+from fewmask.report.results_table import described
 from fewmask.report.sections import (
     Calibration,
     ClassTable,
@@ -45,6 +46,11 @@ class RunPage:
     def name(self) -> str:
         """The name of the run folder."""
         return self.result.folder.name
+
+    @property
+    def description(self) -> str:
+        """One phrase on the run."""
+        return described(self.result)
 
     @property
     def charts(self) -> list[Chart]:

@@ -43,6 +43,8 @@ class Result:
     method: str
     encoder: str
     labeled: ImageList
+    unlabeled: int
+    """Number of unlabeled images."""
     val: ImageList
     protocol: EvaluationConfig
     steps: int
@@ -88,6 +90,7 @@ def _result(paths: RunPaths, recipe: dict[str, Any], facts: dict[str, Any]) -> R
         method=recipe["method"]["name"],
         encoder=recipe["model"]["encoder"],
         labeled=_split(facts["labeled"]),
+        unlabeled=int(facts["unlabeled"]["count"]),
         val=_split(facts["val"]),
         protocol=EvaluationConfig(**recipe["evaluation"]),
         steps=int(rows[-1]["step"]),

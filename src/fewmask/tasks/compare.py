@@ -128,7 +128,7 @@ def picture(comparison: Comparison, file: Path) -> None:
         + [classes.colors[predictor.predict(val.image(i)).mask] for predictor in predictors]
         for i in shown.tolist() or [0]
     ]
-    titles = ["image", "truth", *(row.method for row in comparison.rows)]
+    titles = ["image", "truth", *(row.title for row in comparison.rows)]
     contact_sheet(tiles, titles, tile=144).save(file)
 
 
