@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -48,3 +49,10 @@ def test_the_temporary_file_keeps_the_suffix_and_fits_into_a_long_name(tmp_path)
         assert temporary.suffix == ".png" and temporary.parent == tmp_path
         temporary.write_bytes(b"picture")
     assert file.read_bytes() == b"picture"
+
+
+def test_threads_may_write_the_same_file(tmp_path):
+    file = tmp_path / "a"
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda i: write_bytes(file, bytes([i]) * 1000), range(200)))
+    assert len(set(file.read_bytes())) == 1 and list(tmp_path.iterdir()) == [file]

@@ -1,6 +1,7 @@
 """Writes files completely: a kill at any moment leaves the old file or the new one."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +13,14 @@ def replacing(file: Path, temporary: Path | None = None) -> Iterator[Path]:
 
     Args:
         file: to create or replace. Its folder is created if necessary.
-        temporary: the path to write to, in the same folder. The default differs between processes,
-            so that several can write the same file. A fixed path leaves at most one file behind,
-            however often a process is killed.
+        temporary: the path to write to, in the same folder. The default differs between processes
+            and threads, so that several can write the same file. A fixed path leaves at most one
+            file behind, however often a process is killed.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays: Pillow chooses a format by it. The name may be too long to be extended.
-    temporary = temporary or file.with_name(f".{os.getpid()}-{hash(file.name):x}{file.suffix}")
+    own = f".{os.getpid()}-{threading.get_ident():x}-{hash(file.name):x}{file.suffix}"
+    temporary = temporary or file.with_name(own)
     try:
         yield temporary
         temporary.replace(file)

@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pytest
+import yaml
 from PIL import Image
 
 from tests.conftest import TINY_WORDS
@@ -155,4 +156,13 @@ def test_a_profile_of_a_short_run_counts_the_steps_it_saw(steps, seen, tmp_path)
         assert f"mean of {seen} steps" in (out / "profile.txt").read_text()
     assert "--profile cannot be combined with it" in fewmask(
         "train", "--resume", out, "--profile", code=2
+    )
+
+
+def test_the_recipe_of_a_resumed_run_can_be_printed_and_rehearsed(run):
+    text = fewmask("train", "--resume", run, "training.log_every=7", "--print-config")
+    assert yaml.safe_load(text)["training"]["log_every"] == 7
+    assert "s per step" in fewmask("train", "--resume", run, "--dry-run")
+    assert "--out cannot be combined" in fewmask(
+        "train", "--resume", run, "--print-config", "--out", "x", code=2
     )

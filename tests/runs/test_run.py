@@ -1,5 +1,6 @@
 """A run on disk is opened once: recipe, data, networks, scores."""
 
+import pickle
 import shutil
 
 import numpy as np
@@ -10,6 +11,8 @@ from fewmask.data.sources.synthetic import Synthetic
 from fewmask.errors import UserError
 from fewmask.runs.run import Run, load_network, open_runs
 from tests.conftest import TINY_WORDS
+from tests.photos import ten_photos
+from tests.program import TINY_PHOTOS
 
 WORDS = ("synthetic", *TINY_WORDS, "training.steps=2")
 
@@ -70,3 +73,33 @@ def test_a_network_comes_from_the_folder_or_the_file(folders):
     image = run.val.image(1)
     masks = [load_network(place).predict(image).mask for place in (run.folder, run.paths.best)]
     assert np.array_equal(*masks)
+
+
+def test_reading_the_same_images_in_another_way_changes_no_score(tmp_path):
+    """More masks would hold out other images; a run is scored on those it held out itself."""
+    home = ten_photos(tmp_path)
+    for name in ("p0", "p1"):
+        (home / "masks" / f"{name}.png").rename(tmp_path / f"{name}.png")
+    words = (f"data={home}", "data.names=[a, b]", "method=supervised", "training.steps=1")
+    run = fewmask.train(*words, *TINY_PHOTOS, "data.val_fraction=0.5", out=tmp_path / "run")
+    held_out = list(run.val.names)
+    for name in ("p0", "p1"):
+        (tmp_path / f"{name}.png").rename(home / "masks" / f"{name}.png")
+    changes = {"data": {"in_memory": True, "cache": str(tmp_path / "cache")}}
+    assert list(Run.open(run.folder, changes=changes).val.names) == held_out
+    other = Run.open(run.folder, changes={"data": {"val_fraction": 0.2}})
+    assert list(other.val.names) != held_out
+
+
+def test_an_open_run_can_be_sent_to_other_processes(folders):
+    run = Run.open(folders / "a", tell=lambda note: None)
+    again = pickle.loads(pickle.dumps(run))
+    assert again.folder == run.folder and len(again.val) == 4
+
+
+def test_damaged_scores_are_no_missing_scores(folders, tmp_path):
+    folder = shutil.copytree(folders / "a", tmp_path / "a")
+    run = Run.open(folder)
+    run.paths.facts.write_text("{")
+    with pytest.raises(UserError, match="not the folder of a run with results"):
+        _ = run.scores

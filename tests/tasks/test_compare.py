@@ -27,7 +27,7 @@ def test_finished_runs_are_kept_and_missing_ones_trained(tmp_path, capsys, monke
     assert [row.method for row in both.rows] == ["supervised", "imas"]
     supervised, imas = both.rows
     assert first.rows[0].counts.shape == (1, 3, 4, 7) and imas.counts.shape == (2, 3, 4, 7)
-    assert np.nanmean(first.rows[0].iou) == pytest.approx(first.rows[0].scores[0].last, abs=0.01)
+    assert np.nanmean(first.rows[0].iou) == pytest.approx(first.rows[0].scores[0].miou, abs=0.01)
     assert table(both).row_count == 2 and class_table(both).row_count == 7
     (said,) = verdict(both)
     assert said.startswith("iMAS: ") and "4 validation image(s) are too few for a verdict" in said

@@ -19,7 +19,7 @@ def test_scores_are_those_that_training_recorded(folder):
     run = Run.open(folder)
     classes, scores = evaluate(run, "student")
     assert classes.names == run.data.classes.names
-    assert scores.miou == pytest.approx(run.scores["student"].last, abs=0.01)
+    assert scores.miou == pytest.approx(run.scores["student"].miou, abs=0.01)
     assert examine(run, "student")[1].scores.miou == pytest.approx(scores.miou, abs=1e-6)
 
 

@@ -1,9 +1,13 @@
 """Training: what may change on resume, rehearsals, and weights that must survive."""
 
+import shutil
+
 import pytest
 
+from fewmask.batch import Views
 from fewmask.cli.words import parse_options, recipe_from_words
 from fewmask.errors import UserError
+from fewmask.methods.supervised import Supervised
 from fewmask.run_folder.paths import RunPaths
 from fewmask.tasks import train
 from tests.conftest import TINY_WORDS
@@ -60,3 +64,31 @@ def test_no_empty_run_is_left_behind(tmp_path):
     with pytest.raises(UserError):
         train.train(recipe, tmp_path / "run", tell=lambda note: None)
     assert not RunPaths(tmp_path / "run").folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["logging.sinks=tensorbord"], "unknown sink"),
+        (["method=tests.tasks.test_train:Blind"], "unknown strong view|no strong view|'sepai'"),
+        (["method=tests.tasks.test_train:Untrained"], "trains names 'pupil'"),
+    ],
+)
+def test_a_mistake_never_costs_the_run_that_was_to_be_replaced(words, says, run, tmp_path):
+    old = shutil.copytree(run.folder, tmp_path / "old")
+    weights = RunPaths(old).last.read_bytes()
+    with pytest.raises(UserError, match=says):
+        train.train(recipe_from_words([*WORDS, *words]), old, overwrite=True)
+    assert RunPaths(old).last.read_bytes() == weights and RunPaths(old).results.is_file()
+
+
+class Blind(Supervised):
+    """Asks for a view that nobody has."""
+
+    views = Views(strong=("sepai",))
+
+
+class Untrained(Supervised):
+    """Names a network that it lacks."""
+
+    trains = ("pupil",)

@@ -104,13 +104,12 @@ def train(
     words = [*(words or [])]
     words += [f"machine.devices={devices}"] if devices is not None else []
     words += [f"seed={seed}"] if seed is not None else []
-    if resume is not None and not (print_config or dry_run):
+    if resume is not None:
         _refuse_with_resume(words, weights, out, overwrite, profile)
-        _resume(resume, words)
-        return
-    from fewmask.cli.words import recipe_from_words
-
-    recipe = recipe_from_words(words)
+        if not (print_config or dry_run):
+            _resume(resume, words)
+            return
+    recipe = _recipe(words, resume)
     if print_config:
         print(recipe.to_yaml(), end="")
     elif dry_run:
@@ -119,6 +118,16 @@ def train(
         from fewmask.tasks import train as task
 
         _say_done(task.train(recipe, out, overwrite, weights, profile), profile)
+
+
+def _recipe(words: list[str], resumed: Path | None) -> Any:
+    """The recipe that the words mean, or that of a run with changes."""
+    from fewmask.cli.words import parse_options, recipe_from_words
+    from fewmask.runs.run import Run
+
+    if resumed is None:
+        return recipe_from_words(words)
+    return Run.open(resumed, changes=parse_options(words)).recipe
 
 
 def _resume(folder: Path, options: list[str]) -> None:

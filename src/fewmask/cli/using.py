@@ -177,7 +177,8 @@ def rank(
     more = " ..." if len(chosen) > 10 else ""
     print(f"Label these next, most useful first: {', '.join(chosen[:10])}{more}")
     print(
-        f"Full ranking: {out}/rank.csv\nContact sheet: {out}/to_label.png\nList: {out}/to_label.txt"
+        f"Full ranking: {out / task.RANKING}\nContact sheet: {out / task.SHEET}\n"
+        f"List: {out / task.LIST}"
     )
     if held_out := task.held_out(opened):
         print(f"To score the next run on the same validation images: data.val={held_out}")

@@ -83,7 +83,7 @@ def table(comparison: Comparison) -> Table:
         gain = comparison.difference(row)
         result.add_row(
             row.title,
-            f"[bold]{_mean_std([score.last for score in row.scores])}",
+            f"[bold]{_mean_std([score.miou for score in row.scores])}",
             _mean_std([score.best for score in row.scores]),
             "" if gain is None else f"{gain.value:+.1f}  ({gain.low:+.1f} to {gain.high:+.1f})",
             f"{row.minutes:.1f}",

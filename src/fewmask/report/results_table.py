@@ -14,7 +14,7 @@ def table(results: Sequence[Result]) -> str:
         lines.append(f"{result.folder}: {described(result)}")
         for network, score in result.networks.items():
             lines.append(
-                f"    {network:12} last {score.last:5.2f}   best {score.best:5.2f} "
+                f"    {network:12} last {score.miou:5.2f}   best {score.best:5.2f} "
                 f"(step {score.best_step} of {result.planned_steps})"
             )
     return "\n".join(lines)

@@ -18,7 +18,7 @@ from fewmask.run_folder.tables import read_table
 class NetworkScore(NamedTuple):
     """The scores of one network of a run, in percent."""
 
-    last: float
+    miou: float
     """mIoU after the last step."""
     best: float
     """The highest mIoU of all evaluations."""
@@ -27,11 +27,6 @@ class NetworkScore(NamedTuple):
     """In percent, after the last step."""
     iou: tuple[float, ...] = ()
     """IoU of each class after the last step; NaN if the class is absent."""
-
-    @property
-    def miou(self) -> float:
-        """The mIoU after the last step."""
-        return self.last
 
 
 @dataclass(frozen=True)
@@ -137,7 +132,7 @@ def _split(facts: dict[str, Any]) -> ImageList:
 
 def in_words(result: Result) -> str:
     """Last and best scores of a run, for the end of training."""
-    last = ", ".join(f"{name} {score.last:.2f}" for name, score in result.networks.items())
+    last = ", ".join(f"{name} {score.miou:.2f}" for name, score in result.networks.items())
     best = ", ".join(
         f"{name} {score.best:.2f} (step {score.best_step})"
         for name, score in result.networks.items()

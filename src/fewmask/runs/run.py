@@ -20,6 +20,10 @@ def _say_nothing(note: str) -> None:
     """Drops notes on decisions that the user has already seen during training."""
 
 
+SAME_IMAGES = {"in_memory", "cache", "long_side", "pool", "pool_disk_gb", "image_labels"}
+"""Options of `data` that change how validation images are read, but not which ones they are."""
+
+
 class Run:
     """A run on disk. Its recipe and its data are read on first use, and then kept.
 
@@ -50,19 +54,30 @@ class Run:
         self._given_data, self._tell = data, tell
 
     @classmethod
-    def open(cls, folder: Path | str, **options: Any) -> Self:
-        """Opens a run folder. The options are those of the class.
+    def open(
+        cls,
+        folder: Path | str,
+        changes: Mapping[str, Any] | None = None,
+        needs_unlabeled: bool = False,
+        data: Data | None = None,
+        tell: Callable[[str], None] = _say_nothing,
+    ) -> Self:
+        """Opens a run folder; the arguments are those of the class.
 
         Raises:
             UserError: if the folder is not a run folder.
         """
-        run = cls(Path(folder), **options)
+        run = cls(Path(folder), changes, needs_unlabeled, data, tell)
         if not run.paths.recipe.is_file():
             raise UserError(f"{folder} is not a run folder: it has no {run.paths.recipe.name}.")
         return run
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The processes of an evaluation get the open run; what is printed may not be sendable.
+        return {**self.__dict__, "_tell": _say_nothing}
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -77,7 +92,8 @@ class Run:
     @cached_property
     def val(self) -> Dataset:
         """The validation images of the run, or those of other data if the changes name any."""
-        return self.data.val if "data" in self._changes else own_val(self.paths, self.data)
+        names_other_data = self._changes.get("data", {}).keys() - SAME_IMAGES
+        return self.data.val if names_other_data else own_val(self.paths, self.data)
 
     def network(self, name: str = "best", accelerator: str | None = None) -> Predictor:
         """A trained network, ready to predict.
@@ -105,11 +121,12 @@ class Run:
 
     @property
     def scores(self) -> Mapping[str, NetworkScore]:
-        """The scores of each network, the main one first; empty before the first evaluation."""
-        try:
-            return self.result.networks
-        except UserError:
-            return {}
+        """The scores of each network, the main one first; empty before the first evaluation.
+
+        Raises:
+            UserError: if the tables of the run are damaged.
+        """
+        return self.result.networks if self.paths.results.is_file() else {}
 
     @property
     def is_finished(self) -> bool:
@@ -121,13 +138,16 @@ class Run:
         return result.steps == result.planned_steps
 
 
-def open_runs(folders: Sequence[Path], **options: Any) -> list[Run]:
+def open_runs(folders: Sequence[Path]) -> list[Run]:
     """Opens several runs. Runs on the same data share it, so that it is opened only once."""
     runs: list[Run] = []
     for folder in folders:
-        run = Run.open(folder, **options)
-        same = [r for r in runs if _on_same_data(r, run)]
-        runs.append(Run.open(folder, data=same[0].data, **options) if same else run)
+        run = Run.open(folder)
+        for other in runs:
+            if _on_same_data(other, run):
+                run.data = other.data
+                break
+        runs.append(run)
     return runs
 
 

@@ -48,9 +48,10 @@ def compare(recipes: Sequence[Recipe], out: Path) -> Comparison | None:
     # The recipes of a method follow each other, as groupby needs them.
     for method, of_method in groupby(recipes, key=lambda recipe: recipe.method.name):
         runs = []
+        folder = method.replace(":", "-")  # of an import path; Windows refuses a colon
         for recipe in of_method:
             print(f"\n{method}, seed {recipe.seed}")
-            runs.append(_trained(recipe, data, out / f"{method}-seed{recipe.seed}"))
+            runs.append(_trained(recipe, data, out / f"{folder}-seed{recipe.seed}"))
             if not runs[-1].is_finished:
                 return None
         rows.append(_row(method, runs))

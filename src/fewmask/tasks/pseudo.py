@@ -1,6 +1,6 @@
 """Exports pseudo-labels for the unlabeled images of a run, to be corrected and used as masks."""
 
-import os
+import posixpath
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def pseudo_labels(
     """
     if not 0 <= threshold < 1:
         raise UserError(f"--threshold={threshold}: expected a confidence from 0 to below 1.")
-    files = _named_files(run)
+    files = named_files(run)
     predictor = run.network(weights)
     if predictor.classes.no_label is None:
         raise UserError(
@@ -50,7 +50,7 @@ def pseudo_labels(
     return FolderPredictor(predictor, folder, tell).run(files)
 
 
-def _named_files(run: Run) -> list[Named]:
+def named_files(run: Run) -> list[Named]:
     """The unlabeled images, with names that stay inside the output folder.
 
     A list may name images by paths such as `../other/p1`, which lead out of its folder.
@@ -61,7 +61,9 @@ def _named_files(run: Run) -> list[Named]:
         raise UserError(
             "The unlabeled images of this run are not files, so they cannot be labeled by hand."
         )
-    inside = [os.path.normpath(f"/{name}").lstrip("/") for name in unlabeled.names]
+    # Names have forward slashes on every system, but a list may have been written on Windows.
+    names = [name.replace("\\", "/") for name in unlabeled.names]
+    inside = [posixpath.normpath(f"/{name}").lstrip("/") for name in names]
     if len({*inside}) < len(inside):
         raise UserError(
             "Two unlabeled images differ only by '..' in their paths; give data.pool a folder."

@@ -17,6 +17,8 @@ from fewmask.report.pictures import contact_sheet, save_whole
 from fewmask.run_folder.tables import read_table
 from fewmask.runs.run import Run
 
+RANKING, SHEET, LIST = "rank.csv", "to_label.png", "to_label.txt"
+"""Files in the output folder: the full ranking, and the chosen images as pictures and as names."""
 SHOWN = 12
 """Images on the contact sheet."""
 NETWORKS = 2
@@ -57,7 +59,7 @@ def rank(run: Run, count: int, by: str, out: Path) -> list[str]:
     chosen = [indices[place] for place in picked]
     hardest = sorted(zip(scores, indices, strict=True), reverse=True)
     _write(data, hardest, chosen, "hardness" if by == "easiness" else by, out)
-    _draw(predictors, data, chosen, criterion, out / "to_label.png")
+    _draw(predictors, data, chosen, criterion, out / SHEET)
     return [data.unlabeled.names[i] for i in chosen]
 
 
@@ -107,7 +109,7 @@ def _write(
 ) -> None:
     names = data.unlabeled.names
     out.mkdir(parents=True, exist_ok=True)
-    with (out / "rank.csv").open("w", newline="", encoding="utf-8") as stream:
+    with (out / RANKING).open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["rank", "image", "file", criterion, "chosen"])
         for place, (score, index) in enumerate(hardest, 1):
@@ -116,7 +118,7 @@ def _write(
             writer.writerow([place, names[index], file, f"{score:.6f}", number])
     picked = [names[index] for index in chosen]
     for name, listed in (
-        ("to_label.txt", picked),
+        (LIST, picked),
         ("next_labeled.txt", [*data.labeled.names, *picked]),
     ):
         atomic.write_text(out / name, "".join(f"{line}\n" for line in listed))

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from lightning_fabric import Fabric
 
 from fewmask import atomic
 from fewmask.data import Data
 from fewmask.data.lists.published import recognize_dataset
+from fewmask.data.views.strong import find_strong_view
 from fewmask.engine.devices import environment
 from fewmask.engine.launch import is_first, launch
 from fewmask.engine.sinks.choosing import create_sinks
@@ -85,6 +87,8 @@ def train(
     if not is_first():  # under torchrun, only the first process creates the folder and prints
         return _launch(recipe, out or Path("runs"), data, start)
     is_new = out is None or not out.exists()
+    if not is_new:
+        _require_startable(recipe, data)  # before the run that is to be replaced is emptied
     name = f"{_word(recipe.data.name)}-{_word(recipe.method.name)}"
     folder = new_run_folder(name, overwrite, out)
     _write_run_files(RunPaths(folder), recipe, data)
@@ -158,6 +162,16 @@ def _require_usable(weights: Path, out: Path | None) -> None:
         raise UserError(
             f"{weights} is inside {out}, which the new run would empty. Give another --out."
         )
+
+
+def _require_startable(recipe: Recipe, data: Data) -> None:
+    """Finds the mistakes that would otherwise end a run only when its folder is already made."""
+    create_sinks(recipe.logging)
+    method = build_method(recipe, len(data.classes), pretrained=False)
+    for view in () if method.views is None else method.views.strong:
+        find_strong_view(view)
+    side = recipe.loader.crop
+    method.require_contract(torch.zeros(1, recipe.model.in_channels, side, side))
 
 
 def _require_changeable(paths: RunPaths, changes: Mapping[str, Any], prefix: str = "") -> None:
