@@ -36,6 +36,12 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
     Under torchrun or SLURM it uses the processes that these have started, on one machine or
     several; torchrun's number of processes then replaces `machine.devices`.
 
+    Args:
+        machine: which devices, and how many.
+        precision: auto, fp32, bf16 or fp16.
+        function: of a module, so that other processes can import it.
+        args: what the function gets besides Fabric; sent to other processes by pickle.
+
     Raises:
         UserError: if the machine has no such devices, or cannot compute in that precision.
     """

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fewmask.batch import IGNORE, to_device
 from fewmask.data import BatchStream
+from fewmask.evaluation.examination import BINS
 from fewmask.methods import Method
 from fewmask.parts import processes
 from fewmask.parts.precision import exact_float
@@ -17,8 +18,6 @@ from fewmask.parts.pseudo_labels import PseudoLabel
 
 BATCHES = 4
 """Batches that each evaluation measures; always the same ones, so that its numbers compare."""
-BINS = 15
-"""Bins of the calibration error."""
 
 
 class PseudoQuality(NamedTuple):

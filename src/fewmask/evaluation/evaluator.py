@@ -64,7 +64,15 @@ def predictions(
     indices: Iterable[int],
     device: torch.device | str = "cpu",
 ) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """The mask uint8 [H, W] of each image, and the probabilities [K, H, W] at its size."""
+    """The mask uint8 [H, W] of each image, and the probabilities [K, H, W] at its size.
+
+    Args:
+        network: gives an `Output`.
+        dataset: images with masks.
+        config: how an image is predicted.
+        indices: of the images.
+        device: where the network is.
+    """
     with eval_mode(network):
         for image, truth in pairs(dataset, config, indices):
             yield truth, probs_at(network, image[None], config, device, truth.shape)[0]
@@ -82,7 +90,11 @@ def pairs(
 
 
 def center_crop(image: np.ndarray, truth: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The center of an image [H, W, C] and its mask [H, W], at most `side` pixels each way."""
+    """The center of an image [H, W, C] and its mask [H, W], at most `side` pixels each way.
+
+    Raises:
+        UserError: if the two differ in size.
+    """
     if image.shape[:2] != truth.shape:
         raise UserError(
             "evaluation.mode=center_crop needs images at their own size: leave out data.long_side."

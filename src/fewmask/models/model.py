@@ -48,6 +48,10 @@ class ModelConfig(BaseConfig):
 def create_model(config: ModelConfig, num_classes: int) -> Segmenter:
     """Builds a segmenter with random (or, for the encoder, pretrained) weights.
 
+    Args:
+        config: encoder, decoder and head.
+        num_classes: K.
+
     Raises:
         UserError: for an unknown encoder or decoder, stages that the decoder cannot use, an
             impossible stride, or unavailable weights.

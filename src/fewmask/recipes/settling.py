@@ -11,6 +11,7 @@ from fewmask.data import Data, DataSource
 from fewmask.data.dataset import label_shares
 from fewmask.data.pool.shard_files import is_remote
 from fewmask.engine.settings import TrainingConfig
+from fewmask.engine.streams import steps_per_epoch
 from fewmask.errors import UserError
 from fewmask.methods import Method
 from fewmask.recipes.recipe import Recipe
@@ -54,14 +55,13 @@ def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
 
 
 def _steps(recipe: Recipe, data: Data, notes: list[str]) -> int:
-    """Gradient steps; an epoch is a pass over the unlabeled images, or else the labeled ones."""
-    epochs, loader = recipe.training.epochs, recipe.loader
+    """Gradient steps; an epoch is a pass over the unlabeled images, if the method uses any."""
+    epochs = recipe.training.epochs
     if epochs is None:
         return recipe.training.steps
-    images, batch, kind = len(data.labeled), loader.labeled_batch, "labeled"
-    if recipe.needs_unlabeled:
-        images, batch, kind = len(data.unlabeled), loader.unlabeled_batch, "unlabeled"
-    steps = epochs * max(1, images // batch)
+    steps = epochs * steps_per_epoch(data, recipe.loader, recipe.method_class.views)
+    kind = "unlabeled" if recipe.needs_unlabeled else "labeled"
+    images = len(getattr(data, kind))
     notes.append(f"{epochs} passes over {images} {kind} images are {steps} steps.")
     return steps
 

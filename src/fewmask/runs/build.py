@@ -62,6 +62,10 @@ def start_from(method: Method, file: Path) -> None:
     A `last.pt` has weights for every network. A `best.pt` has those of one network, which all
     networks start from.
 
+    Args:
+        method: on the CPU.
+        file: a checkpoint.
+
     Raises:
         UserError: if the weights cannot be read, or do not fit.
     """
@@ -81,7 +85,20 @@ def make_trainer(
     folder: Path,
     is_resumed: bool = False,
 ) -> Trainer:
-    """The trainer of a recipe."""
+    """The trainer of a recipe.
+
+    Args:
+        fabric: launched.
+        recipe: settled.
+        method: fresh, or with weights to start from.
+        data: opened and checked.
+        folder: the run folder.
+        is_resumed: whether to continue from the last checkpoint in the folder.
+
+    Raises:
+        UserError: for a batch that cannot be divided, a sink that cannot be used, a method that
+            breaks its contract, or a checkpoint that does not fit.
+    """
     # Whoever recomputes activations wants to save memory, so keep none for speed then.
     if fabric.device.type == "cpu" and not recipe.model.checkpointing:
         keep_freed_memory()
