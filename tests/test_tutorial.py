@@ -46,7 +46,7 @@ def test_the_tutorial_from_folder_to_prediction(tmp_path):
         printed = fewmask(command, *words, *tiny, cwd=tmp_path)
         if command == "check":
             file = tmp_path / "photos" / "data.yaml"
-            named = re.sub(r"names:\n(- .*\n)+", draft, file.read_text())
+            named = re.sub(r"names: .*\n", draft, file.read_text())
             assert "ground" in named and "0 error(s)" in printed
             file.write_text(named)
         if command == "pseudo":

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fewmask.cli.words import parse_options, recipe_from_words
+from fewmask.cli.words import evaluation_options, parse_options, recipe_from_words
 from fewmask.data import Classes
 from fewmask.evaluation import Scores
 from fewmask.evaluation.predictor import Predictor
@@ -72,7 +72,7 @@ def evaluate(run: Path | str, *options: str, weights: str = "best") -> tuple[Cla
     Returns:
         The classes, and the scores.
     """
-    opened = Run.open(run, changes=parse_options(options), tell=print)
+    opened = Run.open(run, changes=evaluation_options(options), tell=print)
     return evaluating.evaluate(opened, weights)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fewmask.cli.words import parse_options, recipe_from_words
+from fewmask.cli.words import evaluation_options, parse_options, recipe_from_words
 from fewmask.errors import UserError
 from fewmask.methods.imas import IMAS
 
@@ -50,3 +50,9 @@ def test_a_users_method_is_found_by_import_path():
         ["synthetic", "method=fewmask.methods.imas:IMAS", "method.threshold=0.5"]
     )
     assert isinstance(recipe.method, IMAS.Config) and recipe.method.threshold == 0.5
+
+
+def test_an_evaluation_takes_only_options_that_have_an_effect():
+    assert evaluation_options(["data.val=v.txt"]) == {"data": {"val": "v.txt"}}
+    with pytest.raises(UserError, match="method: this option cannot change .*evaluation"):
+        evaluation_options(["method.threshold=3"])

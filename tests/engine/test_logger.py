@@ -8,6 +8,8 @@ from fewmask.batch import StepReport
 from fewmask.engine.logger import Logger
 from fewmask.engine.pseudo_quality import PseudoQuality
 from fewmask.engine.sinks import Sink
+from fewmask.engine.sinks.choosing import LoggingConfig, create_sinks
+from fewmask.errors import UserError
 from fewmask.evaluation import Scores
 from fewmask.run_folder.paths import RunPaths
 
@@ -130,3 +132,42 @@ def test_a_pause_does_not_slow_down_the_images_per_second(logger, monkeypatch):
         now[0] += 100
     logger.collect(4, StepReport({}), None, images=10)
     assert logger.metrics(4, lr=0.1).images_per_second == pytest.approx(5)
+
+
+class Broken(Memory):
+    """Fails at every score."""
+
+    def scores(self, step, network, scores, class_names):
+        raise TimeoutError("no answer")
+
+
+def test_a_sink_of_the_user_that_fails_is_named_and_left_out(memory, tmp_path, capsys):
+    broken = Broken()
+    logger = Logger([broken, memory], 8, [], ["sky", "sea"], torch.device("cpu"))
+    logger.open(RunPaths(tmp_path), 0)
+    logger.scores(4, {"student": SCORES}, {"student": 50.0})
+    logger.scores(8, {"student": SCORES}, {"student": 50.0})
+    logger.close()
+    assert "memory failed (TimeoutError: no answer)" in capsys.readouterr().out
+    assert [call[1] for call in memory.calls if call[0] == "scores"] == [4, 8]
+    assert ("close",) in memory.calls and ("close",) not in broken.calls
+
+
+def test_a_run_folder_that_cannot_be_written_ends_the_run(tmp_path):
+    logger = Logger(create_sinks(LoggingConfig()), 8, [], ["sky", "sea"], torch.device("cpu"))
+    logger.open(RunPaths(tmp_path), 0)
+    RunPaths(tmp_path).results.mkdir()
+    with pytest.raises(OSError, match="results"):
+        logger.scores(4, {"student": SCORES}, {"student": 50.0})
+
+
+def test_only_what_was_opened_is_closed(memory, tmp_path):
+    class Late(Memory):
+        def open(self, paths, first_step):
+            raise UserError("no address")
+
+    logger = Logger([memory, Late(), Memory()], 8, [], ["sky"], torch.device("cpu"))
+    with pytest.raises(UserError, match="no address"):
+        logger.open(RunPaths(tmp_path), 0)
+    logger.close()
+    assert memory.calls[-1] == ("close",) and logger.sinks == [memory]

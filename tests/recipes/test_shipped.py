@@ -5,8 +5,9 @@ import pytest
 from fewmask.cli.words import recipe_from_words
 from fewmask.data.lists.published import find_published
 from fewmask.engine.settings import TrainingConfig
+from fewmask.errors import UserError
 from fewmask.methods import METHODS
-from fewmask.recipes.shipped import published_scores, recipe_names
+from fewmask.recipes.shipped import published_scores, recipe_names, recipe_text
 from fewmask.tasks import train
 from tests.data.trees import SIZES, tree
 from tests.program import SMALL
@@ -77,3 +78,8 @@ def test_every_shipped_recipe_validates():
 def test_every_method_validates_in_every_recipe(recipe, method):
     words = ["data.root=somewhere"] if recipe == "camvid" else []
     assert recipe_from_words([recipe, *words, f"method={method}"]).method.name == method
+
+
+def test_a_folder_in_the_place_of_a_recipe_is_recognized(tmp_path):
+    with pytest.raises(UserError, match="is a folder, not a recipe. .*data="):
+        recipe_text(str(tmp_path))

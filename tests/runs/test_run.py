@@ -103,3 +103,8 @@ def test_damaged_scores_are_no_missing_scores(folders, tmp_path):
     run.paths.facts.write_text("{")
     with pytest.raises(UserError, match="not the folder of a run with results"):
         _ = run.scores
+
+
+def test_a_missing_checkpoint_is_named_as_one(tmp_path):
+    with pytest.raises(UserError, match="There is no checkpoint .*x.pt"):
+        load_network(tmp_path / "x.pt")

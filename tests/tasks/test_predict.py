@@ -76,3 +76,9 @@ def test_what_cannot_be_read_is_reported_and_left_out(folder, predictor, tmp_pat
 def test_two_images_of_one_name_are_refused(folder, predictor, tmp_path):
     with pytest.raises(UserError, match="would both be written as 'x'"):
         predict(predictor, [folder / "a", folder / "b"], tmp_path / "out")
+
+
+@pytest.mark.parametrize("share", [(4, 4), (-1, 4), (0, 0)])
+def test_a_share_that_does_not_exist_is_refused(share, folder, predictor, tmp_path):
+    with pytest.raises(UserError, match="expected .k, n. with 0 <= k < n"):
+        predict(predictor, [folder], tmp_path / "out", share)

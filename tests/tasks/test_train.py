@@ -92,3 +92,8 @@ class Untrained(Supervised):
     """Names a network that it lacks."""
 
     trains = ("pupil",)
+
+
+def test_a_misspelled_option_of_a_resumed_run_is_named(run):
+    with pytest.raises(UserError, match="training.stepz: unknown option. Did you mean 'steps'"):
+        train.resume(run.folder, {"training": {"stepz": 9}})

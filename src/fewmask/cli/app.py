@@ -51,7 +51,8 @@ Options = Annotated[
     ),
 ]
 Weights = Annotated[
-    str, typer.Option(help="best, or a network of the last checkpoint: student, teacher ...")
+    str,
+    typer.Option(help="best, or a network of the last checkpoint, such as student."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing output.")]
 

@@ -33,7 +33,8 @@ def compare(
 ) -> None:
     """Train several methods with several seeds, and report whether the unlabeled images helped.
 
-    Finished runs are kept and interrupted ones resumed. After a stop, give the same command again.
+    Finished runs are kept and interrupted ones resumed: after an interruption, run the same
+    command again.
 
     Example: `fewmask compare data=photos training.steps=4000 --methods supervised,imas,pcr`
     """
@@ -145,7 +146,7 @@ def _rehearse(recipe: Any) -> None:
     hours = rehearsal.seconds_per_step * steps / 3600
     duration = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
     print(
-        f"It runs. {rehearsal.seconds_per_step:.2f} s per step, about {duration} for {steps} "
+        f"It runs: {rehearsal.seconds_per_step:.2f} s per step, about {duration} for {steps} "
         f"steps; peak memory {rehearsal.peak_memory_gib:.1f} GiB. Nothing was written."
     )
 

@@ -30,11 +30,12 @@ def evaluate(
     from rich.console import Console
     from rich.table import Table
 
-    from fewmask.cli.words import parse_options
+    from fewmask.cli.words import evaluation_options
     from fewmask.runs.run import Run
     from fewmask.tasks import evaluate as task
 
-    opened = Run.open(run, changes=parse_options(options or []), tell=print)
+    changes = evaluation_options(options or [])
+    opened = Run.open(run, changes=changes, tell=print)
     closer = ""
     if closely:
         classes, found = task.examine(opened, weights)
@@ -53,7 +54,7 @@ def evaluate(
     print(f"mIoU {scores.miou:.2f}   pixel accuracy {scores.pixel_accuracy:.2f}")
     if closer:
         print(closer)
-    if weights == "best":
+    if weights == "best" and "data" not in changes:
         print("The best checkpoint was chosen on these same validation images.")
 
 
@@ -116,7 +117,7 @@ def predict(
 ) -> None:
     """Predict masks for new images, in your own label values, with overlays and confidence maps.
 
-    Finished predictions are kept. After a stop, give the same command again.
+    Finished predictions are kept. If it is interrupted, run the same command again.
 
     Example: `fewmask predict runs/photos-imas-001 new_photos/ --out predictions`
     """

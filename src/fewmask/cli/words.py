@@ -16,6 +16,10 @@ SECTIONS_WITH_NAME = ("data", "method", "model.decoder")
 """`method=pcr` is short for `method.name=pcr`."""
 
 
+EVALUATION_SECTIONS = ("data", "evaluation", "machine")
+"""What an evaluation may do differently from training."""
+
+
 def recipe_from_words(words: Sequence[str | Path]) -> Recipe:
     """The recipe that the words of a command describe.
 
@@ -106,6 +110,23 @@ def parse_options(options: Iterable[str]) -> dict[str, Any]:
         # A name is not read as YAML: a folder may be called 2024-05-01, which YAML reads as a date.
         inner[leaf] = text if is_name else _parse_value(text, option)
     return nested
+
+
+def evaluation_options(options: Iterable[str]) -> dict[str, Any]:
+    """Options that may differ from training when a run is evaluated, as nested values.
+
+    Raises:
+        UserError: for any other option, which would have no effect.
+    """
+    changes = parse_options(options)
+    for section in changes:
+        if section not in EVALUATION_SECTIONS:
+            allowed = ", ".join(f"{name}.*" for name in EVALUATION_SECTIONS)
+            raise UserError(
+                f"{section}: this option cannot change when a run is evaluated. You can change "
+                f"{allowed}."
+            )
+    return changes
 
 
 def _parse_value(text: str, option: str) -> Any:

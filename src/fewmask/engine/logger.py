@@ -1,8 +1,9 @@
 """Collects what a run reports, averages it, and hands it on to the sinks and the screen."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from fewmask.engine.averages import ReportAverage
 from fewmask.engine.pseudo_quality import PseudoQuality
 from fewmask.engine.screen import Screen
 from fewmask.engine.sinks import Sink, Table
+from fewmask.engine.sinks.choosing import RUN_FOLDER_SINKS
 from fewmask.evaluation import Scores
 from fewmask.parts import processes
 from fewmask.run_folder.paths import RunPaths
@@ -68,8 +70,10 @@ class Logger:
             paths: of the run folder.
             first_step: steps already taken; sinks drop what they hold of later ones.
         """
-        for sink in self.sinks:
+        waiting, self.sinks = self.sinks, []
+        for sink in waiting:
             sink.open(paths, first_step)
+            self.sinks.append(sink)  # only what was opened is written to, and closed
         if self.screen is not None:
             self.screen.open(first_step)
         self.since = time.perf_counter()
@@ -78,8 +82,7 @@ class Logger:
         """Prints a line, which also goes to the sinks."""
         if self.screen is not None:
             self.screen.text(line)
-        for sink in self.sinks:
-            sink.text(line)
+        self._send(lambda sink: sink.text(line))
 
     def collect(self, step: int, report: StepReport, indices: Tensor | None, images: int) -> None:
         """Keeps the report of one round on the device until `metrics` needs it.
@@ -102,8 +105,7 @@ class Logger:
         metrics = Metrics(report, lr, self.images * processes.world_size() / seconds)
         # Gathering needs all processes, so it must not depend on who writes.
         self._hand_on("hardness", self._take_hardness())
-        for sink in self.sinks:
-            sink.scalars(step, metrics.by_name())
+        self._send(lambda sink: sink.scalars(step, metrics.by_name()))
         self._show(step, metrics)
         self.images, self.since = 0, time.perf_counter()
         return metrics
@@ -117,8 +119,7 @@ class Logger:
             best: mIoU of each network at its best so far.
         """
         for network, of_network in scores.items():
-            for sink in self.sinks:
-                sink.scores(step, network, of_network, self.class_names)
+            self._send(partial(_score, step, network, of_network, self.class_names))
         self._say_at(step, wording.evaluation(scores, best))
 
     def pseudo_labels(self, step: int, quality: PseudoQuality, prior: np.ndarray) -> None:
@@ -156,13 +157,29 @@ class Logger:
         """Removes the progress bar and closes the sinks."""
         if self.screen is not None:
             self.screen.close()
-        for sink in self.sinks:
-            sink.close()
+        self._send(lambda sink: sink.close())
+
+    def _send(self, call: Callable[[Sink], None]) -> None:
+        """Calls every sink. One of the user's own that fails is named and left out from then on.
+
+        A run of many hours must not end because a server is down; but a run folder that cannot be
+        written to ends it.
+        """
+        for sink in list(self.sinks):
+            try:
+                call(sink)
+            except Exception as error:  # a sink can do anything
+                if isinstance(sink, RUN_FOLDER_SINKS):
+                    raise
+                self.sinks.remove(sink)
+                self.say(
+                    f"logging.sinks: {sink.config.name} failed ({type(error).__name__}: {error}). "
+                    "This run no longer writes to it."
+                )
 
     def _hand_on(self, table: Table, rows: Sequence[Mapping[str, str | float]]) -> None:
         if rows:
-            for sink in self.sinks:
-                sink.rows(table, rows)
+            self._send(lambda sink: sink.rows(table, rows))
 
     def _show(self, step: int, metrics: Metrics) -> None:
         is_cuda = torch.cuda.is_available()
@@ -185,3 +202,7 @@ class Logger:
                 rows.append({"step": step, "image": name, "easiness": easy, "hardness": 1 - easy})
         self.easiness = []
         return rows
+
+
+def _score(step: int, network: str, scores: Scores, class_names: Sequence[str], sink: Sink) -> None:
+    sink.scores(step, network, scores, class_names)

@@ -36,6 +36,8 @@ def recipe_text(name: str) -> str:
         UserError: if there is no recipe of this name.
     """
     if name not in recipe_names():
+        if Path(name).is_dir():
+            raise UserError(f"'{name}' is a folder, not a recipe. To use its images: data={name}")
         raise UserError(
             f"There is no recipe '{name}'. {did_you_mean(name, recipe_names())} A recipe can also "
             "be a YAML file; options are written as key=value."

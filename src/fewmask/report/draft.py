@@ -37,8 +37,14 @@ def write_draft(checked: Checked, file: Path) -> None:
     values.setdefault("names", [*checked.shares["labeled"]])
     lines = [line for finding in checked.findings for line in finding.in_words().splitlines()]
     comments = "".join(f"# {line}\n" for line in lines)
-    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    # One line per option, as in the documentation: lines are easy to replace.
+    text = "".join(f"{key}: {_in_one_line(value)}\n" for key, value in values.items())
     file.write_text(f"{comments}{text}", encoding="utf-8")
+
+
+def _in_one_line(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=1e9, allow_unicode=True)
+    return text.removesuffix("...\n").strip()
 
 
 def _suggested(checked: Checked, config: Folder.Config) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def load_network(run: Path, name: str = "best", accelerator: str = "auto") -> Pr
     Raises:
         UserError: if there is no such run or network.
     """
-    if not run.is_file():
+    if not run.is_file() and run.suffix != ".pt":
         return Run.open(run).network(name, accelerator)
     if name != "best":
         raise UserError(

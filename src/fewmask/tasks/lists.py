@@ -17,7 +17,7 @@ def recognize(file: Path) -> published.ImageList:
     print(f"{file}: {split.count} images, SHA-256 of the sorted names {split.sha256}")
     for known in split.published:
         print(f"  {known.name}, {known.kind}, github.com/{known.repository}")
-    print(f"  {split.note}" if split.published else "  It is none of the published lists.")
+    print(f"  {split.note}" if split.published else "  It does not match any published list.")
     return split
 
 
@@ -51,4 +51,4 @@ def draw_lists(recipe: Recipe, sizes: Sequence[str], how: str, seed: int, out: P
         file = out / f"{how}_{size.replace('/', '_')}_seed{seed}.txt"
         atomic.write_text(file, "".join(f"{name}\n" for name in names))
         print(f"{file}: {len(names)} of {len(data.labeled)} images")
-    print(f"The {len(data.val)} validation images were left alone.")
+    print(f"The {len(data.val)} validation images were not drawn from.")

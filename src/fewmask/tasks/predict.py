@@ -59,9 +59,11 @@ def predict(
         tell: receives messages on progress, and on images that were left out.
 
     Raises:
-        UserError: if there is no image, or if `out` holds other predictions.
+        UserError: if there is no image or no such share, or if `out` holds other predictions.
     """
     index, shares = share
+    if not 0 <= index < shares:
+        raise UserError(f"share={share}: expected (k, n) with 0 <= k < n, such as (0, 4).")
     # Every n-th image, not a block: neighbors in a folder are often alike in size and content.
     files = _without_clashes(_find_all(places, out, tell))[index::shares]
     folder = PredictionFolder(out, overwrite=overwrite)

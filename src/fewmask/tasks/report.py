@@ -71,7 +71,10 @@ def _run_page(run: Run, result: Result, baseline: Result | None, pictures: int) 
 
 def _save_charts(run_page: page.RunPage, folder: Path) -> None:
     """Saves the charts as SVG files, each named like its title."""
-    folder.mkdir(exist_ok=True)
-    for chart in run_page.charts:
-        name = re.sub("[^a-z0-9]+", "-", chart.title.lower()).strip("-")
-        (folder / f"{name}.svg").write_text(page.svg(chart), encoding="utf-8")
+    try:
+        folder.mkdir(exist_ok=True)
+        for chart in run_page.charts:
+            name = re.sub("[^a-z0-9]+", "-", chart.title.lower()).strip("-")
+            (folder / f"{name}.svg").write_text(page.svg(chart), encoding="utf-8")
+    except PermissionError as error:  # the page itself is written, and holds the charts as well
+        print(f"The charts were not saved as files in {folder}: {error.strerror}.")

@@ -113,8 +113,8 @@ def resume(folder: Path, changes: Mapping[str, Any] | None = None, data: Data | 
         UserError: if there is no such run, or if a change would make it another run.
     """
     paths = Run.open(folder).paths
+    recipe = load_recipe(paths.recipe, changes)  # first: a misspelled option is named as such
     _require_changeable(paths, changes or {})
-    recipe = load_recipe(paths.recipe, changes)
     # A changed data.root may be relative, but the recipe on disk holds for any folder.
     recipe = recipe.model_copy(update={"data": absolute_paths(recipe.data)})
     # The notes were told when the run began.
