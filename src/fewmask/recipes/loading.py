@@ -71,7 +71,7 @@ def _expand_data(values: Mapping[str, Any]) -> Values:
 
 
 def _expand_decoder(values: Mapping[str, Any]) -> Values:
-    """Replaces `model.decoder=NAME` with options, which options of another layer can be added to."""
+    """Replaces `decoder: NAME` with options, to which the command line can add others."""
     model = values.get("model")
     if not isinstance(model, Mapping) or not isinstance(model.get("decoder"), str):
         return dict(values)
