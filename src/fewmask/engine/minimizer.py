@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from fewmask.engine.gradient_averaging import GradientAverage
-from fewmask.engine.optimizers import lr_factor, make_optimizer
+from fewmask.engine.optimizers import lr_factor, make_optimizer, trainable
 from fewmask.engine.run_precision import compute_in_run_precision
 from fewmask.engine.settings import TrainingConfig
 from fewmask.engine.sync_batchnorm import share_batchnorm, unshared_buffers
@@ -22,7 +22,7 @@ from fewmask.parts.spans import span
 class Trained:
     """Modules that one optimizer trains together."""
 
-    modules: list[nn.Module]
+    modules: dict[str, nn.Module]  # by attribute of the method
     parameters: list[nn.Parameter]
     optimizer: Any  # Fabric's, which knows the loss scaler of fp16
     average: GradientAverage | None  # None with a single process
@@ -55,19 +55,21 @@ class Minimizer:
         self.trained = {
             names[0]: self._set_up(method, names) for names in method.trained_together()
         }
-        self.unshared = [x for t in self.trained.values() for x in unshared_buffers(t.modules)]
+        self.unshared = [
+            x for t in self.trained.values() for x in unshared_buffers([*t.modules.values()])
+        ]
 
     def _set_up(self, method: Method, names: tuple[str, ...]) -> Trained:
         """Prepares some of the method's modules to be trained by one optimizer."""
-        modules = []
+        modules = {}
         for name in names:
             module = share_batchnorm(getattr(method, name), self.fabric)
             compute_in_run_precision(module, self.fabric, converts_results=True)
             processes.copy_from_first([*module.parameters(), *module.buffers()])
             setattr(method, name, module)
-            modules.append(module)
-        parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-        optimizer = make_optimizer(modules, self.config, self.fused)
+            modules[name] = module
+        parameters = trainable(modules.values())
+        optimizer = make_optimizer([*modules.values()], self.config, self.fused)
         average = GradientAverage(parameters) if processes.world_size() > 1 else None
         return Trained(modules, parameters, self.fabric.setup_optimizers(optimizer), average)
 
@@ -92,8 +94,9 @@ class Minimizer:
 
     def __call__(self, loss: Tensor, over: nn.Module) -> bool:
         """Takes a gradient step; see `fewmask.methods.Minimize`."""
-        found = [t for t in self.trained.values() if any(m is over for m in t.modules)]
-        assert found, f"over= must be one of the networks in `trains`: {[*self.trained]}"
+        found = [t for t in self.trained.values() if any(m is over for m in t.modules.values())]
+        known = [name for trained in self.trained.values() for name in trained.modules]
+        assert found, f"over= must be one of the networks in `trains`: {known}"
         (trained,) = found
         # Accumulated gradients are averaged once, in the last round.
         averaging = trained.averaging() if self.last_round else nullcontext()
