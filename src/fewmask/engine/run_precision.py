@@ -28,8 +28,8 @@ def compute_in_run_precision(
     """Lets a network compute in bf16 or fp16 whenever it, or one of its parts, is called.
 
     The class of each module is replaced by a subclass of the same name: `isinstance` still holds,
-    names in the state dict stay the same, and deep copies of the network behave like it. A pickle holds
-    the original classes, so that `torch.save(network)` can be read anywhere.
+    names in the state dict stay the same, and deep copies of the network behave like it. A pickle
+    holds the original classes, so that `torch.save(network)` can be read anywhere.
 
     Two levels can be called on their own: children of the network (`student.encoder`) and their
     children (`student.encoder.backbone`). A call of a module further inside computes in the
