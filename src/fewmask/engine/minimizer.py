@@ -22,7 +22,8 @@ from fewmask.parts.spans import span
 class Trained:
     """Modules that one optimizer trains together."""
 
-    modules: dict[str, nn.Module]  # by attribute of the method
+    names: tuple[str, ...]  # the attributes of the method that hold them
+    modules: list[nn.Module]
     parameters: list[nn.Parameter]
     optimizer: Any  # Fabric's, which knows the loss scaler of fp16
     average: GradientAverage | None  # None with a single process
@@ -55,23 +56,21 @@ class Minimizer:
         self.trained = {
             names[0]: self._set_up(method, names) for names in method.trained_together()
         }
-        self.unshared = [
-            x for t in self.trained.values() for x in unshared_buffers([*t.modules.values()])
-        ]
+        self.unshared = [x for t in self.trained.values() for x in unshared_buffers(t.modules)]
 
     def _set_up(self, method: Method, names: tuple[str, ...]) -> Trained:
         """Prepares some of the method's modules to be trained by one optimizer."""
-        modules = {}
+        modules = []
         for name in names:
             module = share_batchnorm(getattr(method, name), self.fabric)
             compute_in_run_precision(module, self.fabric, converts_results=True)
             processes.copy_from_first([*module.parameters(), *module.buffers()])
             setattr(method, name, module)
-            modules[name] = module
-        parameters = trainable(modules.values())
-        optimizer = make_optimizer([*modules.values()], self.config, self.fused)
+            modules.append(module)
+        parameters = trainable(modules)
+        optimizer = make_optimizer(modules, self.config, self.fused)
         average = GradientAverage(parameters) if processes.world_size() > 1 else None
-        return Trained(modules, parameters, self.fabric.setup_optimizers(optimizer), average)
+        return Trained(names, modules, parameters, self.fabric.setup_optimizers(optimizer), average)
 
     @property
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -94,8 +93,8 @@ class Minimizer:
 
     def __call__(self, loss: Tensor, over: nn.Module) -> bool:
         """Takes a gradient step; see `fewmask.methods.Minimize`."""
-        found = [t for t in self.trained.values() if any(m is over for m in t.modules.values())]
-        known = [name for trained in self.trained.values() for name in trained.modules]
+        found = [t for t in self.trained.values() if any(m is over for m in t.modules)]
+        known = [name for trained in self.trained.values() for name in trained.names]
         assert found, f"over= must be one of the networks in `trains`: {known}"
         (trained,) = found
         # Accumulated gradients are averaged once, in the last round.
