@@ -12,12 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
+from fewmask.batch import Batch, Labeled, Progress, Unlabeled
 from fewmask.cli.words import recipe_from_words
 from fewmask.data import open_data
 from fewmask.errors import UserError
+from fewmask.models import create_model
 from fewmask.run_folder import checkpoint
 from fewmask.run_folder.tables import read_table
-from tests.conftest import TINY_WORDS
+from tests.conftest import TINY, TINY_WORDS
 
 DOCS = Path(__file__).parent.parent / "docs" / "extending.md"
 FILES = {
@@ -28,6 +30,7 @@ FILES = {
     "my_sink": "A sink",
     "my_encoder": "An encoder",
     "my_pair": "A method with two networks",
+    "my_noise": "A method that calls parts of its network",
 }
 """The files that the document asks to save, and the sections that show them."""
 
@@ -128,19 +131,10 @@ def test_the_documented_strong_view_keeps_shape_and_type(lab):
 
 
 def test_a_method_asks_for_the_documented_strong_view(lab):
-    (views,) = re.findall(r"views = .*", examples("A strong view")[1])
-    method = (
-        "from my_lab import SoftTeacher\n"
-        "from fewmask.batch import Views\n\n"
-        "class SepiaTeacher(SoftTeacher):\n"
-        f"    {views}\n\n"
-        "    def step(self, batch, minimize, progress):\n"
-        "        colors, toned = batch.unlabeled.strong\n"
-        "        assert (colors != toned).any()\n"
-        "        unlabeled = batch.unlabeled._replace(strong=(toned,))\n"
-        "        return super().step(batch._replace(unlabeled=unlabeled), minimize, progress)\n"
-    )
-    (lab / "my_sepia.py").write_text(method)
+    checked = "        assert (colors != toned).any()\n        strong = toned"
+    method = examples("A strong view")[1]
+    assert "        strong = toned" in method
+    (lab / "my_sepia.py").write_text(method.replace("        strong = toned", checked))
     words = [*TINY_WORDS, "method=my_sepia:SepiaTeacher", "training.steps=2"]
     done = fewmask("train", "synthetic", "--out", "run", *words)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -163,3 +157,22 @@ def test_the_documented_pair_starts_from_different_weights_and_trains_both(lab, 
     assert any(not torch.equal(ours, theirs) for ours, theirs in pairs)
     rows = read_table(lab / "run" / "results.csv")
     assert {row["network"] for row in rows} == {"student", "partner"}
+
+
+def test_the_documented_feature_noise_trains_in_bf16(lab):
+    words = [*TINY_WORDS, "method=my_noise:FeatureNoise", "training.steps=2"]
+    done = fewmask("train", "synthetic", "--out", "run", *words, "training.precision=bf16")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_documented_pair_predicts_its_targets_without_gradients(lab, monkeypatch):
+    monkeypatch.syspath_prepend(lab)
+    kind = importlib.import_module("my_pair").Pair
+    method = kind(lambda: create_model(TINY, 3), kind.Config(name="my_pair:Pair"))
+    recorded = []
+    for network in (method.student, method.partner):
+        network.register_forward_hook(lambda *call: recorded.append(call[2].logits.requires_grad))
+    image, mask = torch.randn(2, 3, 33, 33), torch.zeros(2, 33, 33, dtype=torch.int64)
+    unlabeled = Unlabeled(image, (), mask == 0, torch.arange(2))
+    method.step(Batch(Labeled(image, mask), unlabeled), lambda loss, over: True, Progress(0, 2, 1))
+    assert recorded == [False, False, True, True, True, True]

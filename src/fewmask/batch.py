@@ -10,6 +10,12 @@ from torch import Tensor
 IGNORE = 255
 """The mask value that means: no label here."""
 
+LOSS_PREFIX = "loss_"
+"""Precedes the names of losses in logs."""
+
+LOGGED_BY_TRAINER = ("step", "lr", "images_per_second")
+"""The names of logged values that do not come from a method."""
+
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
 """Mean and deviation of ImageNet, RGB, for images in [0, 1]: what pretrained encoders expect."""
@@ -82,7 +88,7 @@ class StepReport:
 
     def by_name(self) -> dict[str, Tensor]:
         """All values under the names that they are logged with."""
-        values = {f"loss_{name}": loss for name, loss in self.losses.items()}
+        values = {f"{LOSS_PREFIX}{name}": loss for name, loss in self.losses.items()}
         if self.easiness is not None:
             values["easiness"] = self.easiness
         if self.used_pixels is not None:

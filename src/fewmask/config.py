@@ -22,6 +22,7 @@ class BaseConfig(BaseModel):
 
 
 Config = TypeVar("Config", bound=BaseConfig)
+Base = TypeVar("Base")
 
 
 def validate(config_class: type[Config], values: Mapping[str, Any], where: str = "") -> Config:
@@ -139,3 +140,20 @@ def find(name: str, ours: Mapping[str, str], kind: str, option: str | None = Non
         ) from None
     except AttributeError:
         raise UserError(f"{option}={name}: module '{module_name}' has no '{attribute}'.") from None
+
+
+def find_class(
+    name: str, ours: Mapping[str, str], kind: str, base: type[Base], option: str | None = None
+) -> type[Base]:
+    """Finds a class by name, like `find`, that derives from `base`.
+
+    Raises:
+        UserError: if the word is unknown, the import fails, or something else has this name.
+    """
+    found = find(name, ours, kind, option)
+    if isinstance(found, type) and issubclass(found, base):
+        return found
+    raise UserError(
+        f"{option or kind}={name}: this is not a class that derives from "
+        f"{base.__module__}.{base.__qualname__}. docs/extending.md shows one that is."
+    )

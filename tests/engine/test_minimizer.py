@@ -3,11 +3,13 @@
 import pytest
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 
 from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.settings import TrainingConfig
 from fewmask.methods.imas import IMAS
 from fewmask.methods.pseudoseg import PseudoSeg
+from fewmask.methods.supervised import Supervised
 
 
 def minimizer_of(student, **options) -> tuple[IMAS, Minimizer]:
@@ -77,3 +79,30 @@ def test_modules_trained_together_share_an_optimizer_and_a_step(student):
         assert minimize(sum(weight.sum() for weight in weights), over=over)
     for weight, start, rate in zip(weights, before, (0.1, 1.0, 1.0), strict=True):
         torch.testing.assert_close(weight, start - 2 * rate)
+
+
+class Tied(Supervised):
+    """Two modules that share their weights, trained by one optimizer."""
+
+    trains = (("student", "twin"),)
+
+    def __init__(self, create_network, config):
+        super().__init__(create_network, config)
+        self.twin = nn.ModuleList([self.student.head])
+
+
+def test_parameters_that_modules_share_are_trained_once(student, recwarn):
+    method = Tied(lambda: student, Supervised.Config(name="tied"))
+    training = TrainingConfig(steps=10, lr=0.1, head_lr_factor=1, momentum=0, weight_decay=0)
+    minimize = Minimizer(Fabric(accelerator="cpu", devices=1), method, training)
+    assert not [w for w in recwarn if "duplicate parameters" in str(w.message)]
+    groups = minimize.optimizers["student"].param_groups
+    assert sum(len(group["params"]) for group in groups) == len([*student.parameters()])
+    assert len(minimize.trained["student"].parameters) == len([*student.parameters()])
+
+
+def test_a_wrong_network_is_answered_with_all_names(student):
+    method = Tied(lambda: student, Supervised.Config(name="tied"))
+    minimize = Minimizer(Fabric(accelerator="cpu", devices=1), method, TrainingConfig(steps=10))
+    with pytest.raises(AssertionError, match=r"\['student', 'twin'\]"):
+        minimize(next(student.parameters()).sum(), over=student.encoder)

@@ -98,3 +98,42 @@ def test_calls_may_share_cast_weights(student, image):
     assert torch.equal(together, expected) and not torch.equal(apart, expected)
     torch.testing.assert_close(apart, together, rtol=0.1, atol=0.1)
     assert torch.equal(gradient(), apart)  # the cache ends with the context
+
+
+class Island(nn.Module):
+    """Computes one layer in float32, as attention and losses in logarithms do."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+
+    def forward(self, x):
+        with torch.autocast("cpu", enabled=False):
+            return self.layer(x.float())
+
+
+def test_a_module_may_compute_in_float32_inside_a_call():
+    network = in_bf16(nn.Sequential(Island()))
+    assert network(torch.ones(1, 3)).dtype == torch.float32
+    assert network[0].layer(torch.ones(1, 3)).dtype == torch.bfloat16  # outside it is a call again
+
+
+def test_an_error_ends_the_call_that_was_open(student, image):
+    with pytest.raises(RuntimeError):
+        in_bf16(student)(image[:, :1])
+    assert student.encoder(image)[0].dtype == torch.bfloat16
+
+
+def test_a_saved_network_has_its_original_classes(student, image, tmp_path):
+    expected, names = student.eval()(image).logits, {type(m) for m in student.modules()}
+    torch.save(in_bf16(student), tmp_path / "network.pt")
+    loaded = torch.load(tmp_path / "network.pt", weights_only=False)
+    assert {type(m) for m in loaded.modules()} == names
+    assert torch.equal(loaded(image).logits, expected)
+    assert student.encoder(image)[0].dtype == torch.bfloat16  # the network itself is unchanged
+
+
+def test_copies_of_copies_compute_alike(student, image):
+    twin = copy.deepcopy(copy.deepcopy(in_bf16(student)))
+    assert type(twin) is type(student) and type(twin.encoder) is type(student.encoder)
+    assert twin.encoder.backbone(image)[0].dtype == torch.bfloat16

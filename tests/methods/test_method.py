@@ -90,6 +90,25 @@ class Grown(Supervised):
         self.student.projection = nn.Linear(2, 2)
 
 
+class Broken(Inverted):
+    """Cannot read an image."""
+
+    def forward(self, image):
+        raise RuntimeError("size mismatch")
+
+
+class Nothing(Supervised):
+    """Trains no network."""
+
+    trains = ()
+
+
+class Emptied(Supervised):
+    """Has an optimizer without a network."""
+
+    trains = ("student", ())
+
+
 class Missing(Supervised):
     """Names a network that it does not have."""
 
@@ -108,6 +127,8 @@ class Talkative(Supervised):
     [
         ("Grown", "differs in 'projection.bias'"),
         ("Missing", "Missing.trains names 'assistant', but the method has no network"),
+        ("Nothing", r"Nothing.trains = \(\) leaves an optimizer without a network"),
+        ("Emptied", r"Emptied.trains = \('student', \(\)\) leaves an optimizer without"),
         ("Talkative", r"Talkative.step\(\) returned an object of type dict.*StepReport"),
     ],
 )
@@ -151,3 +172,31 @@ def test_two_students_start_from_different_weights():
 def test_networks_trained_together_are_named_by_tuples():
     assert Supervised.trained_together() == [("student",)]
     assert Twins.trained_together() == [("student",), ("other",)]
+
+
+def test_a_predictor_that_fails_is_named_and_keeps_its_mode():
+    method = made(lambda m: {"student": m.student, "broken": Broken(m.student)})
+    with pytest.raises(UserError, match=r"\['broken'\] failed on .*RuntimeError: size mismatch"):
+        method.require_contract(IMAGE)
+    assert all(module.training for module in method.student.modules())
+
+
+ONE = torch.ones(())
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        (StepReport({"labeled": 0.5}), r"'loss_labeled' as an object of type float.*tensor"),
+        (StepReport({}, used_pixels=0.5), "'used_pixels' as an object of type float"),
+        (StepReport({"labeled": ONE.clone().requires_grad_()}), r"with gradient.*detach\(\)"),
+        (StepReport({}, scalars={"lr": ONE}), "scalar 'lr', but another logged value"),
+        (StepReport({}, scalars={"images_per_second": ONE}), "'images_per_second', but another"),
+        (StepReport({"a": ONE}, scalars={"loss_a": ONE}), "'loss_a', but another"),
+        (StepReport({}, easiness=ONE, scalars={"easiness": ONE}), "'easiness', but another"),
+    ],
+)
+def test_a_report_that_could_not_be_logged_is_refused(student, report, words):
+    method = Supervised(lambda: student, Supervised.Config(name="supervised"))
+    with pytest.raises(UserError, match=rf"^Supervised.step\(\) reported .*{words}"):
+        require_report(report, method)

@@ -11,7 +11,7 @@ from tests.conftest import TINY
 def test_any_size_goes_in_and_comes_out(student, size):
     output = student.eval()(torch.randn(2, 3, *size))
     assert output.upsampled_logits.shape == (2, 3, *size)
-    assert output.upsampled_aux_logits is None
+    assert output.aux_logits is None
 
 
 @pytest.mark.parametrize("crop", [321, 513, 769])
@@ -23,8 +23,8 @@ def test_the_papers_crops_meet_feature_pixels(student, crop):
 def test_auxiliary_head_speaks_in_training_only():
     model = create_model(TINY.model_copy(update={"aux_head": True}), 3)
     image = torch.randn(2, 3, 32, 32)
-    assert model(image).upsampled_aux_logits.shape == (2, 3, 32, 32)
-    assert model.eval()(image).upsampled_aux_logits is None
+    assert model(image).aux_logits.shape == (2, 3, 2, 2)
+    assert model.eval()(image).aux_logits is None
 
 
 def test_logits_are_float32_under_bf16_autocast(student):
@@ -56,7 +56,7 @@ def test_shares_and_labels_of_an_output_are_those_of_its_logits(size):
         torch.cat([first.upsampled_logits, unused.upsampled_logits, last.upsampled_logits]),
         output.upsampled_logits,
     )
-    assert torch.equal(last.upsampled_aux_logits, output.upsampled_aux_logits[3:])
+    assert torch.equal(last.aux_logits, output.aux_logits[3:])
     weights = torch.randn_like(output.upsampled_logits)
     shares = (first.upsampled_logits * weights[:2]).sum() + (
         last.upsampled_logits * weights[3:]
@@ -67,7 +67,7 @@ def test_shares_and_labels_of_an_output_are_those_of_its_logits(size):
     of_shares, of_slices = (torch.autograd.grad(x, coarse)[0] for x in (shares, slices))
     torch.testing.assert_close(of_shares, of_slices)
     assert (of_shares[2] == 0).all()
-    assert output._replace(aux_logits=None).split(5)[0].upsampled_aux_logits is None
+    assert output._replace(aux_logits=None).split(5)[0].aux_logits is None
 
 
 def test_a_call_in_parts_is_the_whole_call(student):

@@ -1,12 +1,13 @@
 """Recipes are composed of defaults, a file, and the words of the user."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from fewmask.cli.words import recipe_from_words
 from fewmask.errors import UserError
-from fewmask.recipes import Recipe
+from fewmask.recipes import Recipe, load_recipe
 
 
 def test_precedence_defaults_then_file_then_command_line():
@@ -41,3 +42,44 @@ def test_a_misspelt_method_in_a_recipe_is_named(tmp_path: Path):
     file.write_text("data: {name: synthetic}\nmethods: {imsa: {threshold: 0.7}}\n")
     with pytest.raises(UserError, match=r"methods.imsa: .*Did you mean 'imas'"):
         recipe_from_words([file])
+
+
+DECODER = """
+from fewmask.models.decoders.decoder import Decoder
+
+class D(Decoder):
+    class Config(Decoder.Config):
+        channels: int = 64
+        depth: int = 1
+"""
+
+
+@pytest.fixture
+def decoder_lab(tmp_path: Path, monkeypatch) -> Path:
+    (tmp_path / "decoder_lab.py").write_text(DECODER)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "decoder_lab", raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("decoder", ['"decoder_lab:D"', '{name: "decoder_lab:D", depth: 2}'])
+def test_an_option_reaches_the_decoder_that_the_file_names(decoder_lab: Path, decoder):
+    file = decoder_lab / "mine.yaml"
+    file.write_text(f"data: {{name: synthetic}}\nmodel: {{decoder: {decoder}}}\n")
+    found = recipe_from_words([file, "model.decoder.channels=16"]).model.decoder
+    assert (found.name, found.channels) == ("decoder_lab:D", 16)
+    assert found.depth == (2 if "depth" in decoder else 1)
+
+
+def test_another_decoder_drops_the_options_of_the_one_that_the_file_leaves_unnamed(decoder_lab):
+    file = decoder_lab / "old.yaml"
+    file.write_text("data: {name: synthetic}\nmodel: {decoder: {low_level_channels: 16}}\n")
+    assert recipe_from_words([file]).model.decoder.low_level_channels == 16
+    assert recipe_from_words([file, "model.decoder=decoder_lab:D"]).model.decoder.channels == 64
+    same = recipe_from_words([file, "model.decoder=deeplabv3plus"]).model.decoder
+    assert same.low_level_channels == 16
+
+
+def test_a_decoder_may_be_given_as_a_word_in_python(decoder_lab):
+    given = {"model": {"decoder": "decoder_lab:D"}}
+    assert load_recipe("synthetic", given).model.decoder.name == "decoder_lab:D"

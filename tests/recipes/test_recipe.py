@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from fewmask.cli.words import recipe_from_words
+from fewmask.errors import UserError
 from fewmask.methods.imas import IMAS
 from fewmask.recipes import Recipe
 
@@ -25,3 +28,10 @@ def test_every_option_says_what_it_is():
     ):
         describe(type(config))
     describe(IMAS.Config)
+
+
+@pytest.mark.parametrize("section", ["data", "method"])
+def test_a_name_of_something_else_is_refused(section):
+    words = f"^{section}=fewmask.batch:normalize: this is not a class that derives from fewmask"
+    with pytest.raises(UserError, match=words):
+        recipe_from_words(["synthetic", f"{section}=fewmask.batch:normalize"])

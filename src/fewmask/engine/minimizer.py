@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from fewmask.engine.gradient_averaging import GradientAverage
-from fewmask.engine.optimizers import lr_factor, make_optimizer
+from fewmask.engine.optimizers import lr_factor, make_optimizer, trainable
 from fewmask.engine.run_precision import compute_in_run_precision
 from fewmask.engine.settings import TrainingConfig
 from fewmask.engine.sync_batchnorm import share_batchnorm, unshared_buffers
@@ -22,6 +22,7 @@ from fewmask.parts.spans import span
 class Trained:
     """Modules that one optimizer trains together."""
 
+    names: tuple[str, ...]  # the attributes of the method that hold them
     modules: list[nn.Module]
     parameters: list[nn.Parameter]
     optimizer: Any  # Fabric's, which knows the loss scaler of fp16
@@ -66,10 +67,10 @@ class Minimizer:
             processes.copy_from_first([*module.parameters(), *module.buffers()])
             setattr(method, name, module)
             modules.append(module)
-        parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+        parameters = trainable(modules)
         optimizer = make_optimizer(modules, self.config, self.fused)
         average = GradientAverage(parameters) if processes.world_size() > 1 else None
-        return Trained(modules, parameters, self.fabric.setup_optimizers(optimizer), average)
+        return Trained(names, modules, parameters, self.fabric.setup_optimizers(optimizer), average)
 
     @property
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -93,7 +94,8 @@ class Minimizer:
     def __call__(self, loss: Tensor, over: nn.Module) -> bool:
         """Takes a gradient step; see `fewmask.methods.Minimize`."""
         found = [t for t in self.trained.values() if any(m is over for m in t.modules)]
-        assert found, f"over= must be one of the networks in `trains`: {[*self.trained]}"
+        known = [name for trained in self.trained.values() for name in trained.names]
+        assert found, f"over= must be one of the networks in `trains`: {known}"
         (trained,) = found
         # Accumulated gradients are averaged once, in the last round.
         averaging = trained.averaging() if self.last_round else nullcontext()

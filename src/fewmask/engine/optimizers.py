@@ -1,7 +1,7 @@
 """Optimizers and learning rates."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
@@ -23,7 +23,7 @@ def make_optimizer(
     """
     encoders = [getattr(module, "encoder", None) for module in modules]
     slow = {id(p) for x in encoders if isinstance(x, nn.Module) for p in x.parameters()}
-    trained = [p for module in modules for p in module.parameters() if p.requires_grad]
+    trained = trainable(modules)
     rates = (config.lr, config.lr * config.head_lr_factor)
     groups = [
         {"params": parameters, "lr": lr, "initial_lr": lr}
@@ -43,6 +43,12 @@ def make_optimizer(
         for p in trained:
             sgd.state[p]["momentum_buffer"] = torch.zeros_like(p)
     return sgd
+
+
+def trainable(modules: Iterable[nn.Module]) -> list[nn.Parameter]:
+    """The parameters to train; one that several modules share is there once."""
+    shared = {id(p): p for module in modules for p in module.parameters()}
+    return [p for p in shared.values() if p.requires_grad]
 
 
 def lr_factor(step: int, config: TrainingConfig) -> float:

@@ -2,12 +2,13 @@
 
 import abc
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from fewmask.batch import Batch, Labeled, Progress, StepReport, Views
+from fewmask.batch import LOGGED_BY_TRAINER, Batch, Labeled, Progress, StepReport, Views
 from fewmask.config import BaseConfig
 from fewmask.errors import UserError
 from fewmask.models import Output, Segmenter
@@ -137,6 +138,11 @@ class Method(nn.Module, abc.ABC):
             UserError: if `trains` or `predictors` do not keep the contract.
         """
         name = type(self).__name__
+        if not self.trains or not all(self.trained_together()):
+            raise UserError(
+                f"{name}.trains = {self.trains!r} leaves an optimizer without a network. Name at "
+                "least one attribute, such as ('student',)."
+            )
         for attribute in (word for names in self.trained_together() for word in names):
             if not isinstance(getattr(self, attribute, None), nn.Module):
                 raise UserError(
@@ -174,14 +180,42 @@ def require_report(report: Any, method: Method) -> StepReport:
     """The result of `step`.
 
     Raises:
-        UserError: if it is not a `StepReport`.
+        UserError: if it is not a `StepReport`, or holds something that cannot be logged.
     """
+    step = f"{type(method).__name__}.step()"
     if not isinstance(report, StepReport):
         raise UserError(
-            f"{type(method).__name__}.step() returned {_described(report)}, but a step returns a "
+            f"{step} returned {_described(report)}, but a step returns a "
             "fewmask.batch.StepReport, such as StepReport({'labeled': loss.detach()})."
         )
+    _require_free_names(step, report)
+    for name, value in report.by_name().items():
+        _require_loggable(f"{step} reported '{name}'", value)
     return report
+
+
+def _require_free_names(step: str, report: StepReport) -> None:
+    """Refuses scalars that would replace other logged values, or be replaced by them."""
+    own = replace(report, scalars={}).by_name()
+    if taken := report.scalars.keys() & {*LOGGED_BY_TRAINER, *own}:
+        raise UserError(
+            f"{step} reported a scalar '{min(taken)}', but another logged value has this name. "
+            "Choose another name."
+        )
+
+
+def _require_loggable(what: str, value: Any) -> None:
+    """Refuses what is no tensor, and a tensor whose gradient would keep its whole step alive."""
+    if not isinstance(value, Tensor):
+        raise UserError(
+            f"{what} as {_described(value)}, but every value is a tensor. Report the tensor "
+            "itself, such as loss.detach(), without .item()."
+        )
+    if value.requires_grad:
+        raise UserError(
+            f"{what} as a tensor with gradient, which keeps the activations of the step in "
+            "memory. Report value.detach()."
+        )
 
 
 def _layout(network: nn.Module) -> dict[str, torch.Size]:
@@ -198,9 +232,16 @@ def _require_output(what: str, network: Any, image: Tensor) -> None:
     if isinstance(network, Segmenter):
         return
     modes = {module: module.training for module in network.modules()}
-    output = network.eval()(image)  # in eval mode a call changes no statistics
-    for module, mode in modes.items():
-        module.training = mode
+    try:
+        output = network.eval()(image)  # in eval mode a call changes no statistics
+    except Exception as error:  # a user's module fails in any way it likes
+        raise UserError(
+            f"{what} failed on an image {[*image.shape]} with {type(error).__name__}: {error}. "
+            f"{expected} of fewmask.models."
+        ) from error
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
     if not isinstance(output, Output):
         raise UserError(f"{what} returned {_described(output)}. {expected} of fewmask.models.")
 

@@ -28,12 +28,6 @@ class Output(NamedTuple):
         """[B, K, H, W] float32, at the size of the images; computed at each access."""
         return self.logits if self.size is None else resize(self.logits, self.size)
 
-    @property
-    def upsampled_aux_logits(self) -> Tensor | None:
-        """The auxiliary logits at the size of the images; None without them."""
-        aux = self.aux_logits
-        return aux if aux is None or self.size is None else resize(aux, self.size)
-
     def labels(self) -> Tensor:
         """[B, H, W] int64, the most probable class of each pixel of the images."""
         return most_probable(self.logits, self.size or self.logits.shape[-2:])

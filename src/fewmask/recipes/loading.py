@@ -9,6 +9,7 @@ from fewmask.data import SOURCES
 from fewmask.data.sources.folder import folder_values
 from fewmask.errors import UserError
 from fewmask.methods import METHODS
+from fewmask.models.decoders.decoder import DEFAULT as DEFAULT_DECODER
 from fewmask.recipes.recipe import Recipe
 from fewmask.recipes.shipped import recipe_values
 
@@ -33,8 +34,8 @@ def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None 
     Example:
         load_recipe("synthetic", {"training": {"steps": 200}})
     """
-    given = given or {}
-    values = merge(_read(base), _expand_data(given))
+    given = _expand_decoder(given or {})
+    values = merge(_with_decoder_name(_expand_decoder(_read(base))), _expand_data(given))
     values.pop("published", None)  # scores to compare with, not settings
     _require_sections(values)
     if "steps" in given.get("training", {}) and "epochs" not in given["training"]:
@@ -67,6 +68,24 @@ def _expand_data(values: Mapping[str, Any]) -> Values:
         )
     options = {key: value for key, value in data.items() if key != "name"}
     return {**values, "data": merge(folder_values(path), options)}
+
+
+def _expand_decoder(values: Mapping[str, Any]) -> Values:
+    """Replaces `decoder: NAME` with options, to which the command line can add others."""
+    model = values.get("model")
+    if not isinstance(model, Mapping) or not isinstance(model.get("decoder"), str):
+        return dict(values)
+    return {**values, "model": {**model, "decoder": {"name": model["decoder"]}}}
+
+
+def _with_decoder_name(values: Values) -> Values:
+    """Names the decoder whose options a recipe file holds, so that `merge` notices another one."""
+    model = values.get("model")
+    options = model.get("decoder") if isinstance(model, Mapping) else None
+    if not isinstance(options, Mapping):
+        return values
+    assert isinstance(model, Mapping)
+    return {**values, "model": {**model, "decoder": {"name": DEFAULT_DECODER, **options}}}
 
 
 def _require_sections(values: Values) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 from pydantic import Field, SerializeAsAny, field_validator
 
-from fewmask.config import BaseConfig, find, validate
+from fewmask.config import BaseConfig, find_class, validate
 from fewmask.data import SOURCES, DataSource, LoaderConfig
 from fewmask.engine.settings import MachineConfig, TrainingConfig
 from fewmask.engine.sinks.choosing import LoggingConfig
@@ -43,15 +43,14 @@ class Recipe(BaseConfig):
         """Validates the options of a source or a method with the class that its name stands for."""
         if not isinstance(values, dict):
             return values
-        known = {"data": SOURCES, "method": METHODS}[info.field_name]
-        owner = find(str(values["name"]), known, info.field_name)
+        name = str(values["name"])
+        owner = _source_class(name) if info.field_name == "data" else _method_class(name)
         return validate(owner.Config, values, info.field_name)
 
     @property
     def method_class(self) -> type[Method]:
         """The class of the method."""
-        found: type[Method] = find(self.method.name, METHODS, "method")
-        return found
+        return _method_class(self.method.name)
 
     @property
     def needs_unlabeled(self) -> bool:
@@ -60,9 +59,17 @@ class Recipe(BaseConfig):
 
     def source(self) -> DataSource:
         """The data source, ready to open."""
-        source: DataSource = find(self.data.name, SOURCES, "data")(self.data)
-        return source
+        return _source_class(self.data.name)(self.data)
 
     def to_yaml(self) -> str:
         """The recipe as text that `load_recipe` reads back to an equal recipe."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+# mypy refuses abstract classes as arguments, although only their subclasses are created here.
+def _source_class(name: str) -> type[DataSource]:
+    return find_class(name, SOURCES, "data", DataSource)  # type: ignore[type-abstract]
+
+
+def _method_class(name: str) -> type[Method]:
+    return find_class(name, METHODS, "method", Method)  # type: ignore[type-abstract]

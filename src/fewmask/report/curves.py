@@ -4,6 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 
+from fewmask.batch import LOGGED_BY_TRAINER, LOSS_PREFIX
 from fewmask.evaluation.examination import Examination
 from fewmask.report.charts import Chart, line_chart
 from fewmask.run_folder.paths import RunPaths
@@ -13,10 +14,6 @@ TRAJECTORIES = 60
 """At most this many unlabeled images are drawn in the hardness chart."""
 PERIODS = 10
 """The hardness chart divides a run into this many periods."""
-NOT_SHARES = ("step", "lr", "images_per_second")
-"""Logged values that are not shares, even where they lie between 0 and 1."""
-LOSS = "loss_"
-"""The prefix of losses in metrics.jsonl."""
 
 Points = list[tuple[float, float]]
 
@@ -33,7 +30,11 @@ def training_charts(paths: RunPaths) -> list[Chart]:
             logged[name].append((float(values["step"]), float(value)))
     if not logged:
         return charts
-    losses = {name.removeprefix(LOSS): p for name, p in logged.items() if name.startswith(LOSS)}
+    losses = {
+        name.removeprefix(LOSS_PREFIX): points
+        for name, points in logged.items()
+        if name.startswith(LOSS_PREFIX)
+    }
     charts.append(line_chart("losses", losses))
     shares = {name.replace("_", " "): p for name, p in logged.items() if _is_share(name, p)}
     if shares:
@@ -43,7 +44,8 @@ def training_charts(paths: RunPaths) -> list[Chart]:
 
 
 def _is_share(name: str, points: Points) -> bool:
-    if name in NOT_SHARES or name.startswith(LOSS):
+    # The trainer's own values are no shares, even where they lie between 0 and 1.
+    if name in LOGGED_BY_TRAINER or name.startswith(LOSS_PREFIX):
         return False
     return all(0 <= value <= 1 for _, value in points)
 

@@ -65,13 +65,33 @@ def test_options_of_your_own_sink_are_checked(lab):
         ("[{url: there}]", "the sink has no name"),
         ('["sink_lab:Nothing"]', "logging.sinks=sink_lab:Nothing: module 'sink_lab' has no 'Noth"),
         ('["no_lab:Post"]', "logging.sinks=no_lab:Post: there is no module 'no_lab'"),
-        ('["sink_lab:NoSink"]', "logging.sinks=sink_lab:NoSink: this is not a sink"),
+        ('["sink_lab:NoSink"]', "logging.sinks=sink_lab:NoSink: this is not a class that derives"),
     ],
 )
 def test_a_wrong_sink_ends_a_run_before_it_begins(word, says, lab):
     with pytest.raises(UserError, match=re.escape(says)):
         fewmask.train(*TINY, f"logging.sinks={word}", out=lab / "run")
     assert not (lab / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("[tensorbord]", r"sinks=tensorbord: unknown sink. Did you mean 'tensorboard'"),
+        ('[{name: "sink_lab:Post", ulr: there}]', r"\.ulr: unknown option"),
+        ('["sink_lab:NoSink"]', "not a class that derives from fewmask.engine.sinks.sink.Sink"),
+    ],
+)
+def test_a_wrong_sink_is_refused_with_the_recipe(word, says, lab):
+    with pytest.raises(UserError, match=says):
+        recipe_from_words(["synthetic", f"logging.sinks={word}"])
+
+
+def test_a_recipe_may_name_a_sink_whose_package_is_missing(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    config = recipe_from_words(["synthetic", "logging.sinks=tensorboard"]).logging
+    with pytest.raises(UserError, match="needs the package tensorboard"):
+        create_sinks(config)
 
 
 def test_sinks_may_change_when_a_run_is_resumed(lab):

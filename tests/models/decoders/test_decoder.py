@@ -101,8 +101,15 @@ def test_an_auxiliary_head_needs_a_second_stage():
 def test_what_is_no_decoder_is_refused():
     with pytest.raises(UserError, match="does not say its out_channels"):
         create_decoder(THREE, decoder_config(PATH + "Silent"))
-    with pytest.raises(UserError, match="is not a decoder"):
+    with pytest.raises(
+        UserError, match="not a class that derives from fewmask.models.decoders.dec"
+    ):
         create_decoder(THREE, Decoder.Config(name="fewmask.models:Segmenter"))
+
+
+def test_a_function_is_no_decoder():
+    with pytest.raises(UserError, match=r"model.decoder=fewmask.batch:normalize: this is not a cl"):
+        recipe_from_words(["synthetic", "model.decoder=fewmask.batch:normalize"])
 
 
 @pytest.mark.parametrize("name", DECODERS)

@@ -57,3 +57,16 @@ def test_options_for_timm_encoders_are_refused_with_ones_own(option):
     name = "tests.models.encoders.test_encoder:OwnEncoder"
     with pytest.raises(UserError, match="work with timm encoders only"):
         create_model(TINY.model_copy(update={"encoder": name, **option}), 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("fewmask.batch:normalize", "this is not a class that derives from torch.nn"),
+        ("fewmask.batch:nothing", "module 'fewmask.batch' has no 'nothing'"),
+        ("no_lab:Encoder", "there is no module 'no_lab'"),
+    ],
+)
+def test_a_wrong_encoder_is_reported_under_its_option(name, says):
+    with pytest.raises(UserError, match=f"^model.encoder={name}: {says}"):
+        create_model(TINY.model_copy(update={"encoder": name}), 3)

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import field_validator
 
-from fewmask.config import BaseConfig, find, validate
+from fewmask.config import BaseConfig, find_class, validate
 from fewmask.engine.sinks import SINKS
 from fewmask.engine.sinks.csv_tables import CsvTables
 from fewmask.engine.sinks.jsonl_metrics import JsonlMetrics
@@ -29,6 +29,16 @@ class LoggingConfig(BaseConfig):
         """Accepts `logging.sinks=tensorboard` without brackets."""
         return (value,) if isinstance(value, (str, dict)) else value
 
+    @field_validator("sinks")
+    @classmethod
+    def _names_and_options_exist(
+        cls, entries: tuple[str | dict[str, Any], ...]
+    ) -> tuple[str | dict[str, Any], ...]:
+        """Refuses unknown sinks and options; whether packages are installed shows at creation."""
+        for entry in entries:
+            _class_and_config(entry)
+        return entries
+
 
 def create_sinks(config: LoggingConfig) -> list[Sink]:
     """Creates the sinks of a run; none of them writes before it is opened.
@@ -37,13 +47,15 @@ def create_sinks(config: LoggingConfig) -> list[Sink]:
         config: names the sinks that are written in addition to the files of the run folder.
 
     Raises:
-        UserError: if a sink is unknown, has wrong options, or lacks a package.
+        UserError: if a sink lacks a package.
     """
     own = [kind(Sink.Config(name=kind.__name__)) for kind in RUN_FOLDER_SINKS]
-    return [*own, *(_create(entry) for entry in config.sinks)]
+    chosen = [_class_and_config(entry) for entry in config.sinks]
+    return [*own, *(kind(options) for kind, options in chosen)]
 
 
-def _create(entry: str | dict[str, Any]) -> Sink:
+def _class_and_config(entry: str | dict[str, Any]) -> tuple[type[Sink], Sink.Config]:
+    """The class of a sink and its validated options."""
     options = {"name": entry} if isinstance(entry, str) else entry
     name = options.get("name")
     if not isinstance(name, str):
@@ -51,10 +63,5 @@ def _create(entry: str | dict[str, Any]) -> Sink:
             f"logging.sinks={entry!r}: the sink has no name. Write it as "
             "{name: package.module:Class, OPTION: VALUE}."
         )
-    kind = find(name, SINKS, "sink", option="logging.sinks")
-    if not (isinstance(kind, type) and issubclass(kind, Sink)):
-        raise UserError(
-            f"logging.sinks={name}: this is not a sink. Derive the class from "
-            "fewmask.engine.sinks.Sink; docs/extending.md shows one."
-        )
-    return kind(validate(kind.Config, options, f"logging.sinks.{name}"))
+    kind = find_class(name, SINKS, "sink", Sink, option="logging.sinks")
+    return kind, validate(kind.Config, options, f"logging.sinks.{name}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fewmask.config import BaseConfig, find, validate
+from fewmask.config import BaseConfig, find_class, validate
 from fewmask.errors import UserError
 from fewmask.models.decoders import DECODERS
 from fewmask.models.encoders.stages import Stages
@@ -102,8 +102,7 @@ def decoder_config(given: Any) -> Any:
     if not isinstance(values, Mapping):  # a config object, or something that pydantic refuses
         return values
     values = {"name": DEFAULT, **values}
-    decoder = find(str(values["name"]), DECODERS, "model.decoder")
-    return validate(decoder.Config, values, "model.decoder")
+    return validate(_decoder_class(str(values["name"])).Config, values, "model.decoder")
 
 
 def create_decoder(stages: Stages, config: Decoder.Config) -> Decoder:
@@ -112,13 +111,7 @@ def create_decoder(stages: Stages, config: Decoder.Config) -> Decoder:
     Raises:
         UserError: if the decoder cannot use these stages, or does not keep the contract.
     """
-    kind = find(config.name, DECODERS, "model.decoder")
-    if not (isinstance(kind, type) and issubclass(kind, Decoder)):
-        raise UserError(
-            f"model.decoder={config.name} is not a decoder. Write a class that derives from "
-            "fewmask.models.decoders.decoder:Decoder."
-        )
-    decoder: Decoder = kind(stages, config)
+    decoder = _decoder_class(config.name)(stages, config)
     for attribute in ("out_channels", "out_stride"):
         if not hasattr(decoder, attribute):
             raise UserError(
@@ -126,3 +119,8 @@ def create_decoder(stages: Stages, config: Decoder.Config) -> Decoder:
                 f"self.{attribute} in its __init__: the head and some methods need it."
             )
     return decoder
+
+
+def _decoder_class(name: str) -> type[Decoder]:
+    # mypy refuses abstract classes as arguments, although only their subclasses are created here.
+    return find_class(name, DECODERS, "model.decoder", Decoder)  # type: ignore[type-abstract]

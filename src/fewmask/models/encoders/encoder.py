@@ -5,7 +5,7 @@ from typing import Protocol, cast
 
 from torch import Tensor, nn
 
-from fewmask.config import find
+from fewmask.config import find_class
 from fewmask.errors import UserError
 from fewmask.models.encoders.pyramid import TimmEncoder
 from fewmask.models.encoders.stages import Stages
@@ -41,7 +41,8 @@ def create_encoder(
     if ":" not in name:
         return TimmEncoder(name, output_stride, pretrained, multi_grid, in_channels)
     bands = {} if in_channels == 3 else {"in_channels": in_channels}
-    encoder: nn.Module = find(name, {}, "encoder")(output_stride=output_stride, **bands)
+    kind = find_class(name, {}, "encoder", nn.Module, option="model.encoder")
+    encoder: nn.Module = kind(output_stride=output_stride, **bands)
     if pretrained:
         load_weights(encoder, Path(str(pretrained)))
     return encoder
