@@ -65,7 +65,7 @@ def test_images_are_chosen_from_several_data_sets(tmp_path):
     assert both.names == ["g2", "a", "g0"]
     assert both.image(0)[0, 0, 0] == 2 and both.image(2)[0, 0, 0] == 0
     assert [both.file(i) for i in range(3)] == [None, tmp_path / "a.png", None]
-    assert both.mask_file(1) == tmp_path / "m.png" and not both.can_cache
+    assert both.mask_file(1) == tmp_path / "m.png" and not both.is_cached
     assert real_files(both) == {str((tmp_path / "a.png").resolve())}
     assert both.shared_files({str((tmp_path / "a.png").resolve()), "/b"}) == real_files(both)
     small = Chosen([(gray, 2), (gray, 0)]).as_read(ReadOptions(long_side=3))

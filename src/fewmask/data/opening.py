@@ -72,7 +72,7 @@ def _require_datasets(data: Data, name: str) -> None:
 def _as_read(data: Data, options: ReadOptions) -> Data:
     sets = {subset: getattr(data, subset).as_read(options) for subset in SUBSETS}
     notes = data.notes
-    if options.decoded is not None and not any(dataset.can_cache for dataset in sets.values()):
+    if options.decoded is not None and not any(dataset.is_cached for dataset in sets.values()):
         notes = (*notes, "data.cache is not used: the images of this data source are not files.")
     return replace(data, notes=notes, **sets)
 
