@@ -11,6 +11,7 @@ from fewmask.data.dataset import label_shares, real_files
 from fewmask.data.order import shuffled
 from fewmask.data.read_options import ReadOptions
 from fewmask.errors import UserError
+from tests.links import link
 
 
 class Gray(Dataset):
@@ -108,6 +109,6 @@ def test_shares_of_classes_leave_out_what_has_no_label():
 
 def test_a_file_may_have_several_paths(tmp_path):
     (tmp_path / "a.png").write_bytes(b"x")
-    (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
+    link(tmp_path / "b.png", tmp_path / "a.png")
     files = Files([Path(tmp_path / "b.png")], [None], ["b"], LabelTable(2))
     assert files.shared_files({str((tmp_path / "a.png").resolve())})
