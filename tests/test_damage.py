@@ -115,7 +115,7 @@ def test_wrong_values(word, says, done):
 @pytest.mark.parametrize("text", ["root:\n", "root: 5\n", "image_labels:\n"])
 def test_a_yaml_file_with_a_path_that_is_none(text, done, tmp_path):
     (tmp_path / "data.yaml").write_text(text)
-    assert "is no path" in fewmask("check", tmp_path / "data.yaml", code=2)
+    assert "is not a path" in fewmask("check", tmp_path / "data.yaml", code=2)
 
 
 def test_a_folder_may_be_named_like_a_date_or_a_number(done, tmp_path):

@@ -65,10 +65,8 @@ class Files(Dataset):
     def __len__(self) -> int:
         return len(self.images)
 
-    @property
-    def is_cached(self) -> bool:
-        """Whether decoded copies of these images are kept on disk."""
-        return self.decoded is not None
+    def __post_init__(self) -> None:
+        self.is_cached = self.decoded is not None
 
     def image(self, index: int) -> np.ndarray:
         """The image as uint8 [H, W, C] at `long_side`, turned as its EXIF tag says."""

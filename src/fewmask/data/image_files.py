@@ -11,7 +11,7 @@ from fewmask.errors import UserError
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files in a folder and its subfolders, sorted, but hidden ones. Links are followed.
+    """All files in a folder and its subfolders, sorted, except hidden ones. Links are followed.
 
     Raises:
         UserError: for a file name that cannot be a line of a list.

@@ -64,8 +64,8 @@ def _require_datasets(data: Data, name: str) -> None:
         if not isinstance(getattr(data, subset), Dataset):
             raise UserError(
                 f"data.name={name}: its {subset} images are a "
-                f"{type(getattr(data, subset)).__name__}, which is no data set. Derive the class "
-                "from fewmask.data.Dataset."
+                f"{type(getattr(data, subset)).__name__}, which is not a data set. Derive "
+                "the class from fewmask.data.Dataset."
             )
 
 

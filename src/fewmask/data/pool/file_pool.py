@@ -33,11 +33,7 @@ class FilePool(Dataset):
         self.folder, self.names, self.index = folder, names, names
         files = Files(Paths(folder, names, ""), Nothing(len(names)), names, LabelTable(256))
         self._files = files if options is None else files.as_read(options)
-
-    @property
-    def is_cached(self) -> bool:
-        """Whether decoded copies of these images are kept on disk."""
-        return self._files.is_cached
+        self.is_cached = self._files.is_cached
 
     @property
     def contents(self) -> str:

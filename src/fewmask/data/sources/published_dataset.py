@@ -183,7 +183,7 @@ class PublishedDataset(DataSource):
 
 
 def names_in(folder: Path) -> set[str]:
-    """The names of all entries of a folder but hidden ones, or none if there is no such folder."""
+    """The names of the entries in a folder, except hidden ones; empty if it does not exist."""
     if not folder.is_dir():
         return set()
     return {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")}
