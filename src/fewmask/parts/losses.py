@@ -128,6 +128,12 @@ def hard_pixels(logits: Tensor, mask: Tensor, threshold: float, min_kept: int) -
 
     Source: Shrivastava et al., CVPR 2016, in the per-pixel form of the PSPNet and U2PL code.
 
+    Args:
+        logits: [B, K, H, W].
+        mask: [B, H, W] int64, 0..K-1 or 255.
+        threshold: pixels whose true class is less probable are always kept.
+        min_kept: the number of pixels to keep at least.
+
     Returns:
         [B, H, W] like `mask`, with 255 at the pixels left out.
     """

@@ -204,6 +204,9 @@ def folder_values(path: Path) -> dict[str, Any]:
     """The options that `data=PATH` stands for: a folder is the root, a .yaml file is read.
 
     Paths in the file start from the file's own folder.
+
+    Raises:
+        UserError: if the file cannot be read, or a path in it is not text.
     """
     if path.is_dir():
         return {"name": "folder", "root": str(path)}

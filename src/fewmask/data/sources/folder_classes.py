@@ -47,7 +47,12 @@ def invent_names(files: Files, mapping: Mapping[int, int], ignore: Sequence[int]
 
 
 def folder_classes(names: Sequence[str], labels: LabelTable) -> Classes:
-    """The classes, with the colors and values of the user's own mask files."""
+    """The classes, with the colors and values of the user's own mask files.
+
+    Args:
+        names: one per class, in order of the label.
+        labels: how values or colors in the mask files become labels.
+    """
     colors: list[Sequence[int]] = list(default_colors(len(names)))
     for color, label in labels.palette.items():
         if label != IGNORE:

@@ -64,7 +64,15 @@ def pair_all(images: Path, masks: Path) -> Files:
 
 
 def require_masks(files: Files, option: str) -> None:
-    """Raises a UserError if an image has no mask."""
+    """Requires a mask for every image.
+
+    Args:
+        files: images with or without masks.
+        option: the option that names the images, for the message.
+
+    Raises:
+        UserError: if an image has no mask.
+    """
     lacking = [name for name, mask in zip(files.names, files.masks, strict=True) if mask is None]
     if lacking:
         raise UserError(

@@ -190,5 +190,10 @@ def names_in(folder: Path) -> set[str]:
 
 
 def first_folder(candidates: Iterable[Path], holding: str) -> Path | None:
-    """The first folder that has an entry of this name."""
+    """The first folder that has an entry of this name, or None.
+
+    Args:
+        candidates: folders, in order of preference.
+        holding: the name of the entry.
+    """
     return next((folder for folder in candidates if (folder / holding).exists()), None)
