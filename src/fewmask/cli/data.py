@@ -106,7 +106,7 @@ def split(
         list[str] | None,
         typer.Argument(
             metavar="[LIST | RECIPE] [DATA OPTIONS]...",
-            help="A list to recognize, or the data to draw from: a recipe, or options (data=photos).",
+            help="A list to recognize, or data to draw from: a recipe, or data=photos.",
         ),
     ] = None,
     published: Annotated[
