@@ -11,6 +11,7 @@ from fewmask.data.dataset import label_shares, real_files
 from fewmask.data.order import shuffled
 from fewmask.data.read_options import ReadOptions
 from fewmask.errors import UserError
+from tests.links import link
 
 
 class Gray(Dataset):
@@ -65,7 +66,7 @@ def test_images_are_chosen_from_several_data_sets(tmp_path):
     assert both.names == ["g2", "a", "g0"]
     assert both.image(0)[0, 0, 0] == 2 and both.image(2)[0, 0, 0] == 0
     assert [both.file(i) for i in range(3)] == [None, tmp_path / "a.png", None]
-    assert both.mask_file(1) == tmp_path / "m.png" and not both.can_cache
+    assert both.mask_file(1) == tmp_path / "m.png" and not both.is_cached
     assert real_files(both) == {str((tmp_path / "a.png").resolve())}
     assert both.shared_files({str((tmp_path / "a.png").resolve()), "/b"}) == real_files(both)
     small = Chosen([(gray, 2), (gray, 0)]).as_read(ReadOptions(long_side=3))
@@ -108,6 +109,6 @@ def test_shares_of_classes_leave_out_what_has_no_label():
 
 def test_a_file_may_have_several_paths(tmp_path):
     (tmp_path / "a.png").write_bytes(b"x")
-    (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
+    link(tmp_path / "b.png", tmp_path / "a.png")
     files = Files([Path(tmp_path / "b.png")], [None], ["b"], LabelTable(2))
     assert files.shared_files({str((tmp_path / "a.png").resolve())})

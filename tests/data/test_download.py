@@ -89,6 +89,20 @@ def test_a_server_that_keeps_breaking_off_leaves_what_came_for_the_next_call(ser
     assert server["ranges"][-1] == "bytes=1500000-"
 
 
+def test_a_published_list_that_breaks_off_is_continued(server, tmp_path, monkeypatch):
+    ids = [f"2007_{i:09}" for i in range(120_000)]
+    server["breaks"], server["files"]["/5.txt"] = 5, "\n".join(ids).encode()
+    mine = published.PublishedList("voc/a/5", "labeled", 5, recognize(ids).sha256, "", "", "", "")
+    monkeypatch.setattr(published, "published_lists", lambda: (mine,))
+    copy = partial(published.copy_published, "voc/a/5", f"{server['url']}/5.txt")
+    with pytest.raises(UserError, match="broke off 5 times. Run the same command to continue"):
+        copy(tmp_path / "mine.txt")
+    monkeypatch.setattr("os.getpid", lambda: 1)  # the same command again is another process
+    copy(tmp_path / "mine.txt")
+    assert server["ranges"][-1] == "bytes=1500000-"
+    assert [f.name for f in tmp_path.iterdir()] == ["mine.txt"]
+
+
 def test_a_server_without_ranges_starts_again(server, tmp_path):
     server["knows_ranges"] = False
     server["breaks"] = 1

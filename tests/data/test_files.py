@@ -37,14 +37,14 @@ def test_options_are_taken_over(files, tmp_path):
     options = ReadOptions(1, 20, {}, DecodedFolder(tmp_path))
     read = files.as_read(options)
     assert (read.channels, read.long_side) == (1, 20)
-    assert read.memory is options.memory and read.decoded is options.decoded
+    assert read.memory is options.memory and read.decoded is options.decoded and read.is_cached
     assert files.long_side is None and files.memory is None
 
 
 def test_a_file_answers_for_itself(files, photos):
     assert files.file(1) == photos / "images/p1.jpg"
     assert files.mask_file(1) == photos / "masks/p1.png"
-    assert files.label_table() is files.labels and files.can_cache and not files.is_pool
+    assert files.label_table() is files.labels and not files.is_cached and not files.is_pool
 
 
 def test_the_state_changes_with_any_file(files):

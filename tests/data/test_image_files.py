@@ -12,6 +12,7 @@ from fewmask.data.image_files import (
     unread_pictures,
 )
 from fewmask.errors import UserError
+from tests.links import link
 
 
 def touch(*files):
@@ -23,8 +24,8 @@ def touch(*files):
 def test_links_are_followed_loops_end_and_hidden_files_are_left_out(tmp_path):
     touch(tmp_path / "in/b.png", tmp_path / "in/.hidden.png", tmp_path / "in/.git/c.png")
     touch(tmp_path / "other/q.png")
-    (tmp_path / "in/more").symlink_to(tmp_path / "other")
-    (tmp_path / "in/self").symlink_to(tmp_path / "in")
+    link(tmp_path / "in/more", tmp_path / "other")
+    link(tmp_path / "in/self", tmp_path / "in")
     assert [file.name for file in files_below(tmp_path / "in")] == ["b.png", "q.png"]
 
 

@@ -128,9 +128,23 @@ def test_decoded_copies_are_kept_or_a_note_says_why_not(source, tmp_path):
     for dataset in subsets(data):
         dataset.image(0)
     copies = len(list(tmp_path.glob("kept/*/*.npy")))
-    is_files = all(dataset.can_cache for dataset in subsets(data))
+    is_files = all(dataset.is_cached for dataset in subsets(data))
+    assert is_files == isinstance(data.val, Files)
     assert copies >= 3 if is_files else copies == 0
     assert any("data.cache is not used" in note for note in told) == (not is_files)
+
+
+def test_a_data_set_of_ones_own_cannot_claim_to_be_cached(tmp_path, monkeypatch):
+    monkeypatch.setattr(Noise, "can_cache", True, raising=False)
+    told: list[str] = []
+    options = {"name": "own", "cache": tmp_path / "kept", "long_side": 16}
+    data = open_data(Own(validate(Own.Config, options, "data")), tell=told.append)
+    assert not data.labeled.is_cached and not (tmp_path / "kept").exists()
+    assert any("data.cache is not used" in note for note in told)
+    del options["long_side"]
+    told.clear()
+    open_data(Own(validate(Own.Config, options, "data")), tell=told.append)
+    assert any("data.cache is not used" in note for note in told)
 
 
 @every_source

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import fewmask
-from fewmask.run_folder.paths import SUBSETS, RunPaths
+from fewmask.data.source import SUBSETS
+from fewmask.run_folder.paths import RunPaths
 from tests.conftest import TINY_WORDS
 
 

@@ -1,7 +1,6 @@
 """`fewmask check`: every typical mistake is named, in words that say what to do; no tracebacks."""
 
 import json
-import os
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from fewmask.runs.build import open_data
 from fewmask.tasks import check as checking
 from tests.data import trees
 from tests.data.checks.photos import check, write_clean
+from tests.links import link
 from tests.program import fewmask
 
 
@@ -101,7 +101,7 @@ def damage(root, rng):
             file.rename(file.with_name("ä b'\"<img onerror=x>.png"))
         case "loop":
             file.unlink()
-            os.symlink(file, file)
+            link(file, file)
         case "unreadable":
             file.chmod(0)
         case "folder as file":

@@ -105,8 +105,8 @@ def split(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[LIST] [DATA OPTIONS]...",
-            help="A list to recognize, or a data set to draw from: data=photos.",
+            metavar="[LIST | RECIPE] [DATA OPTIONS]...",
+            help="A list to recognize, or data to draw from: a recipe, or data=photos.",
         ),
     ] = None,
     published: Annotated[

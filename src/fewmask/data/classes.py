@@ -36,6 +36,11 @@ class Classes:
         return len(self.names)
 
 
+def numbered(count: int) -> list[str]:
+    """Names for classes without names: class 0, class 1 ..."""
+    return [f"class {label}" for label in range(count)]
+
+
 def default_colors(count: int) -> list[tuple[int, int, int]]:
     """Well separated colors: dark gray first (often background), then golden steps of the hue."""
     # Steps by the golden ratio never come close to an earlier hue, however many classes there are.

@@ -36,8 +36,8 @@ class Dataset(ABC):
     is_pool: bool = False
     """Whether this is a pool: unlabeled images by the million, of which only a sample is read
     before training. Its names are never listed, and an image that cannot be read is skipped."""
-    can_cache: bool = False
-    """Whether `data.cache` keeps decoded copies of these images."""
+    is_cached: bool = False
+    """Whether decoded copies of these images are kept in `data.cache`. It is a fact, not a wish."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -172,7 +172,7 @@ class Chosen(_Forwarding):
     def __init__(self, places: Sequence[tuple[Dataset, int]]):
         self.places = places
         self.names = [dataset.names[index] for dataset, index in places]
-        self.can_cache = bool(places) and all(dataset.can_cache for dataset, _ in places)
+        self.is_cached = bool(places) and all(dataset.is_cached for dataset, _ in places)
 
     def place(self, index: int) -> tuple[Dataset, int]:
         """The data set that has an image, and its index there."""

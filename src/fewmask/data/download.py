@@ -84,6 +84,10 @@ def _continue_until_complete(url: str, partial: Path, bar: "_Bar") -> None:
 def unpack(archive: Path, folder: Path) -> list[str]:
     """Unpacks a .tar, .tgz or .zip file into a folder, all of it or nothing.
 
+    Args:
+        archive: to unpack.
+        folder: receives the members. It is created if necessary.
+
     Returns:
         The top-level names that were unpacked.
 

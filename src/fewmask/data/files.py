@@ -53,8 +53,6 @@ class Files(Dataset):
         decoded: keeps what was read on disk, if it is given.
     """
 
-    can_cache = True
-
     images: Sequence[Path]
     masks: Sequence[Path | None]
     names: Sequence[str]
@@ -66,6 +64,9 @@ class Files(Dataset):
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __post_init__(self) -> None:
+        self.is_cached = self.decoded is not None
 
     def image(self, index: int) -> np.ndarray:
         """The image as uint8 [H, W, C] at `long_side`, turned as its EXIF tag says."""

@@ -11,7 +11,7 @@ from fewmask.errors import UserError
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files in a folder and its subfolders, sorted, but hidden ones. Links are followed.
+    """All files in a folder and its subfolders, sorted, except hidden ones. Links are followed.
 
     Raises:
         UserError: for a file name that cannot be a line of a list.
@@ -66,7 +66,12 @@ def list_images(place: Path) -> list[Path]:
 
 
 def unique_names(files: Sequence[Path], base: Path) -> list[str]:
-    """A name for each file: its path below `base`, with its suffix where two would be equal."""
+    """A name for each file: its path below `base`, with its suffix where two would be equal.
+
+    Args:
+        files: any files.
+        base: the folder that the names start from. Other files keep their whole path.
+    """
     stems = [stem(file, base) for file in files]
     count = Counter(stems)
     return [
@@ -82,7 +87,11 @@ def stem(file: Path, base: Path) -> str:
 
 
 def masks_by_stem(masks: Path) -> dict[str, Path]:
-    """Masks by their path below the folder, without suffix."""
+    """Masks by their path below the folder, without suffix.
+
+    Raises:
+        UserError: if two masks have the same path but for the suffix, or a name cannot be listed.
+    """
     found: dict[str, Path] = {}
     for mask in (f for f in files_below(masks) if f.suffix.lower() in IMAGE_SUFFIXES):
         name = stem(mask, masks)

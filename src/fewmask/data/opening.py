@@ -64,15 +64,15 @@ def _require_datasets(data: Data, name: str) -> None:
         if not isinstance(getattr(data, subset), Dataset):
             raise UserError(
                 f"data.name={name}: its {subset} images are a "
-                f"{type(getattr(data, subset)).__name__}, which is no data set. Derive the class "
-                "from fewmask.data.Dataset."
+                f"{type(getattr(data, subset)).__name__}, which is not a data set. Derive "
+                "the class from fewmask.data.Dataset."
             )
 
 
 def _as_read(data: Data, options: ReadOptions) -> Data:
     sets = {subset: getattr(data, subset).as_read(options) for subset in SUBSETS}
     notes = data.notes
-    if options.decoded is not None and not any(dataset.can_cache for dataset in sets.values()):
+    if options.decoded is not None and not any(dataset.is_cached for dataset in sets.values()):
         notes = (*notes, "data.cache is not used: the images of this data source are not files.")
     return replace(data, notes=notes, **sets)
 

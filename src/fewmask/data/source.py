@@ -4,7 +4,7 @@ import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -14,7 +14,8 @@ from fewmask.data.classes import Classes
 from fewmask.data.dataset import Dataset
 from fewmask.data.label_table import LabelTable
 
-SUBSETS = ("labeled", "unlabeled", "val")
+Subset = Literal["labeled", "unlabeled", "val"]
+SUBSETS: tuple[Subset, ...] = ("labeled", "unlabeled", "val")
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class DataSource(abc.ABC):
     def inventory(self) -> Inventory | None:
         """The files of this source, or None if its images are not files."""
         data = self.open()
-        sets = {subset: getattr(data, subset) for subset in SUBSETS}
+        sets: dict[str, Dataset] = {subset: getattr(data, subset) for subset in SUBSETS}
         images = {subset: _files(dataset) for subset, dataset in sets.items()}
         labels = data.labeled.label_table()
         # Without all files, a check would say less than it seems to.

@@ -104,14 +104,6 @@ class BatchStream(TorchDataset[Batch]):
             None if self.image_labels is None else _stack(self.image_labels[list(index)]),
         )
 
-    def names(self, step: int) -> tuple[list[str], list[str]]:
-        """The names of the labeled and unlabeled images of a step, without reading them."""
-        cfg = self.config
-        labeled = [self._pick(step, p)[0] for p in self._positions(cfg.labeled_batch)]
-        unlabeled = [] if self.views is None else self._positions(cfg.unlabeled_batch)
-        drawn = [self._draw(UNLABELED, step, p) for p in unlabeled]
-        return [self.labeled.names[i] for i in labeled], [self.unlabeled.names[i] for i in drawn]
-
     def _positions(self, global_batch: int) -> range:
         share, shares = self.share
         size = global_batch // shares

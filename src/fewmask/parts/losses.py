@@ -1,4 +1,4 @@
-"""Losses that several papers share: cross-entropy plain, OHEM, on confident pseudo-labels."""
+"""Shared losses: plain cross-entropy, OHEM, and cross-entropy on confident pseudo-labels."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -126,7 +126,13 @@ def hard_pixels(logits: Tensor, mask: Tensor, threshold: float, min_kept: int) -
     Keeps the pixels whose true class has probability at most max(threshold, k-th smallest), with
     k = min_kept. With fewer labeled pixels than min_kept, or with min_kept = 0, all are kept.
 
-    Source: Shrivastava et al., CVPR 2016, in the per-pixel form of the PSPNet and U2PL codes.
+    Source: Shrivastava et al., CVPR 2016, in the per-pixel form of the PSPNet and U2PL code.
+
+    Args:
+        logits: [B, K, H, W].
+        mask: [B, H, W] int64, 0..K-1 or 255.
+        threshold: pixels whose true class is less probable are always kept.
+        min_kept: the number of pixels to keep at least.
 
     Returns:
         [B, H, W] like `mask`, with 255 at the pixels left out.
@@ -136,7 +142,7 @@ def hard_pixels(logits: Tensor, mask: Tensor, threshold: float, min_kept: int) -
         return mask
     true_class = mask.masked_fill(~labeled, 0).unsqueeze(1)
     prob = logits.softmax(dim=1).gather(1, true_class).squeeze(1)  # [B, H, W]
-    prob = prob.masked_fill(~labeled, 1.0)  # ignored pixels count as easy, as in the papers' codes
+    prob = prob.masked_fill(~labeled, 1.0)  # ignored pixels count as easy, as in the papers' code
     k = min(min_kept, prob.numel())
     cut = prob.flatten().kthvalue(k).values.clamp(min=threshold)
     enough = labeled.sum() >= min_kept

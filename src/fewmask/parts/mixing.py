@@ -1,8 +1,8 @@
 """CutMix and CutOut: partners, boxes, and pasting images together with their pseudo-labels.
 
-Images are paired over the global batch, so that a step does not depend on the number of processes;
-the released codes pair images within one GPU. Random numbers come from torch's CPU generator, which
-is in the same state in every process.
+Images are paired over the global batch, so that a step does not depend on the number of processes.
+The released implementations pair images within one GPU. Random numbers come from torch's CPU
+generator, which is in the same state in every process.
 
 Source: Yun et al., CutMix, ICCV 2019; easy-hard pairing: Zhao et al., iMAS, CVPR 2023; boxes of
 half the area: Wang et al., U2PL, CVPR 2022.

@@ -70,12 +70,22 @@ def argmax(values: Tensor, most: Tensor) -> Tensor:
 
 
 def keep_confident(pseudo: PseudoLabel, threshold: float) -> PseudoLabel:
-    """The same pseudo-labels with 255 where the confidence is below the threshold."""
+    """The same pseudo-labels with 255 where the confidence is below the threshold.
+
+    Args:
+        pseudo: labels and their confidence.
+        threshold: tau, 0..1.
+    """
     is_confident = pseudo.confidence >= threshold  # False for NaN
     return pseudo._replace(label=pseudo.label.masked_fill(~is_confident, IGNORE))
 
 
 def sharpen(probs: Tensor, temperature: float) -> Tensor:
-    """Raises probabilities [B, K, ...] to the power 1/T and renormalizes them."""
+    """Raises probabilities [B, K, ...] to the power 1/T and renormalizes them.
+
+    Args:
+        probs: sum to 1 over dimension 1.
+        temperature: T. Values below 1 sharpen.
+    """
     powered = probs ** (1 / temperature)
     return powered / powered.sum(dim=1, keepdim=True)

@@ -9,6 +9,7 @@ import yaml
 
 from fewmask.data.checks.labels import suggested_mapping, suggested_palette
 from fewmask.data.checks.survey import MANY_COLORS
+from fewmask.data.classes import numbered
 from fewmask.data.sources.folder import Folder
 from fewmask.errors import UserError
 from fewmask.report.checked import Checked
@@ -58,12 +59,8 @@ def _suggested(checked: Checked, config: Folder.Config) -> dict[str, Any]:
     if any(mask.is_colored for mask in masks):
         # Thousands of colors are a smoothed or compressed mask, not classes.
         palette = suggested_palette(pixels) if len(pixels) <= MANY_COLORS else {}
-        return {"palette": palette, "names": _numbered(len(palette))} if palette else {}
+        return {"palette": palette, "names": numbered(len(palette))} if palette else {}
     mapping = suggested_mapping(sorted(pixels))
     if all(value == label for value, label in mapping.items()):
         return {}
-    return {"label_mapping": mapping, "names": _numbered(len(mapping))}
-
-
-def _numbered(count: int) -> list[str]:
-    return [f"class {label}" for label in range(count)]
+    return {"label_mapping": mapping, "names": numbered(len(mapping))}

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-Subset = Literal["labeled", "unlabeled", "val"]
-SUBSETS: tuple[Subset, ...] = ("labeled", "unlabeled", "val")
+from fewmask.data.source import Subset
 
 
 @dataclass(frozen=True)

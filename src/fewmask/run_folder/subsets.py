@@ -6,8 +6,9 @@ from typing import Any
 
 from fewmask.data import Chosen, Data, Dataset
 from fewmask.data.lists.published import recognize_dataset
+from fewmask.data.source import SUBSETS
 from fewmask.errors import UserError
-from fewmask.run_folder.paths import SUBSETS, RunPaths
+from fewmask.run_folder.paths import RunPaths
 
 
 def write_subsets(paths: RunPaths, data: Data) -> None:

@@ -31,7 +31,7 @@ def test_coco_2014_has_other_file_names_and_the_same_ids(tmp_path):
 @pytest.mark.parametrize(
     ("outline", "says"),
     [
-        ([[None, 1, 2, 3, 4, 5]], "a coordinate is no number"),
+        ([[None, 1, 2, 3, 4, 5]], "a coordinate is not a number"),
         (None, "cannot be drawn"),
         ({"counts": [5], "size": [trees.HEIGHT, trees.WIDTH]}, "do not add up"),
         ({"counts": "abc", "size": [3, 3]}, "run lengths for"),

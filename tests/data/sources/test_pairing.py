@@ -27,5 +27,5 @@ def test_a_mask_belongs_to_one_image(photos):
     data = opened_folder(photos)
     assert "day2/lone" in {*data.labeled.names, *data.val.names}
     Image.new("RGB", (60, 40)).save(photos / "images" / "p1.png")
-    with pytest.raises(UserError, match="Two images .* called 'p1', and one mask"):
+    with pytest.raises(UserError, match="Two images .* called 'p1', but there is only one mask"):
         opened_folder(photos)

@@ -23,7 +23,11 @@ from fewmask.errors import UserError
 
 
 def read(source: Path) -> Iterator[Annotation] | None:
-    """The annotations of a file, or of all files below a folder; None for another format."""
+    """The annotations of a file, or of all files below a folder; None for another format.
+
+    Raises:
+        UserError: if the folder has no .json files.
+    """
     if source.is_dir():
         files = sorted(source.rglob("*.json"))
         if not files:

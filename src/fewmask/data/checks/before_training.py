@@ -72,7 +72,7 @@ def _require_apart(data: Data) -> None:
 
 
 def _check_sample(pool: Dataset, executor: ThreadPoolExecutor, tell: Tell) -> None:
-    """Verifies some images of a pool. A few damaged ones are no reason to stop."""
+    """Verifies some images of a pool. Training can go on with a few damaged ones."""
 
     def error_of(index: int) -> UserError | None:
         try:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fewmask.batch import IGNORE
 from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.checks.survey import MANY_COLORS, MaskFacts, Survey
+from fewmask.data.classes import numbered
 from fewmask.data.label_table import LabelTable
 
 RARE_SHARE = 0.001
@@ -70,7 +71,7 @@ def _unknown_colors(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[
             f"The masks hold {len(unknown)} color(s) that data.palette does not name: "
             f"{_colors(unknown)}.",
             "Add them to data.palette (255: no label). If there are many such colors, the masks "
-            "were smoothed or saved as JPEG. Export them without.",
+            "were smoothed or saved as JPEG. Export the masks as PNG, without smoothing.",
             names_of(mask.file for mask in masks if set(mask.values) & unknown),
         )
 
@@ -172,7 +173,7 @@ def class_shares(
         for subset, masks in survey.masks.items()
     }
     top = max((label for masks in found.values() for m in masks for label in m), default=-1)
-    names = names if names is not None else [f"class {label}" for label in range(top + 1)]
+    names = names if names is not None else numbered(top + 1)
     result = {}
     for subset, masks in found.items():
         total = sum(sum(mask.values()) for mask in masks)

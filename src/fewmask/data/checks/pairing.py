@@ -27,7 +27,7 @@ def pairing_findings(survey: Survey) -> Iterator[Finding]:
         yield Finding(
             "warning",
             f"Only {len(labeled)} image(s) have a mask.",
-            f"Models and scores from fewer than {FEW_LABELED} are mostly chance. Label some more.",
+            f"With fewer than {FEW_LABELED} masks, scores depend mostly on chance. Label more.",
         )
     if labeled and not unlabeled:
         yield Finding(

@@ -190,7 +190,10 @@ def copy_published(name: str, source: str | None, file: Path) -> PublishedList:
     source = source or f"https://raw.githubusercontent.com/{wanted.repository}/{wanted.revision}"
     if not source.endswith(".txt"):
         source = f"{source.rstrip('/')}/{wanted.path}"
-    with atomic.replacing(file) as temporary:
+    # A fixed name, so that the next call finds what an interrupted download has left.
+    temporary = file.with_name(f".{file.name}")
+    temporary.unlink(missing_ok=True)  # a killed run may have left half a list of another source
+    with atomic.replacing(file, temporary):
         _fetch(source, wanted, temporary)
         found = recognize(read_lines(temporary))
         if wanted.sha256 != found.sha256:

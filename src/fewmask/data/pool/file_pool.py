@@ -28,12 +28,12 @@ class FilePool(Dataset):
     """
 
     is_pool = True
-    can_cache = True
 
     def __init__(self, folder: Path, names: NameIndex, options: ReadOptions | None = None):
         self.folder, self.names, self.index = folder, names, names
         files = Files(Paths(folder, names, ""), Nothing(len(names)), names, LabelTable(256))
         self._files = files if options is None else files.as_read(options)
+        self.is_cached = self._files.is_cached
 
     @property
     def contents(self) -> str:

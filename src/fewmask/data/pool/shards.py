@@ -90,7 +90,7 @@ class ShardPool(Dataset):
         return range(min(SAMPLED_IMAGES, len(self)))
 
     def shared_files(self, files: AbstractSet[str]) -> set[str]:
-        """None: an image in a shard is not a file."""
+        """An empty set: an image in a shard is not a file."""
         return set()
 
     def index_at(self, place: int, key: Key) -> int:

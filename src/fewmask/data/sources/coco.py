@@ -175,7 +175,7 @@ def _inside(outline: Any, height: int, width: int) -> np.ndarray:
     # Outlines are checked first: pycocotools ends the whole process for some malformed ones.
     if isinstance(outline, list):
         if not all(isinstance(v, (int, float)) for polygon in outline for v in polygon):
-            raise ValueError("a coordinate is no number")
+            raise ValueError("a coordinate is not a number")
         polygons = [polygon for polygon in outline if len(polygon) >= 6]
         if not polygons:  # fewer than three corners have no inside
             return np.zeros((height, width), bool)

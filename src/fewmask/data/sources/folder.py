@@ -11,6 +11,7 @@ from pydantic import Field
 
 from fewmask.batch import IGNORE
 from fewmask.config import read_yaml
+from fewmask.data.classes import numbered
 from fewmask.data.dataset import real_files
 from fewmask.data.files import Files
 from fewmask.data.image_files import unread_pictures
@@ -18,7 +19,7 @@ from fewmask.data.label_table import LabelTable
 from fewmask.data.lists.reading import match_names, read_lines
 from fewmask.data.pool.shard_files import is_remote
 from fewmask.data.source import Data, DataSource, Inventory
-from fewmask.data.sources.folder_classes import folder_classes, invent_names, numbered
+from fewmask.data.sources.folder_classes import folder_classes, invent_names
 from fewmask.data.sources.pairing import pair, pair_all, require_masks
 from fewmask.errors import UserError
 
@@ -203,13 +204,16 @@ def folder_values(path: Path) -> dict[str, Any]:
     """The options that `data=PATH` stands for: a folder is the root, a .yaml file is read.
 
     Paths in the file start from the file's own folder.
+
+    Raises:
+        UserError: if the file cannot be read, or a path in it is not text.
     """
     if path.is_dir():
         return {"name": "folder", "root": str(path)}
     values = {"root": ".", **read_yaml(path)}
     for key in ("root", "image_labels", "pool", "cache"):
         if key in values and not isinstance(values[key], str):
-            raise UserError(f"{path}: {key}: {values[key]!r} is no path. Write it in quotes.")
+            raise UserError(f"{path}: {key}: {values[key]!r} is not a path. Write it in quotes.")
         if key in values and not is_remote(values[key]):
             values[key] = str(path.parent / values[key])
     return {"name": "folder", **values}

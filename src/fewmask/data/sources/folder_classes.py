@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fewmask.batch import IGNORE
-from fewmask.data.classes import Classes, default_colors
+from fewmask.data.classes import Classes, default_colors, numbered
 from fewmask.data.files import Files
 from fewmask.data.images import read_mask
 from fewmask.data.label_table import LabelTable
@@ -46,13 +46,13 @@ def invent_names(files: Files, mapping: Mapping[int, int], ignore: Sequence[int]
     return numbered(max(labels) + 1)
 
 
-def numbered(count: int) -> list[str]:
-    """Names for classes without names: class 0, class 1 ..."""
-    return [f"class {label}" for label in range(count)]
-
-
 def folder_classes(names: Sequence[str], labels: LabelTable) -> Classes:
-    """The classes, with the colors and values of the user's own mask files."""
+    """The classes, with the colors and values of the user's own mask files.
+
+    Args:
+        names: one per class, in order of the label.
+        labels: how values or colors in the mask files become labels.
+    """
     colors: list[Sequence[int]] = list(default_colors(len(names)))
     for color, label in labels.palette.items():
         if label != IGNORE:

@@ -37,15 +37,15 @@ def pair_all(images: Path, masks: Path) -> Files:
     """Like `pair`, but every mask must belong to exactly one image.
 
     Raises:
-        UserError: if one does not, or there is no mask at all.
+        UserError: if a mask has no image or several, or if there is no mask at all.
     """
     paired, unpaired = pair(images, masks)
     owners = Counter(mask for mask in paired.masks if mask is not None)
     if shared := next((mask for mask, count in owners.items() if count > 1), None):
         name = paired.images[[*paired.masks].index(shared)].stem
         raise UserError(
-            f"Two images in {images} are called '{name}', and one mask is: {shared}. Rename one of "
-            "them."
+            f"Two images in {images} are called '{name}', but there is only one mask of that "
+            f"name: {shared}. Rename one of the images."
         )
     if not any(paired.masks):
         where = f"in {masks}" if masks.is_dir() else f": there is no folder {masks}"
@@ -64,7 +64,15 @@ def pair_all(images: Path, masks: Path) -> Files:
 
 
 def require_masks(files: Files, option: str) -> None:
-    """Raises a UserError if an image has no mask."""
+    """Requires a mask for every image.
+
+    Args:
+        files: images with or without masks.
+        option: the option that names the images, for the message.
+
+    Raises:
+        UserError: if an image has no mask.
+    """
     lacking = [name for name, mask in zip(files.names, files.masks, strict=True) if mask is None]
     if lacking:
         raise UserError(

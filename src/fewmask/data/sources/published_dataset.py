@@ -183,12 +183,17 @@ class PublishedDataset(DataSource):
 
 
 def names_in(folder: Path) -> set[str]:
-    """The names of all entries of a folder but hidden ones, or none if there is no such folder."""
+    """The names of the entries in a folder, except hidden ones; empty if it does not exist."""
     if not folder.is_dir():
         return set()
     return {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")}
 
 
 def first_folder(candidates: Iterable[Path], holding: str) -> Path | None:
-    """The first folder that has an entry of this name."""
+    """The first folder that has an entry of this name, or None.
+
+    Args:
+        candidates: folders, in order of preference.
+        holding: the name of the entry.
+    """
     return next((folder for folder in candidates if (folder / holding).exists()), None)

@@ -55,7 +55,7 @@ class DeepLabV3Plus(Decoder):
         (fine, *_, coarse), stride = stages.channels, stages.strides[-1]
         rates = config.aspp_rates or ((6, 12, 18) if stride >= 16 else (12, 24, 36))
         self.aspp = ASPP(coarse, rates, config)
-        # This convolution alone keeps a bias in front of BatchNorm, as in the papers' codes.
+        # This convolution alone keeps a bias in front of BatchNorm, as in the papers' code.
         self.low_level = conv_norm(fine, config.low_level_channels, kernel=1, bias=True)
         self.out_channels = config.channels + config.low_level_channels
         self.out_stride = stages.strides[0]
