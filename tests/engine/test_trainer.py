@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 import pytest
+import torch
 
 import fewmask
 from fewmask.cli.words import recipe_from_words
@@ -99,3 +100,16 @@ def test_best_is_the_main_network_at_its_best_evaluation(tmp_path):
     scores = [float(row["miou"]) for row in read_table(run / "results.csv")]
     assert best["network"] == "student" and best["step"] == 1 + int(np.argmax(scores))
     assert best["miou"] == pytest.approx(max(scores), abs=1e-4)
+
+
+def test_every_accumulation_round_draws_from_a_seed_of_its_own(tmp_path, monkeypatch):
+    seeds, step = [], Supervised.step
+
+    def watched(self, *args):
+        seeds.append(torch.initial_seed())
+        return step(self, *args)
+
+    monkeypatch.setattr(Supervised, "step", watched)
+    words = ("training.steps=2", "training.accumulate=2", "loader.labeled_batch=4")
+    fewmask.train(*TINY, *words, out=tmp_path / "run")
+    assert len(seeds) == len(set(seeds)) == 4

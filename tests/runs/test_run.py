@@ -103,3 +103,13 @@ def test_damaged_scores_are_no_missing_scores(folders, tmp_path):
     run.paths.facts.write_text("{")
     with pytest.raises(UserError, match="not the folder of a run with results"):
         _ = run.scores
+
+
+def test_runs_that_read_other_bands_do_not_share_their_data(folders, tmp_path):
+    folder = shutil.copytree(folders / "a", tmp_path / "four")
+    text = (folder / "recipe.yaml").read_text()
+    (folder / "recipe.yaml").write_text(text.replace("in_channels: 3", "in_channels: 4"))
+    three, four = open_runs([folders / "a", folder])
+    assert len(three.data.val) == 4
+    with pytest.raises(UserError, match=r"3 band\(s\), but model.in_channels=4"):
+        _ = four.data
