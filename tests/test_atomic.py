@@ -1,5 +1,6 @@
 """A file is written completely or not at all, whatever happens meanwhile."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -56,3 +57,15 @@ def test_threads_may_write_the_same_file(tmp_path):
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda i: write_bytes(file, bytes([i]) * 1000), range(200)))
     assert len(set(file.read_bytes())) == 1 and list(tmp_path.iterdir()) == [file]
+
+
+def test_writers_of_the_same_file_have_temporary_files_of_their_own(tmp_path, monkeypatch):
+    def temporary(name="a.txt"):
+        with replacing(tmp_path / name) as path:
+            path.touch()
+            return path.name
+
+    with ThreadPoolExecutor(1) as other_thread:
+        names = [temporary(), other_thread.submit(temporary).result(), temporary("b.txt")]
+    monkeypatch.setattr(os, "getpid", lambda: -1)  # another process
+    assert len({*names, temporary()}) == 4

@@ -10,6 +10,7 @@ from fewmask.engine import gradient_averaging
 from fewmask.engine.gradient_averaging import GradientAverage
 from fewmask.engine.launch import launch
 from fewmask.engine.settings import MachineConfig
+from fewmask.parts import processes
 
 TWO = MachineConfig(devices=2, accelerator="cpu")
 
@@ -29,7 +30,7 @@ def gradients(fabric: Fabric, case: str) -> list[np.ndarray | None]:
     average = GradientAverage(parameters)
     x = torch.full((1, 3, 5, 5), 1.0 + rank)
     if case == "accumulated":
-        layers[0](x).sum().backward(inputs=parameters)
+        sum(layer(x).sum() for layer in layers).backward(inputs=parameters)
     used = {"some": [0, 3], "differing": [0, 1 + rank]}.get(case, [0, 1, 2, 3])
     with average.of_backward():
         loss = sum(layers[i](x).square().sum() for i in used)
@@ -48,7 +49,7 @@ def expected(case: str) -> list[np.ndarray | None]:
         used = {"some": [0, 3], "differing": [0, 1 + rank]}.get(case, [0, 1, 2, 3])
         loss = sum(layers[i](x).square().sum() for i in used)
         if case == "accumulated":
-            loss = loss + layers[0](x).sum()
+            loss = loss + sum(layer(x).sum() for layer in layers)
         loss.backward()
         own = [None if p.grad is None else p.grad / 2 for p in layers.parameters()]
         pairs = zip(total or [None] * len(own), own, strict=True)
@@ -65,3 +66,26 @@ def test_gradients_are_the_mean_of_all_processes(case):
         assert (a is None) == (b is None)
         if a is not None:
             np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+class OneProcess:
+    """A channel to nobody, which counts its messages."""
+
+    def __init__(self):
+        self.messages = 0
+
+    def start_total(self, x):
+        self.messages += 1
+        return lambda: None
+
+
+def test_nothing_is_sent_before_the_last_round(monkeypatch):
+    """Gradients add up until then: an earlier message would hold a part of them only."""
+    monkeypatch.setattr(processes, "SideChannel", OneProcess)
+    parameters = [*network().parameters()]
+    average = GradientAverage(parameters)
+    sum(p.sum() for p in parameters).backward()
+    assert average.channel.messages == 0
+    with average.of_backward():
+        sum(p.sum() for p in parameters).backward()
+    assert average.channel.messages == len(average.buckets)

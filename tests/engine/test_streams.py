@@ -5,6 +5,7 @@ import torch
 
 from fewmask.batch import Views
 from fewmask.cli.words import recipe_from_words
+from fewmask.data import stream
 from fewmask.engine.streams import (
     LabeledPass,
     steps_per_epoch,
@@ -73,3 +74,14 @@ def test_validation_crops_are_the_same_for_every_seed_and_never_balanced():
     one, two = (validation_stream(data, r.loader)[0] for r in (recipe, other))
     assert torch.equal(one.labeled.image, two.labeled.image)
     assert one.unlabeled is not None
+
+
+def test_scales_are_drawn_as_the_recipe_says(monkeypatch):
+    drawn, draw = [], stream.draw_scale
+    monkeypatch.setattr(stream, "draw_scale", lambda *a: drawn.append(draw(*a)) or drawn[-1])
+    for how in ("uniform", "quarters"):
+        recipe, data = opened(f"loader.scale_draw={how}", "loader.scale=[0.5, 2.0]")
+        _ = training_streams(data, recipe, Views())[0][0]
+    uniform, quarters = drawn[: len(drawn) // 2], drawn[len(drawn) // 2 :]
+    assert quarters and all(scale * 4 % 1 == 0 for scale in quarters)
+    assert all(scale * 4 % 1 != 0 for scale in uniform)

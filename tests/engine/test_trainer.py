@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 import pytest
+import torch
 
 import fewmask
 from fewmask.cli.words import recipe_from_words
@@ -99,3 +100,30 @@ def test_best_is_the_main_network_at_its_best_evaluation(tmp_path):
     scores = [float(row["miou"]) for row in read_table(run / "results.csv")]
     assert best["network"] == "student" and best["step"] == 1 + int(np.argmax(scores))
     assert best["miou"] == pytest.approx(max(scores), abs=1e-4)
+
+
+def test_every_accumulation_round_draws_from_a_seed_of_its_own(tmp_path, monkeypatch):
+    seeds, step = [], Supervised.step
+
+    def watched(self, *args):
+        seeds.append(torch.initial_seed())
+        return step(self, *args)
+
+    monkeypatch.setattr(Supervised, "step", watched)
+    words = ("training.steps=2", "training.accumulate=2", "loader.labeled_batch=4")
+    fewmask.train(*TINY, *words, out=tmp_path / "run")
+    assert len(seeds) == len(set(seeds)) == 4
+
+
+def test_options_of_the_supervised_loss_reach_the_first_step(tmp_path):
+    def loss(**options):
+        words = [f"method.supervised_loss.{key}={value}" for key, value in options.items()]
+        words += ["model.aux_head=true", "training.steps=1"]
+        run = fewmask.train(*TINY, *words, out=tmp_path / "-".join(map(str, options.values())))
+        return json.loads(run.paths.metrics.read_text().splitlines()[0])["loss_labeled"]
+
+    main, half, whole = (loss(aux_weight=weight) for weight in (0.0, 0.5, 1.0))
+    assert half == pytest.approx((main + whole) / 2, abs=1e-3) and main < half < whole
+    hard = {"aux_weight": 0.0, "kind": "ohem", "ohem_min_kept": 1}
+    assert loss(**hard, ohem_threshold=1.0) == pytest.approx(main, abs=1e-3)
+    assert loss(**hard, ohem_threshold=0.1) > main + 0.1

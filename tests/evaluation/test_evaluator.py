@@ -29,3 +29,11 @@ def test_a_center_crop_is_scored_alone():
     assert middle.shape == (4, 4, 3) and np.array_equal(labels, truth[3:7, 1:5])
     with pytest.raises(UserError, match="long_side"):
         center_crop(image[:5], truth, 4)
+
+
+def test_a_class_in_no_image_is_left_out_or_counts_as_zero():
+    def miou(**options):
+        return evaluate(ByColor(), Samples(), 4, EvaluationConfig(**options)).miou
+
+    assert miou() == miou(absent_class="leave_out") > 0
+    assert miou(absent_class="zero") == pytest.approx(miou() * 3 / 4)

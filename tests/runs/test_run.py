@@ -108,3 +108,13 @@ def test_damaged_scores_are_no_missing_scores(folders, tmp_path):
 def test_a_missing_checkpoint_is_named_as_one(tmp_path):
     with pytest.raises(UserError, match="There is no checkpoint .*x.pt"):
         load_network(tmp_path / "x.pt")
+
+
+def test_runs_that_read_other_bands_do_not_share_their_data(folders, tmp_path):
+    folder = shutil.copytree(folders / "a", tmp_path / "four")
+    text = (folder / "recipe.yaml").read_text()
+    (folder / "recipe.yaml").write_text(text.replace("in_channels: 3", "in_channels: 4"))
+    three, four = open_runs([folders / "a", folder])
+    assert len(three.data.val) == 4
+    with pytest.raises(UserError, match=r"3 band\(s\), but model.in_channels=4"):
+        _ = four.data

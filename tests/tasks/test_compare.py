@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 
+import fewmask
 from fewmask.cli.words import comparison_recipes
 from fewmask.errors import UserError
 from fewmask.report.comparison import class_table, table, verdict
+from fewmask.run_folder.subsets import read_facts
+from fewmask.runs.run import Run
 from fewmask.tasks import compare, train
 from tests.conftest import TINY_WORDS
+from tests.data.pools import write_folder
+from tests.program import TINY_PHOTOS
 
 WORDS = ["synthetic", *TINY_WORDS, "training.steps=2"]
 
@@ -61,3 +66,15 @@ def test_other_settings_are_refused_before_training(tmp_path):
         )
     with pytest.raises(UserError, match="--methods and --seeds"):
         compared([*WORDS, "seed=3"], ["supervised"], range(1), tmp_path)
+
+
+def test_a_method_without_unlabeled_images_records_what_it_does_alone(photos, tmp_path):
+    pool = write_folder(tmp_path / "pool", 5)
+    words = [f"data={photos}", f"data.pool={pool}", "data.names=[a, b]", *TINY_PHOTOS]
+    words += ["training.steps=2"]
+    compared(words, ["supervised", "imas"], range(1), tmp_path / "both")
+    alone = fewmask.train(*words, "method=supervised", out=tmp_path / "alone")
+    run = Run.open(tmp_path / "both" / "supervised-seed0")
+    assert read_facts(run.paths) == read_facts(alone.paths)
+    assert read_facts(run.paths) != read_facts(Run.open(tmp_path / "both" / "imas-seed0").paths)
+    assert fewmask.resume(run.folder, "training.steps=3").is_finished

@@ -97,3 +97,11 @@ class Untrained(Supervised):
 def test_a_misspelled_option_of_a_resumed_run_is_named(run):
     with pytest.raises(UserError, match="training.stepz: unknown option. Did you mean 'steps'"):
         train.resume(run.folder, {"training": {"stepz": 9}})
+
+
+def test_a_batch_made_for_more_devices_is_taken_in_rounds():
+    def rounds(*words):
+        recipe = recipe_from_words([*WORDS, "training.reference_devices=4", *words])
+        return train.open_and_settle(recipe, None, lambda note: None)[0].training.accumulate
+
+    assert (rounds(), rounds("machine.devices=2"), rounds("training.accumulate=1")) == (4, 2, 1)

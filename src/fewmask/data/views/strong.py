@@ -62,7 +62,8 @@ def strong_view(view: StrongView, image: np.ndarray, rng: np.random.Generator) -
 
 
 def _applied(view: StrongView, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    made = view(image, rng)
+    # A view that works in place must leave the weak view as it is.
+    made = view(image.copy(), rng)
     if made.shape != image.shape or made.dtype != np.uint8:
         raise UserError(
             f"The strong view {getattr(view, '__qualname__', view)} returned {made.dtype} "
