@@ -14,8 +14,8 @@ FEW_PIXELS = 0.01  # share of the unlabeled pixels
 BEHIND = 5.0  # points of mIoU
 KNOWN, FORGOTTEN = 10.0, 1.0  # IoU in percent
 RISE = 3.0  # times the lowest loss per used pixel
-SMALL_LOSS = 0.05  # a loss below it is no trouble, however much it has risen
-OVERSURE = 0.15  # confidence minus accuracy
+SMALL_LOSS = 0.05  # a loss below it is no problem, however much it has risen
+OVERCONFIDENT = 0.15  # confidence minus accuracy
 COMMON, SHORT = 0.01, 5  # share of the labeled pixels; how many times less among pseudo-labels
 
 # What to try, the most promising first; options that a method does not have are left out.
@@ -109,7 +109,7 @@ class Health:
         if "unlabeled" not in report.losses or not report.used_pixels:
             return None
         loss, used = float(report.losses["unlabeled"]), float(report.used_pixels)
-        # A loss that grows with the number of pixels used is no trouble, so it counts per pixel.
+        # A loss that grows with the number of pixels used is no problem, so it counts per pixel.
         lowest, before = self.lowest_loss
         self.lowest_loss = min(self.lowest_loss, (loss / used, loss))
         if step < self.total_steps / 2 or loss / used < RISE * lowest or loss < SMALL_LOSS:
@@ -160,7 +160,7 @@ class Health:
         return f"{', '.join(names)} was found before and is no longer found: {cause}. {remedy}"
 
     def _wrong_pseudo_labels(self, quality: PseudoQuality) -> str | None:
-        if quality.used < FEW_PIXELS or quality.confidence - quality.accuracy < OVERSURE:
+        if quality.used < FEW_PIXELS or quality.confidence - quality.accuracy < OVERCONFIDENT:
             return None
         more = "label more images like the validation images"
         return (
@@ -183,7 +183,7 @@ class Health:
         more = "label more images that show what is missing"
         return (
             f"{name} has {percent(self.prior[worst], 1)} of the labeled pixels but "
-            f"{percent(quality.shares[worst], 1)} of the pseudo-labels{also}: larger classes are "
+            f"{percent(quality.shares[worst], 1)} of the pseudo-labels{also}: other classes are "
             f"crowding it out. {self.remedies.suggest((*BALANCED, *LOOSER), more)}"
         )
 

@@ -1,4 +1,4 @@
-"""What a user can change about a trouble, limited to the options that the run really has."""
+"""What a user can change about a problem, limited to the options that the run really has."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self

@@ -58,6 +58,16 @@ def test_a_view_must_keep_the_shape(my_views):
         strong_view(find_strong_view("my_views:half"), np.zeros((20, 20, 3), np.uint8), None)
 
 
+def test_a_view_that_works_in_place_leaves_the_weak_view_alone():
+    def darken(image, rng):
+        image[:] = 0
+        return image
+
+    weak = np.full((4, 4, 3), 200, np.uint8)
+    strong = strong_view(darken, weak, np.random.default_rng(0))
+    assert (strong == 0).all() and (weak == 200).all()
+
+
 def test_a_users_own_view_is_loaded_by_workers(my_views):
     data = Synthetic(Synthetic.Config(name="synthetic", labeled=2, unlabeled=4, val=1)).open()
     stream = BatchStream(
