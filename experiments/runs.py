@@ -33,7 +33,7 @@ def fewmask(*words: str | Path) -> str:
 
 def miou(run: Path) -> float:
     """The score after the last step, in percent, of the network that the method is judged by."""
-    return next(iter(read_result(run).networks.values())).last
+    return next(iter(read_result(run).networks.values())).miou
 
 
 def compared(
@@ -59,9 +59,9 @@ def compared(
 
 def _scores(results: Sequence[Result]) -> dict[str, Value]:
     scores = [next(iter(result.networks.values())) for result in results]
-    each = {f"seed {seed} mIoU": (score.last, "%") for seed, score in enumerate(scores)}
+    each = {f"seed {seed} mIoU": (score.miou, "%") for seed, score in enumerate(scores)}
     return each | {
-        "mean mIoU": (mean(score.last for score in scores), "%"),
+        "mean mIoU": (mean(score.miou for score in scores), "%"),
         "mean best mIoU": (mean(score.best for score in scores), "%"),
     }
 

@@ -78,7 +78,7 @@ def test_recipes_list_published_scores_and_print_one():
 
 def test_info():
     text = fewmask("info")
-    for word in ("torch", "imas", "camvid", "synthetic"):
+    for word in ("torch", "imas", "camvid", "synthetic", "deeplabv3plus", "tensorboard"):
         assert word in text
 
 

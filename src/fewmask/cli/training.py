@@ -209,10 +209,13 @@ def recipes(
 
 @command()
 def info() -> None:
-    """Show versions, devices, methods, data sources and recipes."""
+    """Show versions, devices, and the names of methods, data sources and other parts."""
     from fewmask.data import SOURCES
+    from fewmask.data.views.strong import STRONG_VIEWS
     from fewmask.engine.devices import environment
+    from fewmask.engine.sinks import SINKS
     from fewmask.methods import METHODS
+    from fewmask.models.decoders import DECODERS
     from fewmask.recipes.shipped import recipe_names
 
     for name, value in environment().items():
@@ -220,6 +223,9 @@ def info() -> None:
     for title, names in (
         ("methods", METHODS),
         ("data sources", SOURCES),
+        ("decoders", DECODERS),
+        ("strong views", STRONG_VIEWS),
+        ("sinks", SINKS),
         ("recipes", recipe_names()),
     ):
         print(f"{title:15} {', '.join(names)}")
