@@ -50,7 +50,7 @@ def compared(
     runs = {m: [out / f"{m}-seed{seed}" for seed in range(seeds)] for m in methods}
     for method in methods:
         results = [read_result(run) for run in runs[method]]
-        values = {**_scores(results), **_gain(printed, method), **_costs(results)}
+        values = {**_scores(results), **_gain(printed, TITLES[method]), **_costs(results)}
         yield figures(TITLES[method], **values)
     for method in methods:
         for seed, run in enumerate(runs[method]):
@@ -66,9 +66,9 @@ def _scores(results: Sequence[Result]) -> dict[str, Value]:
     }
 
 
-def _gain(printed: str, method: str) -> dict[str, Value]:
+def _gain(printed: str, title: str) -> dict[str, Value]:
     """The interval that `fewmask compare` prints for the gain over the baseline, if any."""
-    row = rf"^\s*{method}\b.*?([+-]\d+\.\d) to ([+-]\d+\.\d)\)"
+    row = rf"^\s*{title}\b.*?([+-]\d+\.\d) to ([+-]\d+\.\d)\)"
     found = re.search(row, printed, re.MULTILINE)
     ends = ("low", "high") if found else ()
     return {
