@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from benchmarks.record import Figure
-from experiments.runs import TITLES, compared
+from experiments.runs import compared
+from fewmask.methods import METHODS
 
 
 def measure(
@@ -23,7 +24,7 @@ def measure(
     few = ["camvid", f"data.root={root}", "data.labeled=46", f"training.steps={steps}"]
     every = ["camvid", f"data.root={root}", f"training.steps={steps}"]
     with tempfile.TemporaryDirectory(prefix="camvid-") as folder:
-        yield from compared(few, methods or list(TITLES), seeds, Path(folder) / "46")
+        yield from compared(few, methods or list(METHODS), seeds, Path(folder) / "46")
         for row in compared(every, ["supervised"], seeds, Path(folder) / "367"):
             # Other labels make another subject, so that the two baselines keep separate rows.
             yield [figure._replace(subject=f"{figure.subject}, all 367 labels") for figure in row]

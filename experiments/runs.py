@@ -9,17 +9,10 @@ from pathlib import Path
 from statistics import mean
 
 from benchmarks.record import Figure, Value, figures
+from fewmask.methods import title_of
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.result import Result, read_result
 from fewmask.run_folder.tables import read_table
-
-TITLES = {
-    "supervised": "supervised",
-    "imas": "iMAS",
-    "pcr": "PCR",
-    "gta": "GTA-Seg",
-    "pseudoseg": "PseudoSeg",
-}
 
 
 def fewmask(*words: str | Path) -> str:
@@ -50,11 +43,11 @@ def compared(
     runs = {m: [out / f"{m}-seed{seed}" for seed in range(seeds)] for m in methods}
     for method in methods:
         results = [read_result(run) for run in runs[method]]
-        values = {**_scores(results), **_gain(printed, TITLES[method]), **_costs(results)}
-        yield figures(TITLES[method], **values)
+        values = {**_scores(results), **_gain(printed, title_of(method)), **_costs(results)}
+        yield figures(title_of(method), **values)
     for method in methods:
         for seed, run in enumerate(runs[method]):
-            yield figures(f"{TITLES[method]}, seed {seed}", **_classes(run))
+            yield figures(f"{title_of(method)}, seed {seed}", **_classes(run))
 
 
 def _scores(results: Sequence[Result]) -> dict[str, Value]:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from benchmarks.record import Figure
-from experiments.runs import TITLES, compared
+from experiments.runs import compared
+from fewmask.methods import METHODS
 
 
 def measure(
@@ -21,4 +22,4 @@ def measure(
     """Train all methods on the scenes of `fewmask demo`: 16 labeled, 256 unlabeled, 64 to score."""
     words = ["synthetic", f"training.steps={steps}"]
     with tempfile.TemporaryDirectory(prefix="scenes-") as folder:
-        yield from compared(words, methods or list(TITLES), seeds, Path(folder))
+        yield from compared(words, methods or list(METHODS), seeds, Path(folder))
