@@ -57,7 +57,7 @@ def test_windows_runs_the_commands_of_make_check():
 
 
 def test_ci_runs_on_three_systems_and_every_python():
-    jobs = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())["jobs"]
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "check.yml").read_text())["jobs"]
     matrix = jobs["check"]["strategy"]["matrix"]
     assert {os.split("-")[0] for os in matrix["os"]} == {"ubuntu", "macos", "windows"}
     assert matrix["python"] == ["3.11", "3.12", "3.13"]
