@@ -94,7 +94,7 @@ class Folder(DataSource):
             val = files.subset(held_out)
             candidates = sorted(set(candidates) - set(held_out))
             notes.append(
-                f"data.val is not set: {len(held_out)} images with masks are held out for "
+                f"data.val is not set: {len(held_out)} image(s) with masks are held out for "
                 f"evaluation (data.split_seed={config.split_seed})."
             )
         else:
