@@ -46,7 +46,7 @@ class Step:
 
         self.trainer = launch(recipe.machine, recipe.training.precision, build)
         self.device = self.trainer.fabric.device
-        self.batch = to_device(self.trainer.streams[0][0], self.device)
+        self.batch = to_device(self.trainer.streams[0][0], self.device, self.trainer.normalization)
         self.progress = Progress(0, recipe.training.steps, 1)
         self.trainer.method.prepare([self.batch.labeled], self.progress)
 

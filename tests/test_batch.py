@@ -4,13 +4,11 @@ import pytest
 import torch
 
 from fewmask.batch import (
-    IMAGE_MEAN,
-    IMAGE_STD,
+    IMAGENET,
     Batch,
     Labeled,
     StepReport,
     Unlabeled,
-    band_statistics,
     normalize,
     send,
     to_device,
@@ -18,26 +16,29 @@ from fewmask.batch import (
 
 
 def test_other_bands_get_the_average_statistics_of_rgb():
-    mean, std = band_statistics(5)
-    assert mean[:3] == list(IMAGE_MEAN) and std[:3] == list(IMAGE_STD)
-    assert mean[3:] == pytest.approx([sum(IMAGE_MEAN) / 3] * 2)
-    assert band_statistics(1)[1] == pytest.approx([sum(IMAGE_STD) / 3])
+    mean, std = IMAGENET.for_bands(5)
+    assert mean[:3] == IMAGENET.mean and std[:3] == IMAGENET.std
+    assert mean[3:] == pytest.approx([sum(IMAGENET.mean) / 3] * 2)
+    assert IMAGENET.for_bands(1).std == pytest.approx([sum(IMAGENET.std) / 3])
 
 
 def test_images_are_normalized_by_hand():
     image = torch.tensor([[[[255, 0, 51]]]], dtype=torch.uint8)  # [1, 1, 1, 3]
-    expected = [(x - m) / s for x, m, s in zip((1.0, 0.0, 0.2), IMAGE_MEAN, IMAGE_STD, strict=True)]
-    assert normalize(image, "cpu")[0, :, 0, 0].tolist() == pytest.approx(expected, abs=1e-5)
+    expected = [(x - m) / s for x, m, s in zip((1.0, 0.0, 0.2), *IMAGENET, strict=True)]
+    assert normalize(image, "cpu", IMAGENET)[0, :, 0, 0].tolist() == pytest.approx(
+        expected, abs=1e-5
+    )
 
 
 def test_a_batch_becomes_floats_masks_become_labels():
     image = torch.zeros(2, 4, 5, 3, dtype=torch.uint8)
     mask = torch.full((2, 4, 5), 255, dtype=torch.uint8)
     valid, index = torch.ones(2, 4, 5, dtype=torch.bool), torch.tensor([3, 1])
-    batch = to_device(Batch(Labeled(image, mask), Unlabeled(image, (image,), valid, index)), "cpu")
+    unlabeled = Unlabeled(image, (image,), valid, index)
+    batch = to_device(Batch(Labeled(image, mask), unlabeled), "cpu", IMAGENET)
     assert batch.labeled.image.shape == (2, 3, 4, 5) and batch.labeled.mask.dtype == torch.int64
     assert batch.unlabeled.strong[0].dtype == torch.float32 and batch.unlabeled.present is None
-    assert to_device(Batch(Labeled(image, mask), None), "cpu").unlabeled is None
+    assert to_device(Batch(Labeled(image, mask), None), "cpu", IMAGENET).unlabeled is None
 
 
 def test_a_step_report_names_its_values_for_the_log():

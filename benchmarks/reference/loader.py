@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from benchmarks.photos import IMAGES
-from fewmask.batch import IMAGE_MEAN, IMAGE_STD
+from fewmask.batch import IMAGENET
 from fewmask.data.files import Files
 from fewmask.data.views.imas import (
     blur_radius,
@@ -93,6 +93,6 @@ OPERATIONS: tuple[Callable[[Image.Image, float], Image.Image], ...] = (
 
 def _to_tensor(image: Image.Image) -> torch.Tensor:
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float().div(255)
-    mean = torch.tensor(IMAGE_MEAN).view(3, 1, 1)
-    std = torch.tensor(IMAGE_STD).view(3, 1, 1)
+    mean = torch.tensor(IMAGENET.mean).view(3, 1, 1)
+    std = torch.tensor(IMAGENET.std).view(3, 1, 1)
     return (pixels - mean) / std

@@ -16,19 +16,28 @@ LOSS_PREFIX = "loss_"
 LOGGED_BY_TRAINER = ("step", "lr", "images_per_second")
 """The names of logged values that do not come from a method."""
 
-IMAGE_MEAN = (0.485, 0.456, 0.406)
-IMAGE_STD = (0.229, 0.224, 0.225)
-"""Mean and deviation of ImageNet, RGB, for images in [0, 1]: what pretrained encoders expect."""
+
+class Normalization(NamedTuple):
+    """What an encoder expects of images in [0, 1]: (image - mean) / std, band by band."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def for_bands(self, channels: int) -> "Normalization":
+        """From RGB to other bands: RGB comes first if there are three, the rest is its average."""
+        colors = 3 if channels >= 3 else 0
+        mean, std = (
+            (*values[:colors], *[sum(values) / 3] * (channels - colors)) for values in self
+        )
+        return Normalization(mean, std)
+
+    def color(self) -> tuple[int, ...]:
+        """The mean as uint8, the color that becomes 0 when normalized."""
+        return tuple(round(255 * mean) for mean in self.mean)
 
 
-def band_statistics(channels: int) -> tuple[list[float], list[float]]:
-    """Mean and deviation of each band: ImageNet's for RGB, their average for every other band."""
-    colors = 3 if channels >= 3 else 0
-    mean, std = (
-        [*values[:colors]] + [sum(values) / 3] * (channels - colors)
-        for values in (IMAGE_MEAN, IMAGE_STD)
-    )
-    return mean, std
+IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and deviation of ImageNet, RGB: what most encoders expect."""
 
 
 class Labeled(NamedTuple):
@@ -96,22 +105,21 @@ class StepReport:
         return values | self.scalars
 
 
-def normalize(image: Tensor, device: torch.device | str) -> Tensor:
+def normalize(image: Tensor, device: torch.device | str, normalization: Normalization) -> Tensor:
     """Moves uint8 images [B, H, W, C] to a device as normalized floats [B, C, H, W].
 
     The result is in channels-last memory order, which costs nothing here and is the faster one.
     """
     image = image.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
-    mean, std = _statistics_on(str(device), image.shape[1])
+    mean, std = _statistics_on(str(device), normalization)
     return image.sub_(mean).div_(std)
 
 
 @cache
-def _statistics_on(device: str, channels: int) -> tuple[Tensor, Tensor]:
+def _statistics_on(device: str, normalization: Normalization) -> tuple[Tensor, Tensor]:
     """Mean and deviation in 0..255, [1, C, 1, 1], copied to a device once: a copy makes it wait."""
     mean, std = (
-        torch.tensor(values, device=device).view(1, -1, 1, 1) * 255
-        for values in band_statistics(channels)
+        torch.tensor(values, device=device).view(1, -1, 1, 1) * 255 for values in normalization
     )
     return mean, std
 
@@ -123,18 +131,18 @@ def send(x: Tensor, device: torch.device) -> Tensor:
     return x.to(device, non_blocking=True)
 
 
-def to_device(batch: Batch, device: torch.device | str) -> Batch:
+def to_device(batch: Batch, device: torch.device | str, normalization: Normalization) -> Batch:
     """Turns a uint8 batch from the loader into the float batch that a method sees."""
     labeled = Labeled(
-        normalize(batch.labeled.image, device),
+        normalize(batch.labeled.image, device, normalization),
         batch.labeled.mask.to(device, non_blocking=True).long(),
     )
     if batch.unlabeled is None:
         return Batch(labeled, None)
     weak, strong, valid, index, present = batch.unlabeled
     unlabeled = Unlabeled(
-        normalize(weak, device),
-        tuple(normalize(view, device) for view in strong),
+        normalize(weak, device, normalization),
+        tuple(normalize(view, device, normalization) for view in strong),
         valid.to(device, non_blocking=True),
         index,
         None if present is None else present.to(device, non_blocking=True),

@@ -115,7 +115,7 @@ def test_image_labels_travel_with_their_images(tmp_path):
         Views(),
         seed=0,
     )
-    batch = to_device(stream[0], "cpu")
+    batch = to_device(stream[0], "cpu", stream.normalization)
     assert batch.unlabeled.present.nonzero()[:, 1].tolist() == batch.unlabeled.image_index.tolist()
 
 

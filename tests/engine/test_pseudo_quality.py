@@ -1,11 +1,13 @@
 """What pseudo-labels are said to be worth is what they are worth."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from fewmask.batch import IGNORE, Batch, Labeled, Unlabeled
+from fewmask.batch import IGNORE, IMAGENET, Batch, Labeled, Unlabeled
 from fewmask.engine.pseudo_quality import BATCHES, pseudo_quality
 from fewmask.methods.supervised import Supervised
 from fewmask.parts.pseudo_labels import PseudoLabel
@@ -17,6 +19,7 @@ class Says(nn.Module):
     def __init__(self, label, confidence):
         super().__init__()
         self.label, self.confidence = label, confidence
+        self.student = SimpleNamespace(normalization=IMAGENET)
         self.register_buffer("calls", torch.zeros(()))
 
     def pseudo_labels(self, weak, valid):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fewmask.batch import Views
+from fewmask.batch import IMAGENET, Views
 from fewmask.cli.words import recipe_from_words
 from fewmask.data import stream
 from fewmask.engine.streams import (
@@ -23,9 +23,9 @@ def opened(*words):
 
 def test_accumulation_rounds_share_the_batch():
     recipe, data = opened("training.accumulate=2", "loader.labeled_batch=4")
-    rounds = training_streams(data, recipe, Views())
+    rounds = training_streams(data, recipe, Views(), IMAGENET)
     whole, *_ = training_streams(
-        data, opened("training.accumulate=1", "loader.labeled_batch=4")[0], Views()
+        data, opened("training.accumulate=1", "loader.labeled_batch=4")[0], Views(), IMAGENET
     )
     labeled = torch.cat([stream[3].labeled.image for stream in rounds])
     assert len(rounds) == 2 and torch.equal(labeled, whole[3].labeled.image)
@@ -44,7 +44,7 @@ def test_accumulation_rounds_share_the_batch():
 def test_a_batch_that_cannot_be_divided_is_refused(words, says):
     recipe, data = opened(*words)
     with pytest.raises(UserError, match=says):
-        training_streams(data, recipe, Views())
+        training_streams(data, recipe, Views(), IMAGENET)
 
 
 def test_an_epoch_is_a_pass_over_what_the_method_is_about():
@@ -61,7 +61,7 @@ def test_a_labeled_pass_reads_nothing_until_it_is_iterated(monkeypatch):
     monkeypatch.setattr(
         type(data.labeled), "image", lambda self, i: read.append(i) or image(self, i)
     )
-    labeled = LabeledPass(data, recipe, torch.device("cpu"))
+    labeled = LabeledPass(data, recipe, torch.device("cpu"), IMAGENET)
     assert read == []
     batches = list(labeled)
     assert [len(batch.image) for batch in batches] == [4, 4]  # six images: the last two wrap around
@@ -71,7 +71,7 @@ def test_a_labeled_pass_reads_nothing_until_it_is_iterated(monkeypatch):
 def test_validation_crops_are_the_same_for_every_seed_and_never_balanced():
     recipe, data = opened("seed=1", "loader.class_balanced=true")
     other, _ = opened("seed=2")
-    one, two = (validation_stream(data, r.loader)[0] for r in (recipe, other))
+    one, two = (validation_stream(data, r.loader, IMAGENET)[0] for r in (recipe, other))
     assert torch.equal(one.labeled.image, two.labeled.image)
     assert one.unlabeled is not None
 
@@ -81,7 +81,7 @@ def test_scales_are_drawn_as_the_recipe_says(monkeypatch):
     monkeypatch.setattr(stream, "draw_scale", lambda *a: drawn.append(draw(*a)) or drawn[-1])
     for how in ("uniform", "quarters"):
         recipe, data = opened(f"loader.scale_draw={how}", "loader.scale=[0.5, 2.0]")
-        _ = training_streams(data, recipe, Views())[0][0]
+        _ = training_streams(data, recipe, Views(), IMAGENET)[0][0]
     uniform, quarters = drawn[: len(drawn) // 2], drawn[len(drawn) // 2 :]
     assert quarters and all(scale * 4 % 1 == 0 for scale in quarters)
     assert all(scale * 4 % 1 != 0 for scale in uniform)

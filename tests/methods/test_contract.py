@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from fewmask.batch import IGNORE, Batch, Labeled, StepReport, Unlabeled, to_device
+from fewmask.batch import IGNORE, IMAGENET, Batch, Labeled, StepReport, Unlabeled, to_device
 from fewmask.config import find
 from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.pseudo_quality import pseudo_quality
@@ -271,7 +271,7 @@ def uint8_batch(present: Tensor | None) -> Batch:
 @pytest.fixture(params=[True, False], ids=["classes known", "classes unknown"])
 def elsewhere(request) -> Batch:
     """Photos moved to a device as training moves them."""
-    return to_device(uint8_batch(torch.ones(2, 3) > 0 if request.param else None), "meta")
+    return to_device(uint8_batch(torch.ones(2, 3) > 0 if request.param else None), "meta", IMAGENET)
 
 
 @pytest.fixture

@@ -11,13 +11,16 @@
 The numbers below were printed by the same version.
 """
 
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import fewmask
+from fewmask.run_folder import checkpoint
 from fewmask.run_folder.tables import read_table
 from fewmask.runs.run import Run
 
@@ -48,10 +51,24 @@ def test_it_predicts(run):
 
 
 def test_it_is_resumed_where_it_stopped(run):
+    """Weights and losses are compared, as they are continuous.
+
+    Scores are not: another CPU rounds differently, which turns a few of the 9216 pixels.
+    """
+    before = checkpoint.load(run.paths.last)["method"]
     resumed = fewmask.resume(run.folder, "training.steps=64")
     assert resumed.is_finished
-    rows = [(r["step"], r["network"], float(r["miou"])) for r in read_table(run.paths.results)]
-    assert rows[-2:] == [
-        ("64", "teacher", pytest.approx(9.0884, abs=1e-3)),
-        ("64", "student", pytest.approx(9.1559, abs=1e-3)),
-    ]
+    after = checkpoint.load(run.paths.last)["method"]
+    assert moved("student.", before, after) == pytest.approx(0.17833, rel=0.01)
+    assert moved("teacher.", before, after) == pytest.approx(0.21771, rel=0.01)
+    rows = [(r["step"], r["network"]) for r in read_table(run.paths.results)]
+    assert rows[-2:] == [("64", "teacher"), ("64", "student")]
+    last = json.loads(run.paths.metrics.read_text().splitlines()[-1])
+    assert last["loss_labeled"] == pytest.approx(0.96604, rel=0.01)
+    assert last["loss_unlabeled"] == pytest.approx(0.018814, rel=0.01)
+
+
+def moved(network, before, after):
+    """How far the four steps have moved a network, as a distance."""
+    floats = [k for k, x in before.items() if k.startswith(network) and x.is_floating_point()]
+    return torch.cat([(after[k] - before[k]).flatten() for k in floats]).norm().item()

@@ -14,7 +14,15 @@ import torch
 from pydantic import Field
 from torch.utils.data import Dataset as TorchDataset
 
-from fewmask.batch import IGNORE, Batch, Labeled, Unlabeled, Views
+from fewmask.batch import (
+    IGNORE,
+    IMAGENET,
+    Batch,
+    Labeled,
+    Normalization,
+    Unlabeled,
+    Views,
+)
 from fewmask.config import BaseConfig
 from fewmask.data.images import resize_mask
 from fewmask.data.source import Data
@@ -63,6 +71,8 @@ class BatchStream(TorchDataset[Batch]):
         views: what the method asks for, or None if it uses labeled images only.
         seed: the run's seed.
         share: (k, n): this stream gives the k-th of n equal shares of each global batch.
+        normalization: what the network expects, with as many bands as the images have. Padding has
+            the color that becomes 0.
 
     Raises:
         UserError: for a strong view that does not exist.
@@ -79,10 +89,12 @@ class BatchStream(TorchDataset[Batch]):
         views: Views | None,
         seed: int,
         share: tuple[int, int] = (0, 1),
+        normalization: Normalization = IMAGENET,
     ):
         self.labeled, self.unlabeled = data.labeled, data.unlabeled
         self.image_labels = data.image_labels
         self.config, self.views, self.seed, self.share = config, views, seed, share
+        self.normalization, self.padding = normalization, normalization.color()
         # Found here and not when needed, so that a wrong name fails before training starts.
         self.strong_views = [find_strong_view(name) for name in (views.strong if views else ())]
 
@@ -161,7 +173,7 @@ class BatchStream(TorchDataset[Batch]):
             if (mask[place.top : place.bottom, place.left : place.right] == wanted).any():
                 break
             place = draw_placement(rng, mask.shape, crop, scale)
-        return weak_image(image, place, crop), weak_mask(mask, place, crop)
+        return weak_image(image, place, crop, self.padding), weak_mask(mask, place, crop)
 
     def _unlabeled(self, step: int, position: int) -> tuple[Any, ...]:
         index, image = self._readable(self._draw(UNLABELED, step, position))
@@ -169,7 +181,7 @@ class BatchStream(TorchDataset[Batch]):
         crop = self.config.crop
         scale = draw_scale(rng, self.config.scale, self.config.scale_draw)
         place = draw_placement(rng, image.shape[:2], crop, scale)
-        weak = weak_image(image, place, crop)
+        weak = weak_image(image, place, crop, self.padding)
         strong = tuple(strong_view(view, weak, rng) for view in self.strong_views)
         return weak, strong, valid_pixels(place, crop), index
 

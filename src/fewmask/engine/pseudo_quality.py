@@ -48,7 +48,8 @@ def pseudo_quality(
     tally = _Tally(num_classes, device)
     with _buffers_kept(method):
         for number in range(BATCHES):
-            (image, mask), unlabeled = to_device(stream[number], device)
+            batch = to_device(stream[number], device, method.student.normalization)
+            (image, mask), unlabeled = batch
             assert unlabeled is not None
             on_val = method.pseudo_labels(image, mask != IGNORE)
             on_unlabeled = method.pseudo_labels(unlabeled.weak, unlabeled.valid)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fewmask.batch import IMAGE_MEAN, IMAGE_STD
 from fewmask.engine.divergence import refuse_nan_weights
 from fewmask.engine.minimizer import Minimizer
 from fewmask.evaluation import Scores
@@ -78,8 +77,6 @@ class Checkpoints:
                 "network": network,
                 "step": step,
                 "miou": miou,
-                "image_mean": IMAGE_MEAN,
-                "image_std": IMAGE_STD,
                 "weights": self.method.predictors()[network].state_dict(),
             }
             checkpoint.save(state, self.paths.best)

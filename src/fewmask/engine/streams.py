@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import torch
 
-from fewmask.batch import Labeled, Views, to_device
+from fewmask.batch import Labeled, Normalization, Views, to_device
 from fewmask.data import BatchStream, Data, LoaderConfig
 from fewmask.engine.settings import Settings
 from fewmask.errors import UserError
 from fewmask.parts import processes
 
 
-def training_streams(data: Data, settings: Settings, views: Views | None) -> list[BatchStream]:
+def training_streams(
+    data: Data, settings: Settings, views: Views | None, normalization: Normalization
+) -> list[BatchStream]:
     """This process's share of the batches, one stream per accumulation round.
 
     Raises:
@@ -23,7 +25,10 @@ def training_streams(data: Data, settings: Settings, views: Views | None) -> lis
     _require_equal_shares(settings.loader, devices, rounds)
     # Round by round, then process by process: each process reads neighboring images of the batch.
     shares = [(i * devices + processes.rank(), devices * rounds) for i in range(rounds)]
-    return [BatchStream(data, settings.loader, views, settings.seed, share) for share in shares]
+    return [
+        BatchStream(data, settings.loader, views, settings.seed, share, normalization)
+        for share in shares
+    ]
 
 
 def _require_equal_shares(loader: LoaderConfig, devices: int, rounds: int) -> None:
@@ -61,25 +66,31 @@ class LabeledPass:
         data: holds the labeled set.
         settings: loader and seed.
         device: where the batches are needed.
+        normalization: what the network expects.
     """
 
-    def __init__(self, data: Data, settings: Settings, device: torch.device):
+    def __init__(
+        self, data: Data, settings: Settings, device: torch.device, normalization: Normalization
+    ):
         self.device = device
-        self.stream = BatchStream(data, settings.loader, None, settings.seed, _own_share())
+        share, loader = _own_share(), settings.loader
+        self.stream = BatchStream(data, loader, None, settings.seed, share, normalization)
         self.batches = math.ceil(len(data.labeled) / settings.loader.labeled_batch)
 
     def __iter__(self) -> Iterator[Labeled]:
         for number in range(self.batches):
-            yield to_device(self.stream[number], self.device).labeled
+            yield to_device(self.stream[number], self.device, self.stream.normalization).labeled
 
 
-def validation_stream(data: Data, loader: LoaderConfig) -> BatchStream:
+def validation_stream(
+    data: Data, loader: LoaderConfig, normalization: Normalization
+) -> BatchStream:
     """Batches that hold validation images in place of labeled ones; nobody trains on them."""
     # Balanced crops would show rare classes more often than they are.
     plain = loader.model_copy(update={"class_balanced": False})
     val = replace(data, labeled=data.val)
     # The seed is fixed, so that every run is judged on the same crops.
-    return BatchStream(val, plain, Views(), seed=0, share=_own_share())
+    return BatchStream(val, plain, Views(), 0, _own_share(), normalization)
 
 
 def _own_share() -> tuple[int, int]:

@@ -68,11 +68,12 @@ class Trainer:
         self.fabric, self.method, self.data, self.settings = fabric, method, data, settings
         self.paths, self.training = RunPaths(folder), settings.training
         self.sinks = create_sinks(settings.logging)
-        self.streams = training_streams(data, settings, method.views)
-        self.labeled_pass = LabeledPass(data, settings, fabric.device)
-        self.steps_per_epoch = steps_per_epoch(data, settings.loader, method.views)
         # Weights are loaded before the networks are compiled, synchronized and given optimizers.
         state = load_last(self.paths, method) if resume else None
+        self.normalization = method.student.normalization
+        self.streams = training_streams(data, settings, method.views, self.normalization)
+        self.labeled_pass = LabeledPass(data, settings, fabric.device, self.normalization)
+        self.steps_per_epoch = steps_per_epoch(data, settings.loader, method.views)
         self.minimizer = setup.place(method, fabric, data, settings)
         self.checkpoints = Checkpoints(self.paths, method, self.minimizer, card)
         self.validation = Validation(fabric, method, data, settings)
@@ -167,7 +168,7 @@ class Trainer:
                 self.method.prepare(iter(self.labeled_pass), progress)
             # Weights move in the last round only; until then gradients add up.
             self.minimizer.last_round = i == len(rounds) - 1
-            on_device = to_device(batch, self.fabric.device)
+            on_device = to_device(batch, self.fabric.device, self.normalization)
             report = self.method.step(on_device, self.minimizer, progress)
             yield require_report(report, self.method)
 

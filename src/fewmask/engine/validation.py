@@ -26,7 +26,10 @@ class Validation:
         self.config = settings.evaluation
         # Only a method that reads unlabeled images can have pseudo-labels.
         uses_unlabeled = method.views is not None
-        self.stream = validation_stream(data, settings.loader) if uses_unlabeled else None
+        self.stream = None
+        if uses_unlabeled:
+            normalization = method.student.normalization
+            self.stream = validation_stream(data, settings.loader, normalization)
 
     def scores(self) -> dict[str, Scores]:
         """The scores of each network on the validation images, the main network's first."""

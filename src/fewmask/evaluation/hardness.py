@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fewmask.batch import normalize
 from fewmask.data.images import to_long_side
-from fewmask.evaluation.inference import eval_mode
+from fewmask.evaluation.inference import eval_mode, network_input
 from fewmask.evaluation.predictor import Predictor
 
 CANDIDATES = 4
@@ -65,9 +64,9 @@ def assess(predictors: Sequence[Predictor], image: np.ndarray, criterion: Criter
     first = predictors[0]
     long_side = first.long_side or (LARGEST if max(image.shape) > LARGEST else None)
     small = to_long_side(image, long_side)
-    pixels = normalize(torch.tensor(small)[None], first.device)  # [1, C, h, w]
     predictions, features = [], []
     for predictor in predictors:
+        pixels = network_input(predictor.network, small[None], first.device)  # [1, C, h, w]
         with eval_mode(predictor.network):
             plain, mirrored = predictor.network(pixels), predictor.network(pixels.flip(-1))
         predictions.append(plain.upsampled_logits.softmax(1)[0])

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from fewmask.batch import normalize
+from fewmask.batch import IMAGENET, normalize
 from fewmask.config import BaseConfig
-from fewmask.models import Output
+from fewmask.models import Output, Segmenter
 from fewmask.parts.resizing import resize
 
 
@@ -123,7 +123,7 @@ def probs_at(
     size: tuple[int, ...],
 ) -> Tensor:
     """Probabilities [B, K, H, W] of uint8 images [B, h, w, C], resized to (H, W)."""
-    probs = predict_probs(network, normalize(torch.tensor(images), device), config)
+    probs = predict_probs(network, network_input(network, images, device), config)
     return resize(probs, (size[0], size[1]))
 
 
@@ -139,9 +139,17 @@ def labels_at(
     single_pass = config.mode != "sliding" and config.scales == (1.0,) and not config.flip
     if single_pass and config.pad_to is None and image.shape[:2] == size:
         # Nothing to average or to resize: the largest logit decides, without a softmax.
-        output: Output = network(normalize(torch.tensor(image)[None], device))
+        output: Output = network(network_input(network, image[None], device))
         return output.labels()[0]
     return probs_at(network, image[None], config, device, size)[0].argmax(dim=0)
+
+
+def network_input(network: nn.Module, images: np.ndarray, device: torch.device | str) -> Tensor:
+    """Floats [B, C, h, w], normalized as the network expects it, from uint8 images [B, h, w, C]."""
+    # A predictor may wrap a segmenter, such as one that classifies its features in another way.
+    known = [m.normalization for m in network.modules() if isinstance(m, Segmenter)]
+    expected = known[0] if known else IMAGENET.for_bands(images.shape[3])
+    return normalize(torch.tensor(images), device, expected)
 
 
 @contextmanager

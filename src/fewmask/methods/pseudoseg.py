@@ -233,8 +233,8 @@ def _rename_old_keys(method: nn.Module, state: dict[str, Any], prefix: str, *_: 
     """Reads checkpoints of before 0.2, whose `student` wrapped all three networks."""
     for key in [key for key in state if key.startswith(prefix + "student.")]:
         name = key.removeprefix(prefix + "student.")
-        owner, rest = name.split(".", 1)
+        owner = name.split(".")[0]
         if owner == "segmenter":
-            state[f"{prefix}student.{rest}"] = state.pop(key)
+            state[f"{prefix}student{name.removeprefix(owner)}"] = state.pop(key)
         elif owner in ("classifier", "attention"):
             state[prefix + name] = state.pop(key)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SerializeAsAny
 from torch import nn
 
+from fewmask.batch import IMAGENET
 from fewmask.config import BaseConfig
 from fewmask.errors import UserError
 from fewmask.models.decoders.decoder import DEFAULT, Decoder, create_decoder, decoder_config
@@ -50,16 +51,21 @@ class ModelConfig(BaseConfig):
         default_factory=lambda: decoder_config(DEFAULT)
     )
     """The decoder by name, and its options."""
+    aligned: bool = True
+    """Pads images in evaluation and prediction, on the right and at the bottom, so that feature
+    pixels meet image pixels as in the training crops; the result is cut again. Without it masks
+    are displaced by up to half a stride; false scores as the papers' released code does."""
     aux_head: bool = False
     """Adds a second classifier on the encoder's last but one stage, used in training only."""
 
 
-def create_model(config: ModelConfig, num_classes: int) -> Segmenter:
+def create_model(config: ModelConfig, num_classes: int, crop: int | None = None) -> Segmenter:
     """Builds a segmenter with random (or, for the encoder, pretrained) weights.
 
     Args:
         config: encoder, decoder and head.
         num_classes: K.
+        crop: side of the training crops, which `aligned` needs to know.
 
     Raises:
         UserError: for an unknown encoder or decoder, stages that the decoder cannot use, an
@@ -77,7 +83,9 @@ def create_model(config: ModelConfig, num_classes: int) -> Segmenter:
     if config.frozen_stages or config.checkpointing:
         _limit(encoder, config)
     decoder = create_decoder(stages_of(encoder, config.encoder), config.decoder)
-    return Segmenter(encoder, decoder, num_classes, config.aux_head)
+    normalization = getattr(encoder, "normalization", IMAGENET.for_bands(config.in_channels))
+    crop = crop if config.aligned else None
+    return Segmenter(encoder, decoder, num_classes, config.aux_head, normalization, crop)
 
 
 def _limit(encoder: nn.Module, config: ModelConfig) -> None:

@@ -49,7 +49,8 @@ def build_method(recipe: Recipe, num_classes: int, pretrained: bool) -> Method:
     # Weights must follow from the seed alone, whatever was drawn before.
     torch.manual_seed(recipe.seed)
     model = recipe.model if pretrained else _without_download(recipe.model)
-    return recipe.method_class(partial(create_model, model, num_classes), recipe.method)
+    create_network = partial(create_model, model, num_classes, recipe.loader.crop)
+    return recipe.method_class(create_network, recipe.method)
 
 
 def _without_download(config: ModelConfig) -> ModelConfig:
@@ -111,6 +112,7 @@ def make_card(recipe: Recipe, data: Data) -> dict[str, Any]:
     return {
         "method_name": recipe.method.name,
         "model": _without_download(recipe.model).model_dump(mode="json"),
+        "crop": recipe.loader.crop,
         "evaluation": recipe.evaluation.model_dump(mode="json"),
         "class_names": list(data.classes.names),
         "class_colors": data.classes.colors.tolist(),

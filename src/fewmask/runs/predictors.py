@@ -31,7 +31,8 @@ def best_predictor(file: Path, accelerator: str) -> Predictor:
     """
     card = checkpoint.load(file, *CARD)
     config = validate(ModelConfig, card["model"], "model")
-    network: nn.Module = create_model(config, len(card["class_names"]))
+    # Files of version 0.1 do not know the crop, and predict as they did.
+    network: nn.Module = create_model(config, len(card["class_names"]), card.get("crop"))
     checkpoint.fill(network, card["weights"], file)
     inference = validate(EvaluationConfig, card["evaluation"], "evaluation")
     device = _device(accelerator)

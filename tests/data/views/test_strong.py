@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fewmask.batch import Views, normalize
+from fewmask.batch import IMAGENET, Views, normalize
 from fewmask.data import (
     BatchStream,
     LoaderConfig,
@@ -94,8 +94,8 @@ def test_strong_views_leave_their_input_alone_and_follow_the_seed(name):
 
 def test_colors_keep_their_statistics_and_their_strong_view():
     image = np.random.default_rng(0).integers(0, 256, (20, 20, 5), dtype=np.uint8)
-    of_five = normalize(torch.tensor(image)[None], "cpu")
-    of_three = normalize(torch.tensor(image[:, :, :3])[None], "cpu")
+    of_five = normalize(torch.tensor(image)[None], "cpu", IMAGENET.for_bands(5))
+    of_three = normalize(torch.tensor(image[:, :, :3])[None], "cpu", IMAGENET)
     assert torch.equal(of_five[:, :3], of_three)
     strong = strong_view(imas_strong_view, image, np.random.default_rng(3))
     expected = imas_strong_view(image[:, :, :3].copy(), np.random.default_rng(3))

@@ -6,6 +6,8 @@ from PIL import Image
 
 from fewmask.data.views import weak
 
+COLOR = (124, 116, 104)
+
 
 @pytest.fixture
 def image() -> np.ndarray:
@@ -21,7 +23,7 @@ def test_crop_and_mask_stay_aligned():
     for seed in range(30):
         rng = np.random.default_rng(seed)
         place = weak.draw_placement(rng, mask.shape, 33, weak.draw_scale(rng, (0.5, 2.0)))
-        seen, labels = weak.weak_image(image, place, 33), weak.weak_mask(mask, place, 33)
+        seen, labels = weak.weak_image(image, place, 33, COLOR), weak.weak_mask(mask, place, 33)
         valid = weak.valid_pixels(place, 33)
         assert seen.shape == (33, 33, 3) and labels.shape == (33, 33)
         assert ((labels != 255) == valid).all()
@@ -34,14 +36,14 @@ def test_without_scaling_a_crop_is_a_plain_crop(image):
         place = weak.draw_placement(np.random.default_rng(seed), image.shape[:2], 32, 1.0)
         cut = image[place.top : place.top + 32, place.left : place.left + 32]
         cut = cut[:, ::-1] if place.mirrored else cut
-        assert np.array_equal(weak.weak_image(image, place, 32), cut)
+        assert np.array_equal(weak.weak_image(image, place, 32, COLOR), cut)
 
 
-def test_padding_lies_at_the_bottom_and_the_right_in_the_mean_color(image):
+def test_padding_lies_at_the_bottom_and_the_right_in_the_given_color(image):
     place = weak.Placement(0, 0, 48, 64, 48, 64, mirrored=True)
-    view = weak.weak_image(image, place, 80)
+    view = weak.weak_image(image, place, 80, COLOR)
     assert np.array_equal(view[:48, :64], image[:, ::-1])
-    assert (view[48:] == (124, 116, 104)).all() and (view[:, 64:] == (124, 116, 104)).all()
+    assert (view[48:] == COLOR).all() and (view[:, 64:] == COLOR).all()
 
 
 def test_every_position_and_both_directions_are_drawn():

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import cv2
 import numpy as np
 
-from fewmask.batch import IGNORE, band_statistics
+from fewmask.batch import IGNORE
 from fewmask.data.images import resize_image, resize_mask
 
 cv2.setNumThreads(0)  # the loader's workers are the parallelism
@@ -71,19 +71,19 @@ def draw_placement(
     return Placement(top, left, bottom, right, height, width, bool(rng.random() < 0.5))
 
 
-def weak_image(image: np.ndarray, place: Placement, crop: int) -> np.ndarray:
-    """The weak view, uint8 [crop, crop, C]. Padding (bottom, right) has the mean color."""
-    channels = image.shape[2]
+def weak_image(
+    image: np.ndarray, place: Placement, crop: int, padding: tuple[int, ...]
+) -> np.ndarray:
+    """The weak view, uint8 [crop, crop, C]. Padding (bottom, right) has the color `padding` [C]."""
     box = image[place.top : place.bottom, place.left : place.right]
     drawn = resize_image(box, (place.width, place.height))
-    return _padded(drawn, place, _empty_image(crop, channels))
+    return _padded(drawn, place, _empty_image(crop, padding))
 
 
 @cache
-def _empty_image(crop: int, channels: int) -> np.ndarray:
-    """Nothing but padding, in the color that becomes 0 when normalized."""
-    color = np.array([round(255 * mean) for mean in band_statistics(channels)[0]], np.uint8)
-    return np.tile(color, (crop, crop, 1))
+def _empty_image(crop: int, color: tuple[int, ...]) -> np.ndarray:
+    """Nothing but padding."""
+    return np.tile(np.array(color, np.uint8), (crop, crop, 1))
 
 
 def weak_mask(mask: np.ndarray, place: Placement, crop: int) -> np.ndarray:
