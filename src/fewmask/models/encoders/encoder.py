@@ -15,7 +15,11 @@ from fewmask.models.encoders.weights import load_weights
 
 
 class Encoder(Protocol):
-    """What a decoder needs to know of an encoder: an `nn.Module` with two more attributes."""
+    """What a decoder needs to know of an encoder: an `nn.Module` with two more attributes.
+
+    A third one is optional: `normalization`, the `fewmask.batch.Normalization` of its images, with
+    one value per band. Without it, images are normalized as ImageNet's.
+    """
 
     channels: list[int]  # of each feature map, finest first
     strides: list[int]  # input pixels per feature pixel, finest first

@@ -9,8 +9,9 @@ from fewmask.errors import UserError
 
 
 class Freezable(nn.Module):
-    """A module with a `backbone` whose first stages can be frozen."""
+    """A timm model as an encoder, whose first stages can be frozen."""
 
+    name: str  # timm's
     backbone: Any
 
     def __init__(self) -> None:

@@ -40,4 +40,5 @@ def _add_positions(model: Any, grid: tuple[int, int], x: Tensor) -> Tensor:
     if grid != tuple(model.tokens_spatial_shape):
         size = model.tokens_spatial_shape
         table = F.interpolate(table, size=size, mode="bicubic", antialias=True)
-    return x + table.flatten(2).mT
+    tokens: Tensor = x + table.flatten(2).mT
+    return tokens

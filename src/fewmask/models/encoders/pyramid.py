@@ -1,5 +1,6 @@
 """Feature pyramids from any timm backbone, with an output stride."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ from fewmask.errors import UserError
 from fewmask.models.encoders import hiera
 from fewmask.models.encoders.freezing import Freezable, whole_model
 from fewmask.models.encoders.recomputing import recompute_blocks
-from fewmask.models.encoders.sizes import UNITS, cut, find_unit, fit
+from fewmask.models.encoders.sizes import UNITS, Sizes, Trial
 from fewmask.models.encoders.timm_import import import_timm
-from fewmask.models.encoders.timm_models import build
+from fewmask.models.encoders.timm_models import build, normalization_of
 from fewmask.models.encoders.weights import load_weights
 
 DEFAULT_STRIDE = 16
@@ -69,23 +70,10 @@ class TimmEncoder(Freezable):
         self.is_hiera = type(whole_model(self.backbone)[1]).__name__ == "Hiera"
         if self.is_hiera:
             hiera.free_size(self.backbone.model)
-        self.unit = self._find_unit(in_channels)
+        self.normalization = normalization_of(self.backbone, in_channels)
+        trial = Trial(self.backbone, self._maps, self.channels, self.strides, in_channels)
+        self.sizes = sizes_of(trial, name, (*UNITS, self.backbone.pretrained_cfg["input_size"][-1]))
         load_pretrained(self.backbone, name, pretrained, options)
-
-    def _find_unit(self, in_channels: int) -> int:
-        """What the sides of an image must be multiples of."""
-        own = self.backbone.pretrained_cfg["input_size"][-1]
-        try:
-            return find_unit(
-                self.backbone,
-                self._maps,
-                self.channels,
-                self.strides,
-                in_channels,
-                units=(*UNITS, own),
-            )
-        except ValueError as error:
-            raise fixed_size(self.name, str(error)) from None
 
     def freeze(self, stages: int) -> None:
         """Freezes the stem and the first stages: no gradients, BatchNorm in eval mode.
@@ -106,7 +94,7 @@ class TimmEncoder(Freezable):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Turns images [B, C, H, W] into feature maps, finest first."""
-        return cut(self._maps(fit(image, self.unit)), image, self.unit, self.strides)
+        return self.sizes.cut(self._maps(self.sizes.fit(image)), image, self.strides)
 
     def _maps(self, image: Tensor) -> list[Tensor]:
         """The feature maps [B, C_i, h_i, w_i] of images that have a size the backbone takes."""
@@ -125,13 +113,20 @@ def require_stages(wanted: int, count: int) -> None:
         raise UserError(f"model.frozen_stages={wanted}: this encoder has {count} stages.")
 
 
-def fixed_size(name: str, reason: str) -> UserError:
-    """The error for a model that takes only images of the size it was made for."""
-    return UserError(
-        f"model.encoder={name}: this timm model does not take images of any size, which a "
-        f"segmentation network must ({reason}). Choose another, such as resnet50, convnext_tiny, "
-        "swin_tiny_patch4_window7_224 or vit_small_patch14_dinov2."
-    )
+def sizes_of(trial: Trial, name: str, units: Sequence[int]) -> Sizes:
+    """The image sizes that a timm model takes.
+
+    Raises:
+        UserError: if it takes only the one it was made for.
+    """
+    try:
+        return trial.sizes(units)
+    except ValueError as error:
+        raise UserError(
+            f"model.encoder={name}: this timm model does not take images of any size, which a "
+            f"segmentation network must ({error}). Choose another, such as resnet50, "
+            "convnext_tiny, swin_tiny_patch4_window7_224 or vit_small_patch14_dinov2."
+        ) from None
 
 
 def load_pretrained(

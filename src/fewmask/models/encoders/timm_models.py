@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from fewmask.batch import Normalization
 from fewmask.config import did_you_mean
 from fewmask.errors import UserError
 from fewmask.models.encoders.timm_import import import_timm
@@ -57,10 +58,10 @@ def is_plain(name: str) -> bool:
     return hasattr(sketch, "model") and len(strides) > 1 and len({*strides}) == 1
 
 
-def normalization_of(backbone: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of the images that a model's pretrained weights were made for."""
+def normalization_of(backbone: Any, bands: int) -> Normalization:
+    """What the pretrained weights of a timm model expect of images."""
     config = backbone.pretrained_cfg
-    return tuple(config["mean"]), tuple(config["std"])
+    return Normalization(tuple(config["mean"]), tuple(config["std"])).for_bands(bands)
 
 
 def _require_known(timm: Any, name: str) -> None:

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from fewmask.errors import UserError
 from fewmask.models.encoders.freezing import Freezable
-from fewmask.models.encoders.pyramid import fixed_size, load_pretrained, require_stages
+from fewmask.models.encoders.pyramid import load_pretrained, require_stages, sizes_of
 from fewmask.models.encoders.recomputing import recompute_blocks
-from fewmask.models.encoders.sizes import find_unit, fit
-from fewmask.models.encoders.timm_models import build
+from fewmask.models.encoders.sizes import Trial
+from fewmask.models.encoders.timm_models import build, normalization_of
 
 LEVELS = {24: (4, 11, 17, 23)}
 """Blocks whose outputs are the levels, by number of blocks, where it is not every quarter."""
@@ -56,17 +56,9 @@ class ViTEncoder(Freezable):
         self.channels = [info.get("num_chs_norm", info["num_chs"]) for info in infos]
         self.strides = [info["reduction"] for info in infos]
         self.patch = self.strides[-1]
-        try:
-            find_unit(
-                self.backbone,
-                self._maps,
-                self.channels,
-                self.strides,
-                in_channels,
-                units=(self.patch,),
-            )
-        except ValueError as error:
-            raise fixed_size(name, str(error)) from None
+        self.normalization = normalization_of(self.backbone, in_channels)
+        trial = Trial(self.backbone, self._maps, self.channels, self.strides, in_channels)
+        self.sizes = sizes_of(trial, name, (self.patch,))
         load_pretrained(self.backbone, name, pretrained, options)
 
     def freeze(self, stages: int) -> None:
@@ -88,7 +80,7 @@ class ViTEncoder(Freezable):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Turns images [B, C, H, W] into four maps [B, D, h, w], h = H / patch, rounded."""
-        return self._maps(fit(image, self.patch))
+        return self._maps(self.sizes.fit(image))
 
     def _maps(self, image: Tensor) -> list[Tensor]:
         maps: list[Tensor] = self.backbone.forward_intermediates(
