@@ -78,8 +78,10 @@ def names_up_to(backbone: nn.Module, last: str) -> list[str]:
     Raises:
         UserError: if there is no module of that name.
     """
-    # timm lists a stage as layers_0 that its module tree calls layers.0.
+    # timm lists a stage as layers_0 that its module tree calls layers.0, or MViT's as block.0.
     place = f"{last}.".replace("_", ".")
+    if place.startswith("block.") and not hasattr(backbone, "block"):
+        place = place.replace("block.", "stages.", 1)
     leaves = [(n, m) for n, m in backbone.named_modules() if not [*m.children()]]
     ends = [i for i, (n, _) in enumerate(leaves) if f"{n}.".replace("_", ".").startswith(place)]
     if not ends:

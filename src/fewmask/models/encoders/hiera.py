@@ -27,11 +27,12 @@ def set_size(model: Any, size: tuple[int, int]) -> None:
     model.tokens_spatial_shape = tokens
     windows = zip(tokens, model.mask_unit_size, strict=True)
     model.mask_spatial_shape = [count // side for count, side in windows]
+    model.unroll.size = tokens
     pooling = [model.q_stride] * (len(model.stage_ends) - 1)
-    model.unroll = type(model.unroll)(size, model.patch_stride, pooling)
-    model.reroll = type(model.reroll)(
+    order = type(model.reroll)(
         size, model.patch_stride, pooling, model.stage_ends, model.q_pool
     )
+    model.reroll.size, model.reroll.schedule = order.size, order.schedule
 
 
 def _add_positions(model: Any, grid: tuple[int, int], x: Tensor) -> Tensor:

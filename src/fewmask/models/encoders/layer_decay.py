@@ -1,17 +1,15 @@
 """Layer-wise learning-rate decay: the closer a layer is to the image, the less it changes."""
 
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
 
-import torch
 from torch import nn
 
 from fewmask.errors import UserError
 from fewmask.models.encoders.freezing import Freezable, whole_model
 from fewmask.models.encoders.timm_import import import_timm
-from fewmask.models.encoders.timm_models import build
+from fewmask.models.encoders.timm_models import sketch
 
 CHECKPOINTED = "_checkpoint_wrapped_module."
 """What torch puts into the names of parameters whose block is computed again."""
@@ -59,20 +57,18 @@ class _Layers(NamedTuple):
     """What timm knows of a model's layers."""
 
     names: dict[str, str]  # of the parameters, by their names with _ in place of dots
-    matcher: Callable[..., Any]  # tells the layer of a name
+    matcher: Any  # tells the layer of a name
     without_decay: set[str]
 
 
-@cache
 def _layers(name: str) -> _Layers | None:
     """The layers of a timm model; None if timm does not tell them."""
-    with torch.random.fork_rng(devices=[]):
-        model, _ = build(name)
+    model = sketch(name)
     if not hasattr(model, "group_matcher"):
         return None
     names = {flat(key): key for key, _ in model.named_parameters()}
     without_decay = {*model.no_weight_decay()} if hasattr(model, "no_weight_decay") else set()
-    return _Layers(names, model.group_matcher, without_decay)
+    return _Layers(names, model.group_matcher(coarse=False), without_decay)
 
 
 class _Named:
@@ -81,13 +77,16 @@ class _Named:
     A feature pyramid has taken that model apart, and calls layers.0 layers_0.
     """
 
-    def __init__(self, encoder: nn.Module, layers: _Layers):
+    def __init__(self, encoder: Freezable, layers: _Layers):
         self.encoder, self.layers = encoder, layers
-        self.group_matcher = layers.matcher
+
+    def group_matcher(self, coarse: bool) -> Any:
+        """What tells the layer of a name, for timm."""
+        return self.layers.matcher
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Names and parameters."""
-        _, model = whole_model(self.encoder.get_submodule("backbone"))
+        _, model = whole_model(self.encoder.backbone)
         for name, parameter in model.named_parameters():
             name = name.replace(CHECKPOINTED, "")
             yield self.layers.names.get(flat(name), name), parameter

@@ -155,20 +155,20 @@ def _create_backbone(
 ) -> tuple[Any, dict[str, Any]]:
     """A timm model that gives feature maps, and the options it was built with."""
     # Models without dilation do not know the option.
-    strides: tuple[dict[str, int], ...] = ({}, {})
-    if output_stride != 32:
-        strides = ({"output_stride": output_stride or DEFAULT_STRIDE}, {})
-    for stride in strides if output_stride is None else strides[:1]:
+    strides = [{"output_stride": output_stride or DEFAULT_STRIDE}, {}]
+    if output_stride is not None:
+        strides = strides[1:] if output_stride == 32 else strides[:1]
+    for stride in strides:
         try:
             return build(name, features_only=True, **options, **stride)
         except UserError:
             raise
         except Exception as error:  # timm's builders raise a handful of kinds
             reason = str(error)
+    asked = "" if output_stride is None else f" with model.output_stride={output_stride}"
     raise UserError(
-        f"model.encoder={name} with model.output_stride={output_stride}: timm cannot build it "
-        f"as a feature pyramid ({reason}). Leave output_stride out or try output_stride=32, or a "
-        "ResNet."
+        f"model.encoder={name}{asked}: timm cannot build it as a feature pyramid ({reason}). Leave "
+        "out output_stride, or try output_stride=32 or a ResNet."
     )
 
 

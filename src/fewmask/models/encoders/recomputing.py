@@ -38,10 +38,14 @@ def _is_composite(module: nn.Module) -> bool:
 def _has_blocks(module: nn.Module) -> bool:
     """Whether a module is a stage: it holds a list of blocks, or nothing but blocks of a kind."""
     children = [*module.children()]
-    lists = [child for child in children if isinstance(child, CONTAINERS)]
-    if any(_is_composite(item) for items in lists for item in items.children()):
+    if len({type(child) for child in children}) == 1 and all(map(_is_composite, children)):
         return True
-    return len({type(child) for child in children}) == 1 and all(map(_is_composite, children))
+    return any(
+        any(map(_is_composite, child.children())) or _has_blocks(child)
+        if isinstance(child, CONTAINERS)
+        else not _is_composite(child) and _has_blocks(child)
+        for child in children
+    )
 
 
 def _two_passes(block: nn.Module) -> tuple[Any, Any]:

@@ -46,16 +46,19 @@ def build(name: str, **options: Any) -> tuple[Any, dict[str, Any]]:
 @cache
 def is_plain(name: str) -> bool:
     """Whether a timm model is a plain vision transformer: all of its blocks work at one stride."""
-    timm = import_timm()
-    _require_known(timm, name)
+    _require_known(import_timm(), name)
     try:
-        # Nothing is computed, and no random number drawn, on this device.
-        with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            sketch = timm.create_model(name, features_only=True)
-    except Exception:  # timm has no feature pyramid of it, or cannot build it without memory
+        pyramid = sketch(name, features_only=True)
+    except Exception:  # timm has no feature pyramid of it
         return False
-    strides = sketch.feature_info.reduction()
-    return hasattr(sketch, "model") and len(strides) > 1 and len({*strides}) == 1
+    strides = pyramid.feature_info.reduction()
+    return hasattr(pyramid, "model") and len(strides) > 1 and len({*strides}) == 1
+
+
+def sketch(name: str, **options: Any) -> Any:
+    """A timm model without numbers, to look at: it takes little time and no memory."""
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        return import_timm().create_model(name, **options)
 
 
 def normalization_of(backbone: Any, bands: int) -> Normalization:
