@@ -294,3 +294,12 @@ def test_one_opinion_alone(student, batch, minimize, share):
     pseudoseg = method(student, decoder_share=share)
     label = pseudoseg.pseudo_labels(batch.unlabeled.weak, batch.unlabeled.valid).label
     assert label.shape == batch.unlabeled.valid.shape
+
+
+def test_dropout_in_front_of_the_classifier_is_for_training_only(student, batch, minimize):
+    """The classes of an unlabeled image are predicted without it, as in the released code."""
+    pseudoseg, seen = method(student, classifier_dropout=0.9), []
+    pseudoseg.classifier.register_forward_hook(lambda module, x, logits: seen.append(x[0]))
+    pseudoseg.step(batch, minimize, PROGRESS)
+    labeled, unlabeled = ((x == 0).float().mean() for x in seen)
+    assert labeled > 0.5 and unlabeled < 0.5

@@ -25,3 +25,9 @@ def test_pretrained_networks_share_the_encoder_and_not_the_head(tmp_path):
 def test_the_default_settings_build_a_network():
     config = ModelConfig(encoder="test_resnet")
     assert create_model(config, 21).eval()(torch.randn(1, 3, 33, 33)).logits.shape == (1, 21, 9, 9)
+
+
+def test_the_encoders_batchnorm_follows_as_fast_as_asked():
+    model = create_model(TINY.model_copy(update={"batchnorm_momentum": 0.05}), 3)
+    assert model.encoder.backbone.bn1.momentum == 0.05
+    assert model.decoder.aspp.fuse[1].momentum == 0.1

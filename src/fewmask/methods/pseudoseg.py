@@ -34,6 +34,7 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from fewmask.batch import Batch, Progress, StepReport, Views, send
@@ -68,6 +69,8 @@ class PseudoSeg(Method):
         probability."""
         attention_dimension: int = 128
         """d: channels of queries and keys."""
+        classifier_dropout: float = Field(default=0.0, ge=0, lt=1)
+        """Probability of dropping a feature in front of the classifier (0.5 with Xception)."""
         cutout_side: float = 0.195
         """Side of the CutOut box, as a fraction of the crop's side (100 of 513 pixels)."""
         has_background: bool = True
@@ -162,9 +165,9 @@ class PseudoSeg(Method):
         # batch, as in the released code.
         self.student.encoder.eval()
         stages = self.student.encoder(weak)
-        self.student.encoder.train()
         if present is None:
             present = (self._classify(stages).sigmoid() >= self.config.class_threshold).float()
+        self.student.encoder.train()
         attention = self._attend(stages, present, valid)
         return Opinions(decoder, resize(attention, decoder.shape[-2:]))
 
@@ -175,7 +178,9 @@ class PseudoSeg(Method):
 
     def _classify(self, stages: list[Tensor]) -> Tensor:
         """[B, K or K-1] logits of the classes in the images: H of the last stage's mean."""
-        logits: Tensor = self.classifier(stages[-1].mean(dim=(2, 3)))
+        pooled, share = stages[-1].mean(dim=(2, 3)), self.config.classifier_dropout
+        pooled = F.dropout(pooled, share, training=self.student.encoder.training)
+        logits: Tensor = self.classifier(pooled)
         return logits.float()
 
     def _attend(self, stages: list[Tensor], present: Tensor, valid: Tensor | None = None) -> Tensor:

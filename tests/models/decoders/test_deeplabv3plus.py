@@ -28,6 +28,22 @@ def test_the_default_is_the_decoder_of_imas():
     assert decoder.out_channels == 304
 
 
+def test_variant_of_pseudoseg():
+    config = DeepLabV3Plus.Config(channels=8, element_dropout=0.5, batchnorm_momentum=0.0003)
+    model = create_model(ModelConfig(encoder="test_resnet", decoder=config, aux_head=True), 5)
+    own = {m.momentum for n, m in model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)
+           and not n.startswith("encoder")}  # fmt: skip
+    assert own == {0.0003} and model.encoder.backbone.bn1.momentum == 0.1
+    stages = model.eval().encoder(torch.randn(2, 3, 65, 65))
+    dropped = model.decoder.train().aspp.eval()(stages[-1])
+    model.decoder.low_level.eval()
+    features = model.decoder([*stages[:-1], stages[-1]])[:, :8, ::4, ::4]
+    share = (features[dropped > 0] == 0).float().mean()
+    assert 0.3 < share < 0.7  # single values, not whole channels
+    alive = (dropped > 0).all(dim=(2, 3))
+    assert alive.any() and not (features[alive] == 0).flatten(1).all(dim=1).any()
+
+
 def test_the_dilations_can_be_chosen():
     config = DeepLabV3Plus.Config(channels=8, aspp_rates=(3, 5))
     decoder = DeepLabV3Plus(Stages((4, 6), (4, 16)), config)

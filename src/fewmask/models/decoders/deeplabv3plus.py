@@ -8,10 +8,12 @@ exactly.
 from itertools import pairwise
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from fewmask.models.decoders.decoder import Decoder
 from fewmask.models.encoders.stages import Stages
+from fewmask.parts.batchnorm import set_momentum
 from fewmask.parts.resizing import resize
 
 
@@ -43,6 +45,10 @@ class DeepLabV3Plus(Decoder):
         dropout: float = 0.0
         """Probability of dropping a whole channel after ASPP and in the heads (0 iMAS; 0.1 U2PL
         family)."""
+        element_dropout: float = 0.0
+        """Probability of dropping single values, once, after ASPP (0.1 PseudoSeg)."""
+        batchnorm_momentum: float = Field(default=0.1, gt=0, le=1)
+        """Weight of each batch in the running statistics of BatchNorm (0.0003 PseudoSeg)."""
         head_depth: int = 2
         """Number of 3x3 convolutions in the head, before the 1x1 convolution that gives one
         channel per class."""
@@ -59,11 +65,13 @@ class DeepLabV3Plus(Decoder):
         self.low_level = conv_norm(fine, config.low_level_channels, kernel=1, bias=True)
         self.out_channels = config.channels + config.low_level_channels
         self.out_stride = stages.strides[0]
+        self.dropout = nn.Dropout(config.element_dropout)
+        set_momentum(self, config.batchnorm_momentum)
 
     def forward(self, stages: list[Tensor]) -> Tensor:
         """Turns encoder stages into features [B, C, H/4, W/4]."""
         low = self.low_level(stages[0])  # [B, L, H/4, W/4]
-        high = resize(self.aspp(stages[-1]), low.shape[-2:])  # [B, C, H/4, W/4]
+        high = resize(self.dropout(self.aspp(stages[-1])), low.shape[-2:])  # [B, C, H/4, W/4]
         return torch.cat([high.to(low.dtype), low], dim=1)  # a GPU's autocast resizes in float32
 
     def make_head(self, num_classes: int) -> nn.Sequential:
@@ -74,12 +82,15 @@ class DeepLabV3Plus(Decoder):
             conv_norm(width, following, kernel=3, dropout=c.dropout)
             for width, following in pairwise(widths)
         ]
-        return nn.Sequential(*layers, nn.Conv2d(widths[-1], num_classes, 1))
+        head = nn.Sequential(*layers, nn.Conv2d(widths[-1], num_classes, 1))
+        set_momentum(head, c.batchnorm_momentum)
+        return head
 
     def make_aux_head(self, num_classes: int) -> nn.Sequential:
         """One 3x3 convolution on the last but one stage, then 1x1 to one channel per class."""
         c = self.config
         first = conv_norm(self.aux_channels, c.channels, kernel=3, dropout=c.dropout)
+        set_momentum(first, c.batchnorm_momentum)
         return nn.Sequential(first, nn.Conv2d(c.channels, num_classes, 1))
 
 
