@@ -1,4 +1,4 @@
-"""One small member of each family of timm encoders, registered with timm under a name of its own."""
+"""A small member of each family of timm encoders, registered with timm under its own name."""
 
 import copy
 from typing import Any

@@ -29,9 +29,7 @@ def set_size(model: Any, size: tuple[int, int]) -> None:
     model.mask_spatial_shape = [count // side for count, side in windows]
     model.unroll.size = tokens
     pooling = [model.q_stride] * (len(model.stage_ends) - 1)
-    order = type(model.reroll)(
-        size, model.patch_stride, pooling, model.stage_ends, model.q_pool
-    )
+    order = type(model.reroll)(size, model.patch_stride, pooling, model.stage_ends, model.q_pool)
     model.reroll.size, model.reroll.schedule = order.size, order.schedule
 
 
