@@ -69,6 +69,10 @@ class Step:
         self.seconds(2)
         return peak_memory(self.device)
 
+    def parameters(self) -> int:
+        """Parameters of the network that is trained."""
+        return sum(p.numel() for p in self.trainer.method.student.parameters())
+
     def flop(self) -> int:
         """Floating-point operations of the matrix products and convolutions in a step."""
         # The counter does not see into compiled graphs.

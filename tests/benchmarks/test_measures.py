@@ -45,6 +45,16 @@ def test_a_step_of_every_method_is_timed(tmp_path):
         assert step.loading() > 0 and step.machine()[0] == step.device
 
 
+@linux
+def test_encoders_are_timed_and_weighed():
+    from benchmarks import encoders
+
+    (row,) = encoders.measure(["test_resnet"], crop=65, batch=2, rounds=1, steps=1)
+    found = by_subject([row])["test_resnet"]
+    assert found["iMAS step"].value > found["supervised step"].value / 2
+    assert found["parameters"].value > 0 and found["peak memory, iMAS"].value > 0
+
+
 def test_the_loader_is_compared_with_the_reference():
     from benchmarks import loader
 
