@@ -28,7 +28,9 @@ def test_timms_own_errors_come_through():
 
 @pytest.mark.parametrize("function", [build, is_plain])
 def test_an_unknown_name_comes_with_the_nearest(function):
-    with pytest.raises(UserError, match="vit_small_patch14_dinov3: timm has no such model.*patch16_dinov3"):
+    with pytest.raises(
+        UserError, match="vit_small_patch14_dinov3: timm has no such model.*patch16_dinov3"
+    ):
         function("vit_small_patch14_dinov3")
 
 
