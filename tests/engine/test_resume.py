@@ -18,6 +18,7 @@ from fewmask.config import find
 from fewmask.errors import UserError
 from fewmask.run_folder import checkpoint
 from tests.conftest import TINY_WORDS, short_run_words
+from tests.models.encoders.small import register
 
 STEPS = 12
 WORDS = ("training.steps=12", "training.evaluate_every=4", "training.checkpoint_every=1")
@@ -72,6 +73,22 @@ def whole(request, tmp_path_factory) -> tuple[str, Path]:
     out = tmp_path_factory.mktemp("whole") / request.param
     fewmask.train("synthetic", *TINY_WORDS, *WORDS, *METHODS[request.param], out=out)
     return request.param, out
+
+
+def test_a_transformer_with_a_part_frozen_is_resumed(tmp_path):
+    register()
+    words = ("training.steps=4", "training.evaluate_every=2", "training.checkpoint_every=1")
+    encoder = ("model.encoder=small_dinov2", "model.frozen_stages=1", "model.drop_path=0.2")
+    options = ("model.checkpointing=true", "training.layer_decay=0.8", "training.schedule=constant")
+    adamw = ("training.optimizer=adamw", *encoder, *options)
+    words = ("synthetic", *TINY_WORDS, *words, *METHODS["imas"], *adamw)
+    fewmask.train(*words, out=tmp_path / "whole")
+    fewmask.train(*words, "training.steps=2", out=tmp_path / "part")
+    shutil.copy(tmp_path / "whole" / "recipe.yaml", tmp_path / "part" / "recipe.yaml")
+    fewmask.resume(tmp_path / "part")
+    last = [checkpoint.load(tmp_path / run / "weights" / "last.pt") for run in ("whole", "part")]
+    assert last[0]["step"] == 4 and losses(tmp_path / "whole")[4]
+    assert_equal_state(*(run["method"] for run in last))
 
 
 def test_interrupted_and_resumed_with_other_workers(whole, tmp_path, monkeypatch):

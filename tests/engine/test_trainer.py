@@ -10,6 +10,7 @@ import torch
 import fewmask
 from fewmask.cli.words import recipe_from_words
 from fewmask.config import find
+from fewmask.engine import validation
 from fewmask.errors import UserError
 from fewmask.methods import METHODS
 from fewmask.methods.supervised import Supervised
@@ -40,6 +41,33 @@ def test_a_dry_run_sees_the_warm_up_and_what_comes_after(name, monkeypatch):
     train.rehearse(recipe)
     rounds = [(0, False), (49, True), (49, True)]
     assert seen == [(step, last, late) for step, late in rounds for last in (False, True)]
+
+
+@pytest.mark.parametrize("what", ["scores", "pseudo_labels"])
+def test_a_dry_run_fails_where_the_first_evaluation_would(what, monkeypatch):
+    def failing(*args, **kwargs):
+        raise UserError("the first evaluation")
+
+    if what == "scores":
+        monkeypatch.setattr("fewmask.engine.validation.evaluate", failing)
+    else:
+        monkeypatch.setattr(find("imas", METHODS, "method"), "pseudo_labels", failing)
+    words = ("method=imas", "model.encoder=test_resnet", "training.steps=3")
+    with pytest.raises(UserError, match="the first evaluation"):
+        train.rehearse(recipe_from_words(["synthetic", *TINY_WORDS, *words]))
+
+
+def test_a_dry_run_evaluates_one_image(monkeypatch):
+    evaluated = []
+    evaluate = validation.evaluate
+
+    def watched(network, dataset, *rest):
+        evaluated.append(len(dataset))
+        return evaluate(network, dataset, *rest)
+
+    monkeypatch.setattr(validation, "evaluate", watched)
+    train.rehearse(recipe_from_words([*TINY, "training.steps=3"]))
+    assert evaluated == [1]
 
 
 def test_it_logs_evaluates_and_saves_when_it_is_time(tmp_path):

@@ -1,5 +1,6 @@
 """Teacher: the exponential moving average."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -37,3 +38,28 @@ def test_batch_statistics_replace_running_ones_and_dropout_stays_off():
     assert not any(module.training for module in teacher.modules())
     assert teacher.network[0].running_mean.abs().sum() > 0  # they follow the batch
     assert Teacher(network)(x).mean() > 4
+
+
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_a_teacher_of_a_network_in_half_precision_follows_in_float32(half):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).to(half).eval()
+    teacher = Teacher(network)
+    start = network[0].weight.float()
+    with torch.no_grad():
+        network[0].weight.add_(1)
+    target = network[0].weight.float()
+    for _ in range(10):
+        teacher.update(network, decay=0.999)
+    assert {x.dtype for x in teacher.state_dict().values()} == {torch.float32, torch.int64}
+    moved = target + (start - target) * 0.999**10
+    torch.testing.assert_close(teacher.network[0].weight, moved)
+    assert teacher(torch.randn(1, 3, 2, 2).to(half)).dtype == torch.float32
+
+
+def test_a_teacher_stays_float32_when_the_method_around_it_does_not():
+    around = nn.Sequential(nn.Linear(2, 2), Teacher(nn.Linear(2, 2)))
+    before = around[1].network.weight.clone()
+    around.to(torch.bfloat16)
+    assert around[0].weight.dtype == torch.bfloat16
+    torch.testing.assert_close(around[1].network.weight, before, rtol=0.01, atol=0.01)

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from fewmask.engine.settings import TrainingConfig
+from fewmask.models.encoders.layer_decay import decayed_groups
 
 
 def make_optimizer(
@@ -15,25 +17,20 @@ def make_optimizer(
     """One optimizer for modules that are trained together.
 
     The parameters of a module's `encoder` have the learning rate `lr`; all others learn faster.
+    With `layer_decay` the encoder's last layer has `lr`, and each layer before it a smaller one.
 
     Args:
         modules: with their parameters on the final device.
         config: kind and rates.
         fused: whether one kernel updates all tensors; None leaves the choice to torch.
+
+    Raises:
+        UserError: if `layer_decay` is set and an encoder does not know its layers.
     """
     encoders = [getattr(module, "encoder", None) for module in modules]
-    slow = {id(p) for x in encoders if isinstance(x, nn.Module) for p in x.parameters()}
+    slow = [encoder for encoder in encoders if isinstance(encoder, nn.Module)]
     trained = trainable(modules)
-    rates = (config.lr, config.lr * config.head_lr_factor)
-    groups = [
-        {"params": parameters, "lr": lr, "initial_lr": lr}
-        for parameters, lr in zip(
-            ([p for p in trained if id(p) in slow], [p for p in trained if id(p) not in slow]),
-            rates,
-            strict=True,
-        )
-        if parameters
-    ]
+    groups = [*_encoder_groups(slow, config), *_other_groups(trained, slow, config)]
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=fused)
     decay, momentum = config.weight_decay, config.momentum
@@ -43,6 +40,31 @@ def make_optimizer(
         for p in trained:
             sgd.state[p]["momentum_buffer"] = torch.zeros_like(p)
     return sgd
+
+
+def _encoder_groups(encoders: list[nn.Module], config: TrainingConfig) -> list[dict[str, Any]]:
+    """The parameters of the encoders, all at one rate, or layer by layer, the last one first."""
+    if config.layer_decay == 1:
+        return _group(trainable(encoders), config.lr)
+    return [
+        {**group, "weight_decay": layer.weight_decay}
+        for encoder in encoders
+        for layer in decayed_groups(encoder, config.layer_decay, config.weight_decay)
+        for group in _group(layer.parameters, config.lr * layer.scale)
+    ]
+
+
+def _other_groups(
+    trained: list[nn.Parameter], encoders: list[nn.Module], config: TrainingConfig
+) -> list[dict[str, Any]]:
+    """The parameters outside of the encoders."""
+    slow = {id(p) for encoder in encoders for p in encoder.parameters()}
+    return _group([p for p in trained if id(p) not in slow], config.lr * config.head_lr_factor)
+
+
+def _group(parameters: list[nn.Parameter], lr: float) -> list[dict[str, Any]]:
+    """A group of parameters for an optimizer, unless there are none."""
+    return [{"params": parameters, "lr": lr, "initial_lr": lr}] if parameters else []
 
 
 def trainable(modules: Iterable[nn.Module]) -> list[nn.Parameter]:

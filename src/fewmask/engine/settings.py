@@ -24,6 +24,10 @@ class TrainingConfig(BaseConfig):
     """Highest learning rate of the encoder, which is reached after the warm-up."""
     head_lr_factor: float = 10.0
     """The learning rate of decoder and heads is this many times the encoder's."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """The learning rate of each layer of a timm encoder is this many times that of the next layer;
+    below 1, biases, norms and position embeddings of the encoder have no weight decay. 0.65 to 0.9
+    are usual for vision transformers."""
     momentum: float = 0.9
     """Momentum of SGD."""
     weight_decay: float = 1e-4

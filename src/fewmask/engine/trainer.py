@@ -113,7 +113,7 @@ class Trainer:
             logger.close()
 
     def rehearse(self) -> tuple[float, float]:
-        """Takes the first step, and the last one twice, without writing anything.
+        """Takes the first step, and the last one twice, and evaluates one image; writes nothing.
 
         The last step is past every warm-up, so it needs the most time and memory.
 
@@ -128,6 +128,7 @@ class Trainer:
                 pass
             wait_for(self.fabric.device)
             seconds = time.perf_counter() - start
+        self.validation.rehearse()
         return seconds, peak_memory(self.fabric.device)
 
     def _loop(self, last_step: int, logger: Logger, profiler: Profile | None) -> dict[str, Scores]:

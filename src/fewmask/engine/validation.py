@@ -31,12 +31,17 @@ class Validation:
             normalization = method.student.normalization
             self.stream = validation_stream(data, settings.loader, normalization)
 
-    def scores(self) -> dict[str, Scores]:
-        """The scores of each network on the validation images, the main network's first."""
-        classes, device = len(self.data.classes), self.fabric.device
+    def scores(self, most: int | None = None) -> dict[str, Scores]:
+        """The scores of each network on the validation images, the main network's first.
+
+        Args:
+            most: how many images at most; None: all.
+        """
+        classes, device, val = len(self.data.classes), self.fabric.device, self.data.val
+        val = val if most is None else val.subset(range(min(most, len(val))))
         with self.fabric.autocast(), eagerly():
             return {
-                name: evaluate(network, self.data.val, classes, self.config, device)
+                name: evaluate(network, val, classes, self.config, device)
                 for name, network in self.method.predictors().items()
             }
 
@@ -47,3 +52,8 @@ class Validation:
         classes, device = len(self.data.classes), self.fabric.device
         with self.fabric.autocast(), eagerly():
             return pseudo_quality(self.method, self.stream, classes, device)
+
+    def rehearse(self) -> None:
+        """Does once all that an evaluation does, with one image: what fails there fails here."""
+        self.scores(most=1)
+        self.pseudo_quality()

@@ -1,7 +1,7 @@
 """From a model's settings to a network."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny
 from torch import nn
@@ -11,7 +11,9 @@ from fewmask.config import BaseConfig
 from fewmask.errors import UserError
 from fewmask.models.decoders.decoder import DEFAULT, Decoder, create_decoder, decoder_config
 from fewmask.models.encoders.encoder import create_encoder, stages_of
+from fewmask.models.encoders.freezing import freeze_all
 from fewmask.models.encoders.pyramid import TimmEncoder
+from fewmask.models.encoders.vit import ViTEncoder
 from fewmask.models.segmenter import Segmenter
 from fewmask.parts.batchnorm import set_momentum
 
@@ -27,15 +29,22 @@ class ModelConfig(BaseConfig):
     in_channels: int = Field(default=3, ge=1)
     """Bands of an image: 3 reads every file as RGB; any other number reads files with the bands
     they have (4: RGBA, CMYK, RGB + near infrared; any number from TIFF)."""
-    output_stride: int = 16
-    """Input pixels per pixel of the encoder's last stage: 32, 16 or 8."""
+    output_stride: int | None = None
+    """Input pixels per pixel of the encoder's last stage: 32, 16 or 8. null: 16 where the encoder
+    can be dilated to it, else the encoder's own."""
+    ceil_pool: bool = False
+    """Rounds sizes up in the max pooling of a ResNet's stem, as the released codes of several
+    papers do."""
     multi_grid: tuple[int, ...] | None = None
     """Factors on the dilation of the last stage's blocks: [1, 2, 4] in iMAS and the U2PL family;
     bottleneck ResNets only."""
-    frozen_stages: int = Field(default=0, ge=0)
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
+    """Probability of skipping the encoder's last block in training; earlier blocks are skipped
+    less."""
+    frozen_stages: Annotated[int, Field(ge=0)] | Literal["all"] = 0
     """Number of encoder stages to freeze, from the finest (stride 4), together with the stem:
     their weights and BatchNorm statistics stay fixed. Useful with pretrained weights and few
-    labels."""
+    labels. all: the whole encoder, which also saves time and memory."""
     batchnorm_momentum: float | None = Field(default=None, gt=0, le=1)
     """Weight of each batch in the running statistics of the encoder's BatchNorm layers; null keeps
     what each encoder has (PseudoSeg: 0.05 for ResNets, 0.0003 for Xception)."""
@@ -72,6 +81,8 @@ def create_model(config: ModelConfig, num_classes: int, crop: int | None = None)
         config.pretrained,
         config.multi_grid,
         config.in_channels,
+        config.drop_path,
+        config.ceil_pool,
     )
     if config.batchnorm_momentum is not None:
         set_momentum(encoder, config.batchnorm_momentum)
@@ -85,10 +96,13 @@ def create_model(config: ModelConfig, num_classes: int, crop: int | None = None)
 
 def _limit(encoder: nn.Module, config: ModelConfig) -> None:
     """Freezes stages, and limits the memory of activations."""
-    if not isinstance(encoder, TimmEncoder):
+    if config.frozen_stages == "all":
+        freeze_all(encoder)  # leaves no activations to compute again
+        return
+    if not isinstance(encoder, TimmEncoder | ViTEncoder):
         raise UserError(
-            "model.frozen_stages and model.checkpointing work with timm encoders only. Implement "
-            "them in your own class, and leave these options out."
+            "model.checkpointing, and model.frozen_stages other than all, work with timm encoders "
+            "only. Implement them in your own class, and leave these options out."
         )
     encoder.freeze(config.frozen_stages)
     if config.checkpointing:

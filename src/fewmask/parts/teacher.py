@@ -1,6 +1,7 @@
 """The teacher: an exponential moving average of the student's weights and buffers."""
 
 import copy
+from collections.abc import Callable
 from typing import Any, Self
 
 import torch
@@ -9,14 +10,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from fewmask.parts.spans import span
 
+HALF = (torch.bfloat16, torch.float16)
+
 
 class Teacher(nn.Module):
     """A frozen copy of a network that follows it by exponential moving average (EMA).
 
-    It stays in eval mode: no dropout, and BatchNorm uses running statistics, which are averaged
-    like the weights. In short runs weights change faster than such statistics follow. With
-    `batch_statistics` BatchNorm normalizes by the current batch, and its running statistics follow
-    that batch, as in U2PL's second forward pass of the teacher.
+    Its weights are float32, also if the network's are bf16 or fp16. It stays in eval mode: no
+    dropout, and BatchNorm uses running statistics, which are averaged like the weights. In short
+    runs weights change faster than such statistics follow. With `batch_statistics` BatchNorm
+    normalizes by the current batch, and its running statistics follow that batch, as in U2PL's
+    second forward pass of the teacher.
 
     Args:
         network: to copy.
@@ -34,15 +38,23 @@ class Teacher(nn.Module):
         super().__init__()
         self.batch_statistics = batch_statistics
         self.network = copy.deepcopy(network).requires_grad_(False)
+        _widen(self.network)
         self.eval()
 
     def train(self, mode: bool = True) -> Self:
         """Keeps eval mode: a teacher is never in training mode."""
         return super().train(False)
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Lets `to` change the device, but not the weights to half precision."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        _widen(self.network)
+        return self
+
     @torch.no_grad()
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the averaged network, without gradients."""
+        args, kwargs = tuple(map(_wide, args)), {key: _wide(x) for key, x in kwargs.items()}
         if not self.batch_statistics:
             return self.network(*args, **kwargs)
         for layer in self.network.modules():
@@ -78,10 +90,26 @@ def follow(ours: list[Tensor], theirs: list[Tensor], decay: float) -> None:
 
 def _lerp(ours: list[Tensor], theirs: list[Tensor], share: float) -> None:
     floating = [i for i, x in enumerate(ours) if x.is_floating_point()]
-    torch._foreach_lerp_([ours[i] for i in floating], [theirs[i] for i in floating], share)
+    targets = [theirs[i].to(ours[i].dtype) for i in floating]
+    torch._foreach_lerp_([ours[i] for i in floating], targets, share)
     for mine, new in zip(ours, theirs, strict=True):
         if not mine.is_floating_point():
             mine.copy_(new)
+
+
+def _widen(network: nn.Module) -> None:
+    """Makes weights and buffers of half precision float32, in place.
+
+    A step of 1 - decay is too small for half precision: most weights would never move.
+    """
+    for x in tensors(network):
+        if x.dtype in HALF:
+            x.data = x.data.float()
+
+
+def _wide(x: Any) -> Any:
+    """A tensor of half precision as float32, and anything else as it is."""
+    return x.float() if isinstance(x, Tensor) and x.dtype in HALF else x
 
 
 def tensors(network: nn.Module) -> list[Tensor]:

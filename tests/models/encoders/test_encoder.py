@@ -1,5 +1,7 @@
 """The contract of an encoder, kept by a class of the user."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -56,6 +58,27 @@ def test_an_encoder_that_does_not_tell_its_strides_is_refused():
 def test_options_for_timm_encoders_are_refused_with_ones_own(option):
     name = "tests.models.encoders.test_encoder:OwnEncoder"
     with pytest.raises(UserError, match="work with timm encoders only"):
+        create_model(TINY.model_copy(update={"encoder": name, **option}), 3)
+
+
+def test_ones_own_encoder_can_be_frozen_as_a_whole():
+    name = "tests.models.encoders.test_encoder:OwnEncoder"
+    model = create_model(TINY.model_copy(update={"encoder": name, "frozen_stages": "all"}), 3)
+    for network in (model, copy.deepcopy(model)):
+        network.train()
+        network.encoder.train()  # as a method may call it
+        assert not any(module.training for module in network.encoder.modules())
+        assert not any(stage.requires_grad for stage in network.encoder(torch.randn(1, 3, 32, 32)))
+        assert network.decoder.training
+    assert network.encoder is not model.encoder
+
+
+@pytest.mark.parametrize(
+    "option", [{"drop_path": 0.1}, {"ceil_pool": True}, {"multi_grid": (1, 2, 4)}]
+)
+def test_options_that_are_passed_to_timm_are_refused_with_ones_own(option):
+    name = "tests.models.encoders.test_encoder:OwnEncoder"
+    with pytest.raises(UserError, match=f"model.{next(iter(option))} does not apply .* your own"):
         create_model(TINY.model_copy(update={"encoder": name, **option}), 3)
 
 

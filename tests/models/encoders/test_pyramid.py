@@ -3,10 +3,14 @@
 import pytest
 import torch
 
+from fewmask.batch import Normalization
 from fewmask.errors import UserError
 from fewmask.models import ModelConfig, create_model
 from fewmask.models.encoders.pyramid import TimmEncoder
 from fewmask.models.encoders.timm_import import import_timm
+from tests.models.encoders.small import register
+
+register()
 
 
 @pytest.mark.parametrize(("stride", "last"), [(8, 8), (16, 16), (32, 32)])
@@ -55,3 +59,64 @@ def test_offline_the_message_names_the_option(monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match=r"model.pretrained=path/to/weights.safetensors"):
         create_model(ModelConfig(encoder="resnet18.a1_in1k", pretrained=True), 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "stride"),
+    [("test_resnet", 16), ("test_convnext", 16), ("small_swin", 32), ("small_pvt", 32)],
+)
+def test_without_a_stride_an_encoder_is_dilated_to_16_if_it_can_be(name, stride):
+    assert TimmEncoder(name, None).strides[-1] == stride
+
+
+def test_an_explicit_stride_is_never_replaced():
+    with pytest.raises(UserError, match="small_swin with model.output_stride=16: timm cannot"):
+        TimmEncoder("small_swin", 16)
+
+
+def test_maps_of_a_windowed_network_are_cut_to_the_image():
+    """test_maxvit divides maps into windows of 5, at stride 32 as well: multiples of 160."""
+    encoder = TimmEncoder("test_maxvit").eval()
+    assert encoder.sizes == (160, 160)
+    with torch.no_grad():
+        maps = encoder(torch.randn(1, 3, 65, 170))
+    assert [tuple(x.shape[2:]) for x in maps] == [(17, 43), (9, 22), (5, 11), (3, 6)]
+
+
+@pytest.mark.parametrize("name", ["levit_128s", "crossvit_9_240"])
+def test_an_encoder_of_one_image_size_is_refused(name):
+    with pytest.raises(UserError, match=f"{name}: this timm model does not take images of any"):
+        TimmEncoder(name)
+
+
+def test_trying_sizes_leaves_random_numbers_and_statistics_alone():
+    torch.manual_seed(0)
+    import_timm().create_model("test_resnet", features_only=True)
+    after = torch.rand(1)
+    torch.manual_seed(0)
+    encoder = TimmEncoder("test_resnet")
+    assert torch.equal(torch.rand(1), after)
+    assert encoder.backbone.training and encoder.backbone.bn1.num_batches_tracked == 0
+
+
+@pytest.mark.parametrize(("ceil", "size"), [(False, (94, 125)), (True, (95, 126))])
+def test_max_pooling_may_round_sizes_up(ceil, size):
+    with torch.no_grad():
+        first, *_ = TimmEncoder("small_deep_stem", 16, ceil_pool=ceil)(torch.zeros(1, 3, 375, 500))
+    assert first.shape[2:] == size
+
+
+def test_rounding_up_needs_a_resnet():
+    with pytest.raises(UserError, match="model.ceil_pool=true: test_convnext has no max pooling"):
+        TimmEncoder("test_convnext", ceil_pool=True)
+
+
+def test_drop_path_is_refused_where_timm_has_none():
+    TimmEncoder("test_convnext", drop_path=0.1)
+    with pytest.raises(UserError, match="model.drop_path=0.1: timm's vgg11 has no drop path"):
+        TimmEncoder("vgg11", drop_path=0.1)
+
+
+def test_normalization_is_that_of_the_pretrained_weights():
+    half = Normalization((0.5,) * 4, (0.5,) * 4)
+    assert TimmEncoder("tf_efficientnet_lite0", in_channels=4).normalization == half

@@ -7,13 +7,19 @@ from torch import Tensor, nn
 
 from fewmask.config import find_class
 from fewmask.errors import UserError
-from fewmask.models.encoders.pyramid import TimmEncoder
+from fewmask.models.encoders.pyramid import DEFAULT_STRIDE, TimmEncoder
 from fewmask.models.encoders.stages import Stages
+from fewmask.models.encoders.timm_models import is_plain
+from fewmask.models.encoders.vit import ViTEncoder
 from fewmask.models.encoders.weights import load_weights
 
 
 class Encoder(Protocol):
-    """What a decoder needs to know of an encoder: an `nn.Module` with two more attributes."""
+    """What a decoder needs to know of an encoder: an `nn.Module` with two more attributes.
+
+    A third one is optional: `normalization`, the `fewmask.batch.Normalization` of its images, with
+    one value per band. Without it, images are normalized as ImageNet's.
+    """
 
     channels: list[int]  # of each feature map, finest first
     strides: list[int]  # input pixels per feature pixel, finest first
@@ -24,10 +30,12 @@ class Encoder(Protocol):
 
 def create_encoder(
     name: str,
-    output_stride: int,
+    output_stride: int | None,
     pretrained: bool | Path,
     multi_grid: tuple[int, ...] | None = None,
     in_channels: int = 3,
+    drop_path: float = 0.0,
+    ceil_pool: bool = False,
 ) -> nn.Module:
     """Builds an encoder: any timm model by name, or your own class as `package.module:Class`.
 
@@ -35,11 +43,38 @@ def create_encoder(
     and keeps the `Encoder` contract.
 
     Raises:
-        UserError: for an unknown name, an impossible stride, unavailable weights, or a class that
-            does not keep the contract.
+        UserError: for an unknown name, an impossible stride, an option that the encoder does not
+            have, unavailable weights, or a class that does not keep the contract.
     """
-    if ":" not in name:
-        return TimmEncoder(name, output_stride, pretrained, multi_grid, in_channels)
+    resnet = {"multi_grid": multi_grid is not None, "ceil_pool": ceil_pool}
+    if ":" in name:
+        _refuse(name, "your own class", {**resnet, "drop_path": bool(drop_path)})
+        return _own_encoder(name, output_stride or DEFAULT_STRIDE, pretrained, in_channels)
+    if not is_plain(name):
+        return TimmEncoder(
+            name, output_stride, pretrained, multi_grid, in_channels, drop_path, ceil_pool
+        )
+    encoder = ViTEncoder(name, pretrained, in_channels, drop_path)
+    # Shipped recipes set the usual stride for the ResNets they name.
+    has_stride = output_stride in (None, DEFAULT_STRIDE, encoder.patch)
+    _refuse(name, "a plain vision transformer", {**resnet, "output_stride": not has_stride})
+    return encoder
+
+
+def _refuse(name: str, what: str, options: dict[str, bool]) -> None:
+    """Refuses options of the model that are set, but do not apply to its encoder."""
+    for option, is_set in options.items():
+        if is_set:
+            raise UserError(
+                f"model.{option} does not apply to model.encoder={name}, which is {what}. Leave "
+                "the option out."
+            )
+
+
+def _own_encoder(
+    name: str, output_stride: int, pretrained: bool | Path, in_channels: int
+) -> nn.Module:
+    """An encoder of the user's class."""
     bands = {} if in_channels == 3 else {"in_channels": in_channels}
     kind = find_class(name, {}, "encoder", nn.Module, option="model.encoder")
     encoder: nn.Module = kind(output_stride=output_stride, **bands)

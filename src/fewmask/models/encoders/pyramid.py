@@ -1,58 +1,79 @@
 """Feature pyramids from any timm backbone, with an output stride."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from torch import Tensor, nn
 
-from fewmask.config import did_you_mean
 from fewmask.errors import UserError
-from fewmask.models.encoders.freezing import names_up_to
+from fewmask.models.encoders import hiera
+from fewmask.models.encoders.freezing import Freezable, whole_model
 from fewmask.models.encoders.recomputing import recompute_blocks
+from fewmask.models.encoders.sizes import UNITS, Sizes, Trial
 from fewmask.models.encoders.timm_import import import_timm
+from fewmask.models.encoders.timm_models import build, normalization_of
 from fewmask.models.encoders.weights import load_weights
 
+DEFAULT_STRIDE = 16
+"""Image pixels per pixel of the last stage, where nothing else is asked for."""
 
-class TimmEncoder(nn.Module):
+
+class TimmEncoder(Freezable):
     """The stages of a timm backbone, finest (stride 4) first.
+
+    It takes images of any size, see `sizes`.
 
     Args:
         name: any timm model with `features_only`, such as `resnet50` or, as the papers use,
             `resnet101s` (deep 64-64-128 stem).
         output_stride: input pixels per pixel of the last stage: 32, 16 or 8 where timm can dilate
-            it.
+            it; None: 16 where it can, else the model's own.
         pretrained: True downloads ImageNet weights; a path loads them from that file; False starts
             from random weights.
         multi_grid: factors on the dilation of the last stage's blocks, (1, 2, 4) in the papers;
             bottleneck ResNets only.
         in_channels: bands of an image. Pretrained weights of the first layer, which are made for
             three bands, are repeated over the bands and scaled down accordingly.
+        drop_path: probability of skipping the last block in training; earlier ones are skipped
+            less.
+        ceil_pool: whether a ResNet's max pooling rounds sizes up.
 
     Raises:
-        UserError: for an unknown name, an impossible stride, or unavailable weights.
+        UserError: for an unknown name, an impossible stride, an option that the model does not
+            have, a model of one image size, or unavailable weights.
     """
 
     def __init__(
         self,
         name: str,
-        output_stride: int = 32,
+        output_stride: int | None = 32,
         pretrained: bool | Path = False,
         multi_grid: tuple[int, ...] | None = None,
         in_channels: int = 3,
+        drop_path: float = 0.0,
+        ceil_pool: bool = False,
     ):
         super().__init__()
-        # Modules are kept by name, as BatchNorm over processes replaces some of them later.
-        self.frozen: list[str] = []
-        self.backbone = _create_backbone(name, output_stride, pretrained is True, in_channels)
-        if pretrained and pretrained is not True:
-            load_weights(self.backbone, Path(pretrained))
+        options = {"in_chans": in_channels} | ({"drop_path_rate": drop_path} if drop_path else {})
+        self.name = name
+        self.backbone, options = _create_backbone(name, output_stride, options)
         if multi_grid is not None:
             _dilate_blocks(self.backbone, multi_grid)
+        if ceil_pool:
+            _pool_up(self.backbone, name)
         info = self.backbone.feature_info
         # No decoder here has a use for stride 2, which would cost the most memory.
         self.stages = [i for i, stride in enumerate(info.reduction()) if stride >= 4]
         self.channels = [info.channels()[i] for i in self.stages]
         self.strides = [info.reduction()[i] for i in self.stages]
+        self.is_hiera = type(whole_model(self.backbone)[1]).__name__ == "Hiera"
+        if self.is_hiera:
+            hiera.free_size(self.backbone.model)
+        self.normalization = normalization_of(self.backbone, in_channels)
+        trial = Trial(self.backbone, self._maps, self.channels, self.strides, in_channels)
+        self.sizes = sizes_of(trial, name, (*UNITS, self.backbone.pretrained_cfg["input_size"][-1]))
+        load_pretrained(self.backbone, name, pretrained, options)
 
     def freeze(self, stages: int) -> None:
         """Freezes the stem and the first stages: no gradients, BatchNorm in eval mode.
@@ -63,22 +84,9 @@ class TimmEncoder(nn.Module):
         Raises:
             UserError: if the encoder has fewer stages.
         """
-        if stages > len(self.stages):
-            raise UserError(
-                f"model.frozen_stages={stages}: this encoder has {len(self.stages)} stages."
-            )
+        require_stages(stages, len(self.stages))
         if stages:
-            last = self.backbone.feature_info.module_name()[self.stages[stages - 1]]
-            self.frozen = names_up_to(self.backbone, last)
-        for name in self.frozen:
-            self.backbone.get_submodule(name).requires_grad_(False)
-
-    def train(self, mode: bool = True) -> Self:
-        """Puts everything except the frozen stages into training mode."""
-        super().train(mode)
-        for name in self.frozen:
-            self.backbone.get_submodule(name).eval()
-        return self
+            self.freeze_up_to(self.backbone.feature_info.module_name()[self.stages[stages - 1]])
 
     def checkpoint_blocks(self) -> None:
         """Trades time for memory, see `recomputing`."""
@@ -86,37 +94,88 @@ class TimmEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Turns images [B, C, H, W] into feature maps, finest first."""
-        maps: list[Tensor] = self.backbone(image)
-        return [maps[i] for i in self.stages]
+        return self.sizes.cut(self._maps(self.sizes.fit(image)), image, self.strides)
+
+    def _maps(self, image: Tensor) -> list[Tensor]:
+        """The feature maps [B, C_i, h_i, w_i] of images that have a size the backbone takes."""
+        if self.is_hiera:
+            hiera.set_size(self.backbone.model, (image.shape[-2], image.shape[-1]))
+        maps = self.backbone(image)
+        chosen: list[Tensor] = [maps[i] for i in self.stages]
+        if getattr(self.backbone, "output_fmt", "NCHW") == "NHWC":
+            return [x.permute(0, 3, 1, 2) for x in chosen]
+        return chosen
 
 
-def _create_backbone(name: str, output_stride: int, download: bool, in_channels: int) -> Any:
-    """A timm model that gives feature maps."""
-    timm = import_timm()
-    if not timm.is_model(name.split(".")[0]):
-        raise UserError(
-            f"model.encoder={name}: timm has no such model. "
-            f"{did_you_mean(name, timm.list_models())} All names: timm.list_models()."
-        )
-    shape = {"in_chans": in_channels}
-    if output_stride != 32:  # models without dilation do not know the option
-        shape["output_stride"] = output_stride
+def require_stages(wanted: int, count: int) -> None:
+    """Refuses to freeze more stages than an encoder has."""
+    if wanted > count:
+        raise UserError(f"model.frozen_stages={wanted}: this encoder has {count} stages.")
+
+
+def sizes_of(trial: Trial, name: str, units: Sequence[int]) -> Sizes:
+    """The image sizes that a timm model takes.
+
+    Raises:
+        UserError: if it takes only the one it was made for.
+    """
     try:
-        backbone = timm.create_model(name, features_only=True, **shape)
-    except (TypeError, RuntimeError, AssertionError) as error:  # timm's builders raise all three
+        return trial.sizes(units)
+    except ValueError as error:
         raise UserError(
-            f"model.encoder={name} with model.output_stride={output_stride}: timm cannot build it "
-            f"as a feature pyramid ({error}). Try output_stride=32, or a ResNet."
+            f"model.encoder={name}: this timm model does not take images of any size, which a "
+            f"segmentation network must ({error}). Choose another, such as resnet50, "
+            "convnext_tiny, swin_tiny_patch4_window7_224 or vit_small_patch14_dinov2."
         ) from None
-    if download:
-        backbone.load_state_dict(_downloaded(timm, name, shape))
-    return backbone
 
 
-def _downloaded(timm: Any, name: str, shape: dict[str, int]) -> dict[str, Tensor]:
+def load_pretrained(
+    backbone: Any, name: str, pretrained: bool | Path, options: dict[str, Any]
+) -> None:
+    """Fills a timm model with pretrained weights.
+
+    Args:
+        backbone: built with `options`.
+        name: of the timm model.
+        pretrained: True downloads them, a path is that of a file, False leaves them random.
+        options: that timm needs to build the same model again.
+
+    Raises:
+        UserError: if they cannot be had, or do not fit.
+    """
+    if pretrained is True:
+        weights = _downloaded(import_timm(), name, options)
+        backbone.load_state_dict({key: weights[key] for key in backbone.state_dict()})
+    elif pretrained:
+        load_weights(backbone, Path(pretrained))
+
+
+def _create_backbone(
+    name: str, output_stride: int | None, options: dict[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """A timm model that gives feature maps, and the options it was built with."""
+    # Models without dilation do not know the option.
+    strides = [{"output_stride": output_stride or DEFAULT_STRIDE}, {}]
+    if output_stride is not None:
+        strides = strides[1:] if output_stride == 32 else strides[:1]
+    for stride in strides:
+        try:
+            return build(name, features_only=True, **options, **stride)
+        except UserError:
+            raise
+        except Exception as error:  # timm's builders raise a handful of kinds
+            reason = str(error)
+    asked = "" if output_stride is None else f" with model.output_stride={output_stride}"
+    raise UserError(
+        f"model.encoder={name}{asked}: timm cannot build it as a feature pyramid ({reason}). Leave "
+        "out output_stride, or try output_stride=32 or a ResNet."
+    )
+
+
+def _downloaded(timm: Any, name: str, options: dict[str, Any]) -> dict[str, Tensor]:
     """The pretrained weights from timm's hub."""
     try:
-        source = timm.create_model(name, features_only=True, pretrained=True, **shape)
+        source = timm.create_model(name, pretrained=True, **options)
     except Exception as error:  # timm and its hub raise a dozen kinds when a download fails
         raise UserError(
             f"model.pretrained=true: the weights of '{name}' could not be downloaded "
@@ -126,6 +185,17 @@ def _downloaded(timm: Any, name: str, shape: dict[str, int]) -> dict[str, Tensor
         ) from None
     weights: dict[str, Tensor] = source.state_dict()
     return weights
+
+
+def _pool_up(backbone: nn.Module, name: str) -> None:
+    """Lets the max pooling of a ResNet's stem round sizes up."""
+    pool = getattr(backbone, "maxpool", None)
+    if not isinstance(pool, nn.MaxPool2d):
+        raise UserError(
+            f"model.ceil_pool=true: {name} has no max pooling in its stem, as resnet50 and "
+            "resnet101s have. Leave the option out."
+        )
+    pool.ceil_mode = True
 
 
 def _dilate_blocks(backbone: nn.Module, factors: tuple[int, ...]) -> None:

@@ -9,19 +9,43 @@ from torch import Tensor, nn
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 from torch.nn.modules.batchnorm import _BatchNorm
 
+CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
 
 def recompute_blocks(backbone: nn.Module) -> None:
     """Keeps only the input of each block, and computes the block again in the backward pass.
 
     The second pass leaves BatchNorm's running statistics alone, so the result is the same.
     """
-    for stage in backbone.children():
-        for name, block in list(stage.named_children()):
-            # A block is a stage's child with several layers; wrapping single layers saves nothing.
-            if len(list(block.children())) > 2:
-                stage.add_module(
-                    name, checkpoint_wrapper(block, context_fn=partial(_two_passes, block))
-                )
+    for parent, name, block in [*_blocks(backbone)]:
+        parent.add_module(name, checkpoint_wrapper(block, context_fn=partial(_two_passes, block)))
+
+
+def _blocks(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
+    """The blocks inside a module: parent, name, block."""
+    for name, child in module.named_children():
+        if _has_blocks(child) or not _is_composite(child):
+            yield from _blocks(child)
+        else:
+            yield module, name, child
+
+
+def _is_composite(module: nn.Module) -> bool:
+    """Whether a module has several layers; wrapping single layers saves nothing."""
+    return len([*module.children()]) > 2 and not isinstance(module, CONTAINERS)
+
+
+def _has_blocks(module: nn.Module) -> bool:
+    """Whether a module is a stage: it holds a list of blocks, or nothing but blocks of a kind."""
+    children = [*module.children()]
+    if len({type(child) for child in children}) == 1 and all(map(_is_composite, children)):
+        return True
+    return any(
+        any(map(_is_composite, child.children())) or _has_blocks(child)
+        if isinstance(child, CONTAINERS)
+        else not _is_composite(child) and _has_blocks(child)
+        for child in children
+    )
 
 
 def _two_passes(block: nn.Module) -> tuple[Any, Any]:
