@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
+import torch
 from pydantic import BeforeValidator, Field, SerializeAsAny
 from torch import nn
 
 from fewmask.config import BaseConfig
 from fewmask.errors import UserError
-from fewmask.models.decoders.decoder import DEFAULT, Decoder, create_decoder, decoder_config
+from fewmask.models.decoders.decoder import AUTO, Decoder, chosen, create_decoder, decoder_config
 from fewmask.models.encoders.encoder import create_encoder, stages_of
 from fewmask.models.encoders.pyramid import TimmEncoder
 from fewmask.models.segmenter import Segmenter
@@ -38,9 +39,10 @@ class ModelConfig(BaseConfig):
     """Stores no activations inside the encoder's blocks and computes them again in the backward
     pass: at most half the memory, a quarter more time, the same result."""
     decoder: Annotated[SerializeAsAny[Decoder.Config], BeforeValidator(decoder_config)] = Field(
-        default_factory=lambda: decoder_config(DEFAULT)
+        default_factory=lambda: decoder_config(AUTO)
     )
-    """The decoder by name, and its options."""
+    """The decoder by name, and its options; auto is dpt for plain ViTs, otherwise deeplabv3plus.
+    Options without a name are those of deeplabv3plus."""
     aux_head: bool = False
     """Adds a second classifier on the encoder's last but one stage, used in training only."""
 
@@ -56,17 +58,36 @@ def create_model(config: ModelConfig, num_classes: int) -> Segmenter:
         UserError: for an unknown encoder or decoder, stages that the decoder cannot use, an
             impossible stride, or unavailable weights.
     """
-    encoder = create_encoder(
+    encoder = _create_encoder(config)
+    if config.frozen_stages or config.checkpointing:
+        _limit(encoder, config)
+    decoder = create_decoder(stages_of(encoder, config.encoder), config.decoder)
+    return Segmenter(encoder, decoder, num_classes, config.aux_head)
+
+
+def name_decoder(config: ModelConfig) -> ModelConfig:
+    """Replaces `model.decoder=auto` by the decoder it stands for, so that it stays the same one.
+
+    Raises:
+        UserError: for an unknown encoder, or an impossible stride.
+    """
+    if config.decoder.name != AUTO:
+        return config
+    # On torch's device "meta" weights take no time and no memory; timm's models allow it.
+    with torch.device("cpu" if ":" in config.encoder else "meta"):
+        encoder = _create_encoder(config.model_copy(update={"pretrained": False}))
+    decoder = chosen(config.decoder, stages_of(encoder, config.encoder))
+    return config.model_copy(update={"decoder": decoder})
+
+
+def _create_encoder(config: ModelConfig) -> nn.Module:
+    return create_encoder(
         config.encoder,
         config.output_stride,
         config.pretrained,
         config.multi_grid,
         config.in_channels,
     )
-    if config.frozen_stages or config.checkpointing:
-        _limit(encoder, config)
-    decoder = create_decoder(stages_of(encoder, config.encoder), config.decoder)
-    return Segmenter(encoder, decoder, num_classes, config.aux_head)
 
 
 def _limit(encoder: nn.Module, config: ModelConfig) -> None:
