@@ -174,3 +174,16 @@ def test_a_run_with_ones_own_decoder_can_be_loaded(tmp_path):
     run = fewmask.train("synthetic", *words, out=tmp_path / "run")
     predictor = fewmask.load(run.folder)
     assert isinstance(predictor.network.decoder, Linear)
+
+
+@pytest.mark.parametrize(("decoder", "built"), [("auto", "DPT"), ("segformer", "SegFormer")])
+def test_a_run_on_a_plain_encoder_can_be_loaded_and_continued(tmp_path, decoder, built):
+    import fewmask
+
+    words = [word for word in TINY_WORDS if "decoder" not in word]
+    words += ["model.encoder=tests.tiny:PatchEncoder", f"model.decoder={decoder}"]
+    run = fewmask.train("synthetic", *words, "training.steps=2", out=tmp_path / "run")
+    network = fewmask.load(run.folder).network
+    assert type(network.decoder).__name__ == built
+    assert run.recipe.model.decoder == network.decoder.config  # by name, with every option
+    assert fewmask.resume(run.folder, "training.steps=3").is_finished

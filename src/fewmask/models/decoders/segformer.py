@@ -5,8 +5,8 @@ Source: Xie et al., SegFormer, NeurIPS 2021, section 3.2:
     F_i = resize(W_i x_i)  to the finest map;  features = ReLU(BN(W [F_1, ..., F_n]))
 
 W is applied in blocks of columns, to maps that are not resized yet. This is the same function with
-a fraction of the work: W [F_1, ..., F_n] is the sum of W_i' F_i, and a 1x1 convolution commutes with
-a bilinear enlargement.
+a fraction of the work: W [F_1, ..., F_n] is the sum of W'_i F_i, and a 1x1 convolution commutes
+with a bilinear enlargement.
 """
 
 import torch.nn.functional as F

@@ -7,8 +7,10 @@ first two. Some decoders double a map until it meets the next one, so they need 
 equally large maps of a plain ViT, to strides of about 4, 8, 16 and 32.
 """
 
+import copy
 import importlib
 import inspect
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -112,7 +114,7 @@ class SMPDecoder(Decoder):
         return features
 
     def make_head(self, num_classes: int) -> nn.Module:
-        """The head of smp without its enlargement: one convolution, 3x3 or 1x1 as in smp's model."""
+        """The head of smp's model without its enlargement: a convolution, 3x3 or 1x1."""
         kernel = self.kind.head_kernel
         head = nn.Conv2d(self.out_channels, num_classes, kernel, padding=kernel // 2)
         _import("base.initialization").initialize_head(head)
@@ -155,17 +157,16 @@ class SMPDecoder(Decoder):
             ) from None
         return module
 
-    @torch.no_grad()
     def _measure(self) -> tuple[int, float]:
-        """Channels and stride of the features, from a pass over small maps of zeros."""
-        side = 8 * max(self.stages.strides)
+        """Channels and stride of the features."""
+        strides = self.stages.strides
+        side = math.lcm(32, *strides) * self.kind.least
+        # Tensors on torch's device "meta" have shapes but no numbers, so this pass takes no time.
         maps = [
-            torch.zeros(1, channels, side // stride, side // stride)
-            for channels, stride in zip(*self.stages, strict=True)
+            torch.zeros(2, channels, side // stride, side // stride, device="meta")
+            for channels, stride in zip(self.stages.channels, strides, strict=True)
         ]
-        self.eval()
-        features = self(maps)
-        self.train()
+        features = copy.deepcopy(self).to("meta").eval()(maps)
         return features.shape[1], side / features.shape[2]
 
 
