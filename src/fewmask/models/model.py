@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
+import torch
 from pydantic import BeforeValidator, Field, SerializeAsAny
 from torch import nn
 
 from fewmask.batch import IMAGENET
 from fewmask.config import BaseConfig
 from fewmask.errors import UserError
-from fewmask.models.decoders.decoder import DEFAULT, Decoder, create_decoder, decoder_config
+from fewmask.models.decoders.decoder import AUTO, Decoder, chosen, create_decoder, decoder_config
 from fewmask.models.encoders.encoder import create_encoder, stages_of
 from fewmask.models.encoders.freezing import freeze_all
 from fewmask.models.encoders.pyramid import TimmEncoder
@@ -52,9 +53,10 @@ class ModelConfig(BaseConfig):
     """Stores no activations inside the encoder's blocks and computes them again in the backward
     pass: at most half the memory, a quarter more time, the same result."""
     decoder: Annotated[SerializeAsAny[Decoder.Config], BeforeValidator(decoder_config)] = Field(
-        default_factory=lambda: decoder_config(DEFAULT)
+        default_factory=lambda: decoder_config(AUTO)
     )
-    """The decoder by name, and its options."""
+    """The decoder by name, and its options; auto is dpt for plain ViTs, otherwise deeplabv3plus.
+    Options without a name are those of deeplabv3plus."""
     aligned: bool = True
     """Pads images in evaluation and prediction, on the right and at the bottom, so that feature
     pixels meet image pixels as in the training crops; the result is cut again. Without it masks
@@ -75,15 +77,7 @@ def create_model(config: ModelConfig, num_classes: int, crop: int | None = None)
         UserError: for an unknown encoder or decoder, stages that the decoder cannot use, an
             impossible stride, or unavailable weights.
     """
-    encoder = create_encoder(
-        config.encoder,
-        config.output_stride,
-        config.pretrained,
-        config.multi_grid,
-        config.in_channels,
-        config.drop_path,
-        config.ceil_pool,
-    )
+    encoder = _create_encoder(config)
     if config.batchnorm_momentum is not None:
         set_momentum(encoder, config.batchnorm_momentum)
     if config.frozen_stages or config.checkpointing:
@@ -92,6 +86,33 @@ def create_model(config: ModelConfig, num_classes: int, crop: int | None = None)
     normalization = getattr(encoder, "normalization", IMAGENET.for_bands(config.in_channels))
     crop = crop if config.aligned else None
     return Segmenter(encoder, decoder, num_classes, config.aux_head, normalization, crop)
+
+
+def name_decoder(config: ModelConfig) -> ModelConfig:
+    """Replaces `model.decoder=auto` by the decoder it stands for, so that it stays the same one.
+
+    Raises:
+        UserError: for an unknown encoder, or an impossible stride.
+    """
+    if config.decoder.name != AUTO:
+        return config
+    # On torch's device "meta" weights take no time and no memory; timm's models allow it.
+    with torch.device("cpu" if ":" in config.encoder else "meta"):
+        encoder = _create_encoder(config.model_copy(update={"pretrained": False}))
+    decoder = chosen(config.decoder, stages_of(encoder, config.encoder))
+    return config.model_copy(update={"decoder": decoder})
+
+
+def _create_encoder(config: ModelConfig) -> nn.Module:
+    return create_encoder(
+        config.encoder,
+        config.output_stride,
+        config.pretrained,
+        config.multi_grid,
+        config.in_channels,
+        config.drop_path,
+        config.ceil_pool,
+    )
 
 
 def _limit(encoder: nn.Module, config: ModelConfig) -> None:
