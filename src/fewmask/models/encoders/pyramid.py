@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from fewmask.config import did_you_mean
 from fewmask.errors import UserError
+from fewmask.models.encoders.depthwise import speed_up_depthwise
 from fewmask.models.encoders.freezing import names_up_to
 from fewmask.models.encoders.recomputing import recompute_blocks
 from fewmask.models.encoders.timm_import import import_timm
@@ -44,6 +45,7 @@ class TimmEncoder(nn.Module):
         # Modules are kept by name, as BatchNorm over processes replaces some of them later.
         self.frozen: list[str] = []
         self.backbone = _create_backbone(name, output_stride, pretrained is True, in_channels)
+        speed_up_depthwise(self.backbone)
         if pretrained and pretrained is not True:
             load_weights(self.backbone, Path(pretrained))
         if multi_grid is not None:
