@@ -11,12 +11,12 @@ from torch import nn
 from fewmask.models import ModelConfig, create_model
 from fewmask.models.encoders.depthwise import (
     FastDepthwise,
-    Geometry,
-    convolve,
-    phases,
+    FastDepthwiseSame,
     speed_up_depthwise,
 )
+from fewmask.models.encoders.timm_import import import_timm
 
+Conv2dSame = import_timm().layers.Conv2dSame
 SIZES = [(11, 14), (22, 19), (16, 9), (3, 2), (1, 1)]
 STEPS = [(1, 1), (2, 1), (3, 1), (1, 2), (1, 3), ((1, 2), (2, 1))]
 """Stride and dilation."""
@@ -67,24 +67,6 @@ def test_gradients_are_torchs(kernel, step):
     assert compared > 4
 
 
-@pytest.mark.parametrize(
-    ("kernel", "geometry"),
-    [
-        ((3, 3), Geometry((1, 1), (1, 1), (1, 1))),
-        ((5, 5), Geometry((2, 2), (2, 2), (1, 1))),
-        ((5, 3), Geometry((1, 2), (2, 0), (2, 1))),
-    ],
-)
-def test_gradients_are_those_of_finite_differences(kernel, geometry):
-    torch.manual_seed(0)
-    image = torch.randn(2, 3, 7, 6, dtype=torch.float64, requires_grad=True)
-    weight = torch.randn(3, 1, *kernel, dtype=torch.float64, requires_grad=True)
-    bias = torch.randn(3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(
-        lambda *tensors: convolve(*tensors, geometry), (image, weight, bias)
-    )
-
-
 def test_a_layer_in_float32_is_as_exact_as_torchs():
     torch.manual_seed(0)
     for kernel, stride, dilation in [(3, 2, 1), (5, 1, 2), (5, 2, 1), (7, 1, 1)]:
@@ -125,14 +107,6 @@ def test_the_same_gradients_come_out_every_time(threads, dtype):
         torch.set_num_threads(before)
 
 
-def test_phases_lie_side_by_side_along_the_batch():
-    image = torch.arange(24.0).reshape(1, 1, 4, 6)
-    parts = phases(image, (2, 3))
-    assert parts.shape == (6, 1, 2, 2)
-    assert torch.equal(parts[0, 0], image[0, 0, ::2, ::3])
-    assert torch.equal(parts[5, 0], image[0, 0, 1::2, 2::3])
-
-
 @pytest.mark.parametrize("encoder", ["mobilenetv3_small_100", "tf_efficientnet_lite0"])
 def test_a_network_keeps_names_and_results(encoder, monkeypatch):
     config = ModelConfig(encoder=encoder, output_stride=16)
@@ -163,14 +137,18 @@ def test_other_layers_stay_as_they_are():
         nn.Conv2d(1, 1, 3),
         nn.Conv2d(4, 4, 3, groups=4, padding="same"),
         nn.Conv2d(4, 4, 3, groups=4, padding=1, padding_mode="reflect"),
-        nn.Conv2d(4, 4, 3, groups=4, padding=3),  # more than a kernel reaches over
-        nn.Conv2d(4, 4, 3, groups=4, stride=2, dilation=2),
         nn.ConvTranspose2d(4, 4, 3, groups=4),
     ]
     network = nn.Sequential(*layers)
     kinds = [type(layer) for layer in network]
     speed_up_depthwise(network)
     assert [type(layer) for layer in network] == kinds
+
+
+@pytest.mark.parametrize("options", [{"padding": 3}, {"stride": 2, "dilation": 2}])
+def test_what_is_not_supported_is_left_to_torch(options):
+    layer, image = fast(nn.Conv2d(4, 4, 3, groups=4, **options)), torch.randn(1, 4, 8, 8)
+    assert "Convolution" in type(layer(image).grad_fn).__name__
 
 
 def test_a_network_without_a_backward_pass_is_computed_by_a_plain_convolution():
@@ -202,3 +180,26 @@ def test_a_layer_is_compiled_in_one_graph():
         assert all(torch.allclose(one, two, atol=1e-5) for one, two in both)
     finally:
         torch.compiler.reset()
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("step", [(1, 1), (2, 1), (1, 2)])
+def test_gradients_with_same_padding_are_torchs(kernel, step):
+    stride, dilation = step
+    torch.manual_seed(0)
+    for size, bias in product(SIZES, [True, False]):
+        plain = Conv2dSame(6, 6, kernel, stride, 0, dilation, 6, bias).double()
+        layer = fast(plain)
+        assert isinstance(layer, FastDepthwiseSame) and isinstance(layer, Conv2dSame)
+        for image in images(size):
+            both = zip(gradients(plain, image), gradients(layer, image), strict=True)
+            for theirs, ours in both:
+                torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+def test_the_layer_of_a_trained_network_is_exported_as_a_plain_convolution():
+    layer = fast(Conv2dSame(4, 4, 5, 2, groups=4)).eval()
+    image = torch.randn(1, 4, 9, 8)
+    traced = torch.jit.trace(nn.Sequential(layer), image)
+    assert "PythonOp" not in str(traced.inlined_graph)
+    assert torch.equal(traced(image), layer(image))

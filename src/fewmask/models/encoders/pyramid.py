@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from fewmask.config import did_you_mean
 from fewmask.errors import UserError
-from fewmask.models.encoders.depthwise import speed_up_depthwise
 from fewmask.models.encoders.freezing import names_up_to
 from fewmask.models.encoders.recomputing import recompute_blocks
 from fewmask.models.encoders.timm_import import import_timm
@@ -45,7 +44,7 @@ class TimmEncoder(nn.Module):
         # Modules are kept by name, as BatchNorm over processes replaces some of them later.
         self.frozen: list[str] = []
         self.backbone = _create_backbone(name, output_stride, pretrained is True, in_channels)
-        speed_up_depthwise(self.backbone)
+        _speed_up(self.backbone)
         if pretrained and pretrained is not True:
             load_weights(self.backbone, Path(pretrained))
         if multi_grid is not None:
@@ -128,6 +127,13 @@ def _downloaded(timm: Any, name: str, shape: dict[str, int]) -> dict[str, Tensor
         ) from None
     weights: dict[str, Tensor] = source.state_dict()
     return weights
+
+
+def _speed_up(backbone: nn.Module) -> None:
+    # It imports timm, which takes seconds.
+    from fewmask.models.encoders.depthwise import speed_up_depthwise
+
+    speed_up_depthwise(backbone)
 
 
 def _dilate_blocks(backbone: nn.Module, factors: tuple[int, ...]) -> None:
