@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks import imas, limits, loader, pool, processes, startup, steps, tables
+from benchmarks import encoders, imas, limits, loader, pool, processes, startup, steps, tables
 from benchmarks.commands import application
 
 COMMANDS = {
@@ -12,6 +12,7 @@ COMMANDS = {
     "pool": pool.measure,
     "imas": imas.measure,
     "steps": steps.measure,
+    "encoders": encoders.measure,
     "processes": processes.measure,
 }
 app = application("benchmarks", COMMANDS, Path(__file__).parent / "results")

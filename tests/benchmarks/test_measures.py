@@ -45,6 +45,16 @@ def test_a_step_of_every_method_is_timed(tmp_path):
         assert step.loading() > 0 and step.machine()[0] == step.device
 
 
+def test_steps_of_encoders_are_compared_in_both_precisions():
+    from benchmarks import encoders
+
+    options = {"crop": 33, "batch": 2, "channels": 8, "rounds": 1}
+    found = by_subject(encoders.measure(["mobilenetv3_small_050"], **options))
+    assert [*found] == [f"mobilenetv3_small_050, {name}" for name in ("fp32", "bf16")]
+    for values in found.values():
+        assert values["step"].unit == "ms" and values["speedup"].unit == "x"
+
+
 def test_the_loader_is_compared_with_the_reference():
     from benchmarks import loader
 
