@@ -18,6 +18,7 @@ from fewmask.report.pictures import contact_sheet
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import require_same_images
 from fewmask.runs.build import open_data
+from fewmask.runs.precision import settle_precision
 from fewmask.runs.run import Run
 from fewmask.tasks.train import resume, train
 
@@ -44,18 +45,37 @@ def compare(recipes: Sequence[Recipe], out: Path) -> Comparison | None:
             other settings.
     """
     data = open_data(recipes[0], any(recipe.needs_unlabeled for recipe in recipes))
-    rows = []
+    recipes, rows = _in_one_precision(recipes, data, out), []
     # The recipes of a method follow each other, as groupby needs them.
     for method, of_method in groupby(recipes, key=lambda recipe: recipe.method.name):
         runs = []
-        folder = method.replace(":", "-")  # of an import path; Windows refuses a colon
         for recipe in of_method:
             print(f"\n{method}, seed {recipe.seed}")
-            runs.append(_trained(recipe, data, out / f"{folder}-seed{recipe.seed}"))
+            runs.append(_trained(recipe, data, _folder(recipe, out)))
             if not runs[-1].is_finished:
                 return None
         rows.append(_row(method, runs))
     return Comparison(rows, data)
+
+
+def _folder(recipe: Recipe, out: Path) -> Path:
+    method = recipe.method.name.replace(":", "-")  # of an import path; Windows refuses a colon
+    return out / f"{method}-seed{recipe.seed}"
+
+
+def _in_one_precision(recipes: Sequence[Recipe], data: Data, out: Path) -> list[Recipe]:
+    """The recipes with the precision of the runs that are there, or else with one for all."""
+    model = recipes[0]
+    if model.training.precision != "auto":
+        return [*recipes]
+    paths = [RunPaths(_folder(recipe, out)).recipe for recipe in recipes]
+    before = next((load_recipe(path) for path in paths if path.is_file()), None)
+    settled = before or settle_precision(settle(model, data)[0], len(data.classes), print)
+    precision = {"precision": settled.training.precision}
+    return [
+        recipe.model_copy(update={"training": recipe.training.model_copy(update=precision)})
+        for recipe in recipes
+    ]
 
 
 def _trained(recipe: Recipe, data: Data, folder: Path) -> Run:

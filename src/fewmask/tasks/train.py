@@ -24,6 +24,7 @@ from fewmask.run_folder.creating import new_run_folder
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import require_same_images, write_subsets
 from fewmask.runs.build import build_method, make_trainer, open_data, start_from
+from fewmask.runs.precision import settle_precision
 from fewmask.runs.run import Run
 
 CHANGEABLE = (
@@ -152,7 +153,7 @@ def open_and_settle(
     recipe, notes = settle(recipe, data)
     for note in notes:
         tell(note)
-    return recipe, data
+    return settle_precision(recipe, len(data.classes), tell), data
 
 
 def _require_usable(weights: Path, out: Path | None) -> None:

@@ -58,6 +58,7 @@ class TimmEncoder(Freezable):
         options = {"in_chans": in_channels} | ({"drop_path_rate": drop_path} if drop_path else {})
         self.name = name
         self.backbone, options = _create_backbone(name, output_stride, options)
+        _speed_up(self.backbone)
         if multi_grid is not None:
             _dilate_blocks(self.backbone, multi_grid)
         if ceil_pool:
@@ -196,6 +197,13 @@ def _pool_up(backbone: nn.Module, name: str) -> None:
             "resnet101s have. Leave the option out."
         )
     pool.ceil_mode = True
+
+
+def _speed_up(backbone: nn.Module) -> None:
+    # It imports timm, which takes seconds.
+    from fewmask.models.encoders.depthwise import speed_up_depthwise
+
+    speed_up_depthwise(backbone)
 
 
 def _dilate_blocks(backbone: nn.Module, factors: tuple[int, ...]) -> None:
