@@ -49,7 +49,7 @@ def test_any_number_of_bands_trains_and_predicts(channels, suffix, method, tmp_p
 
 
 def test_weights_made_for_rgb_fit_any_number_of_bands(tmp_path):
-    rgb = create_model(ModelConfig(encoder="test_resnet"), 2).encoder
+    rgb = create_model(ModelConfig(encoder="test_resnet", pretrained=False), 2).encoder
     torch.save(
         {k.removeprefix("backbone."): v for k, v in rgb.state_dict().items()}, tmp_path / "w"
     )

@@ -1,15 +1,17 @@
 """From a model's settings to a network."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, SerializeAsAny
+import torch
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 from torch import nn
 
 from fewmask.config import BaseConfig
 from fewmask.errors import UserError
 from fewmask.models.decoders.decoder import DEFAULT, Decoder, create_decoder, decoder_config
+from fewmask.models.encoders.choosing import AUTO, choose_encoder
 from fewmask.models.encoders.encoder import create_encoder, stages_of
+from fewmask.models.encoders.pretrained import Pretrained
 from fewmask.models.encoders.pyramid import TimmEncoder
 from fewmask.models.segmenter import Segmenter
 
@@ -17,11 +19,13 @@ from fewmask.models.segmenter import Segmenter
 class ModelConfig(BaseConfig):
     """The parts of the network."""
 
-    encoder: str = "resnet50"
-    """A timm model by name, or your own class as package.module:Class."""
-    pretrained: bool | Path = False
-    """true downloads ImageNet weights, a path loads weights from that file, false starts from
-    random weights."""
+    encoder: str = AUTO
+    """A timm model by name, or your own class as package.module:Class. auto: resnet50 on a GPU;
+    tf_efficientnet_lite0 on a CPU, and where the weights of resnet50 cannot be had."""
+    pretrained: Pretrained = "auto"
+    """Where the encoder's weights come from. auto (or true): timm's pretrained weights from a local
+    cache or the hub, or else a package of fewmask[weights]; an error if none has them. timm or
+    package: only from there, as the recipe of a run says. A path: that file. false: random."""
     in_channels: int = Field(default=3, ge=1)
     """Bands of an image: 3 reads every file as RGB; any other number reads files with the bands
     they have (4: RGBA, CMYK, RGB + near infrared; any number from TIFF)."""
@@ -44,28 +48,38 @@ class ModelConfig(BaseConfig):
     aux_head: bool = False
     """Adds a second classifier on the encoder's last but one stage, used in training only."""
 
+    @field_validator("pretrained", mode="before")
+    @classmethod
+    def _true_is_auto(cls, value: Any) -> Any:
+        """Reads older recipes, in which `true` asked for the weights that auto finds."""
+        return "auto" if value is True else value
+
 
 def create_model(config: ModelConfig, num_classes: int) -> Segmenter:
     """Builds a segmenter with random (or, for the encoder, pretrained) weights.
 
     Args:
-        config: encoder, decoder and head.
+        config: encoder, decoder and head. `encoder=auto` is the one for the best device here.
         num_classes: K.
 
     Raises:
         UserError: for an unknown encoder or decoder, stages that the decoder cannot use, an
             impossible stride, or unavailable weights.
     """
+    name, pretrained = config.encoder, config.pretrained
+    if name == AUTO:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        name, pretrained, _ = choose_encoder(name, pretrained, device)
     encoder = create_encoder(
-        config.encoder,
+        name,
         config.output_stride,
-        config.pretrained,
+        pretrained,
         config.multi_grid,
         config.in_channels,
     )
     if config.frozen_stages or config.checkpointing:
         _limit(encoder, config)
-    decoder = create_decoder(stages_of(encoder, config.encoder), config.decoder)
+    decoder = create_decoder(stages_of(encoder, name), config.decoder)
     return Segmenter(encoder, decoder, num_classes, config.aux_head)
 
 

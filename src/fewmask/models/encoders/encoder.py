@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from fewmask.config import find_class
 from fewmask.errors import UserError
+from fewmask.models.encoders.pretrained import Pretrained
 from fewmask.models.encoders.pyramid import TimmEncoder
 from fewmask.models.encoders.stages import Stages
 from fewmask.models.encoders.weights import load_weights
@@ -25,14 +26,14 @@ class Encoder(Protocol):
 def create_encoder(
     name: str,
     output_stride: int,
-    pretrained: bool | Path,
+    pretrained: Pretrained,
     multi_grid: tuple[int, ...] | None = None,
     in_channels: int = 3,
 ) -> nn.Module:
     """Builds an encoder: any timm model by name, or your own class as `package.module:Class`.
 
     Your class is called as `Class(output_stride=...)`, with `in_channels` as well if that is not 3,
-    and keeps the `Encoder` contract.
+    and keeps the `Encoder` contract. It loads pretrained weights by itself, or from a file.
 
     Raises:
         UserError: for an unknown name, an impossible stride, unavailable weights, or a class that
@@ -43,8 +44,8 @@ def create_encoder(
     bands = {} if in_channels == 3 else {"in_channels": in_channels}
     kind = find_class(name, {}, "encoder", nn.Module, option="model.encoder")
     encoder: nn.Module = kind(output_stride=output_stride, **bands)
-    if pretrained:
-        load_weights(encoder, Path(str(pretrained)))
+    if isinstance(pretrained, Path):
+        load_weights(encoder, pretrained)
     return encoder
 
 

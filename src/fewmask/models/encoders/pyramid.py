@@ -1,16 +1,16 @@
 """Feature pyramids from any timm backbone, with an output stride."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any, Self
 
 from torch import Tensor, nn
 
-from fewmask.config import did_you_mean
 from fewmask.errors import UserError
 from fewmask.models.encoders.freezing import names_up_to
+from fewmask.models.encoders.pretrained import Pretrained, load_pretrained
 from fewmask.models.encoders.recomputing import recompute_blocks
 from fewmask.models.encoders.timm_import import import_timm
-from fewmask.models.encoders.weights import load_weights
+from fewmask.models.encoders.timm_names import require_timm_model
 
 
 class TimmEncoder(nn.Module):
@@ -21,8 +21,7 @@ class TimmEncoder(nn.Module):
             `resnet101s` (deep 64-64-128 stem).
         output_stride: input pixels per pixel of the last stage: 32, 16 or 8 where timm can dilate
             it.
-        pretrained: True downloads ImageNet weights; a path loads them from that file; False starts
-            from random weights.
+        pretrained: where pretrained weights come from; False starts from random weights.
         multi_grid: factors on the dilation of the last stage's blocks, (1, 2, 4) in the papers;
             bottleneck ResNets only.
         in_channels: bands of an image. Pretrained weights of the first layer, which are made for
@@ -36,16 +35,14 @@ class TimmEncoder(nn.Module):
         self,
         name: str,
         output_stride: int = 32,
-        pretrained: bool | Path = False,
+        pretrained: Pretrained = False,
         multi_grid: tuple[int, ...] | None = None,
         in_channels: int = 3,
     ):
         super().__init__()
         # Modules are kept by name, as BatchNorm over processes replaces some of them later.
         self.frozen: list[str] = []
-        self.backbone = _create_backbone(name, output_stride, pretrained is True, in_channels)
-        if pretrained and pretrained is not True:
-            load_weights(self.backbone, Path(pretrained))
+        self.backbone = _create_backbone(name, output_stride, pretrained, in_channels)
         if multi_grid is not None:
             _dilate_blocks(self.backbone, multi_grid)
         info = self.backbone.feature_info
@@ -90,42 +87,25 @@ class TimmEncoder(nn.Module):
         return [maps[i] for i in self.stages]
 
 
-def _create_backbone(name: str, output_stride: int, download: bool, in_channels: int) -> Any:
+def _create_backbone(
+    name: str, output_stride: int, pretrained: Pretrained, in_channels: int
+) -> Any:
     """A timm model that gives feature maps."""
     timm = import_timm()
-    if not timm.is_model(name.split(".")[0]):
-        raise UserError(
-            f"model.encoder={name}: timm has no such model. "
-            f"{did_you_mean(name, timm.list_models())} All names: timm.list_models()."
-        )
+    require_timm_model(name)
     shape = {"in_chans": in_channels}
     if output_stride != 32:  # models without dilation do not know the option
         shape["output_stride"] = output_stride
+    create = partial(timm.create_model, name, features_only=True, **shape)
     try:
-        backbone = timm.create_model(name, features_only=True, **shape)
+        backbone = create()
     except (TypeError, RuntimeError, AssertionError) as error:  # timm's builders raise all three
         raise UserError(
             f"model.encoder={name} with model.output_stride={output_stride}: timm cannot build it "
             f"as a feature pyramid ({error}). Try output_stride=32, or a ResNet."
         ) from None
-    if download:
-        backbone.load_state_dict(_downloaded(timm, name, shape))
+    load_pretrained(backbone, name, pretrained, create)
     return backbone
-
-
-def _downloaded(timm: Any, name: str, shape: dict[str, int]) -> dict[str, Tensor]:
-    """The pretrained weights from timm's hub."""
-    try:
-        source = timm.create_model(name, features_only=True, pretrained=True, **shape)
-    except Exception as error:  # timm and its hub raise a dozen kinds when a download fails
-        raise UserError(
-            f"model.pretrained=true: the weights of '{name}' could not be downloaded "
-            f"({type(error).__name__}: {error}). Without a network, give a file "
-            "(model.pretrained=path/to/weights.safetensors), or start from random weights "
-            "(model.pretrained=false)."
-        ) from None
-    weights: dict[str, Tensor] = source.state_dict()
-    return weights
 
 
 def _dilate_blocks(backbone: nn.Module, factors: tuple[int, ...]) -> None:
