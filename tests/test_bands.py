@@ -36,7 +36,8 @@ def test_any_number_of_bands_trains_and_predicts(channels, suffix, method, tmp_p
             mask = Image.fromarray((image[:, :, -1] > 128).astype(np.uint8))
             mask.save(tmp_path / f"data/masks/{i}.png")
     words = [f"data={tmp_path}/data", f"method={method}", "training.steps=2", *WORDS]
-    words += ["model.encoder=test_resnet", f"model.in_channels={channels}"]
+    words += ["model.encoder=test_resnet", "model.pretrained=false"]
+    words += [f"model.in_channels={channels}"]
     run = fewmask.train(*words, out=tmp_path / "run")
     predictor = fewmask.load(run.folder)
     assert next(predictor.network.parameters()).shape[1] == channels

@@ -1,7 +1,9 @@
 """Where the pretrained weights of an encoder come from, and how they get into it."""
 
+import io
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -172,7 +174,10 @@ def released_names(backbone: nn.Module, name: str, weights: dict[str, Tensor]) -
     if _filter_of(model) is None:  # a feature pyramid is not of the model's own class
         model = import_timm().create_model(name)
     convert = _filter_of(model)
-    return weights if convert is None else dict(convert(weights, model))
+    if convert is None:
+        return weights
+    with redirect_stdout(io.StringIO()):  # that of DINOv3 prints a line for every block
+        return dict(convert(weights, model))
 
 
 def _filter_of(model: nn.Module) -> Callable[..., dict[str, Tensor]] | None:
