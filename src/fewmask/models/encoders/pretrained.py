@@ -12,11 +12,7 @@ from torch import Tensor, nn
 
 from fewmask.errors import UserError
 from fewmask.models.encoders import hub_weights
-from fewmask.models.encoders.package_weights import (
-    package_file,
-    package_of,
-    timm_names,
-)
+from fewmask.models.encoders.package_weights import package_file, package_of, timm_names
 from fewmask.models.encoders.timm_import import import_timm
 from fewmask.models.encoders.timm_names import weights_of
 from fewmask.models.encoders.weights import load_weights
@@ -65,9 +61,8 @@ def find_source(name: str, wanted: Literal["auto", "timm", "package"] = "auto") 
             description = f"weights {label} from {place}{known}"
             return Source("timm", description, _license_warning(name, weights))
     if wanted != "timm" and package_file(name) is not None:
-        return Source(
-            "package", f"ImageNet weights from the package {package_of(name)} (Apache-2.0)"
-        )
+        description = f"ImageNet weights from the package {package_of(name)} (Apache-2.0)"
+        return Source("package", description)
     return None
 
 
@@ -170,15 +165,13 @@ def released_names(backbone: nn.Module, name: str, weights: dict[str, Tensor]) -
     timm has a function for that in the module of most models: it knows the files of DINOv2,
     DINOv3, ConvNeXt, Swin ... and leaves its own ones alone.
     """
-    model = backbone
-    if _filter_of(model) is None:  # a feature pyramid is not of the model's own class
-        model = import_timm().create_model(name)
-    convert = _filter_of(model)
+    timm = import_timm()
+    module = timm.model_entrypoint(name.split(".")[0]).__module__
+    convert = getattr(sys.modules[module], "checkpoint_filter_fn", None)
     if convert is None:
         return weights
+    # A feature pyramid is of a class of its own, but the function reads the whole network.
+    is_whole = type(backbone).__module__ == module
+    model = backbone if is_whole else timm.create_model(name)
     with redirect_stdout(io.StringIO()):  # that of DINOv3 prints a line for every block
         return dict(convert(weights, model))
-
-
-def _filter_of(model: nn.Module) -> Callable[..., dict[str, Tensor]] | None:
-    return getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
