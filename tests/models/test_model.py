@@ -26,7 +26,7 @@ def test_pretrained_networks_share_the_encoder_and_not_the_head(tmp_path):
 
 
 def test_the_default_settings_build_a_network():
-    config = ModelConfig(encoder="test_resnet")
+    config = ModelConfig(encoder="test_resnet", pretrained=False)
     assert create_model(config, 21).eval()(torch.randn(1, 3, 33, 33)).logits.shape == (1, 21, 9, 9)
 
 

@@ -1,18 +1,20 @@
 """From a model's settings to a network."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 from torch import nn
 
 from fewmask.batch import IMAGENET
 from fewmask.config import BaseConfig
 from fewmask.errors import UserError
 from fewmask.models.decoders.decoder import AUTO, Decoder, chosen, create_decoder, decoder_config
+from fewmask.models.encoders.choosing import AUTO as AUTO_ENCODER
+from fewmask.models.encoders.choosing import choose_encoder
 from fewmask.models.encoders.encoder import create_encoder, stages_of
 from fewmask.models.encoders.freezing import freeze_all
+from fewmask.models.encoders.pretrained import Pretrained
 from fewmask.models.encoders.pyramid import TimmEncoder
 from fewmask.models.encoders.vit import ViTEncoder
 from fewmask.models.segmenter import Segmenter
@@ -22,11 +24,13 @@ from fewmask.parts.batchnorm import set_momentum
 class ModelConfig(BaseConfig):
     """The parts of the network."""
 
-    encoder: str = "resnet50"
-    """A timm model by name, or your own class as package.module:Class."""
-    pretrained: bool | Path = False
-    """true downloads ImageNet weights, a path loads weights from that file, false starts from
-    random weights."""
+    encoder: str = AUTO_ENCODER
+    """A timm model by name, or your own class as package.module:Class. auto: resnet50 on a GPU;
+    tf_efficientnet_lite0 on a CPU, and where the weights of resnet50 cannot be had."""
+    pretrained: Pretrained = "auto"
+    """Where the encoder's weights come from. auto (or true): timm's pretrained weights from a local
+    cache or the hub, or else a package of fewmask[weights]; an error if none has them. timm or
+    package: only from there, as the recipe of a run says. A path: that file. false: random."""
     in_channels: int = Field(default=3, ge=1)
     """Bands of an image: 3 reads every file as RGB; any other number reads files with the bands
     they have (4: RGBA, CMYK, RGB + near infrared; any number from TIFF)."""
@@ -64,12 +68,18 @@ class ModelConfig(BaseConfig):
     aux_head: bool = False
     """Adds a second classifier on the encoder's last but one stage, used in training only."""
 
+    @field_validator("pretrained", mode="before")
+    @classmethod
+    def _true_is_auto(cls, value: Any) -> Any:
+        """Reads older recipes, in which `true` asked for the weights that auto finds."""
+        return "auto" if value is True else value
+
 
 def create_model(config: ModelConfig, num_classes: int, crop: int | None = None) -> Segmenter:
     """Builds a segmenter with random (or, for the encoder, pretrained) weights.
 
     Args:
-        config: encoder, decoder and head.
+        config: encoder, decoder and head. `encoder=auto` is the one for the best device here.
         num_classes: K.
         crop: side of the training crops, which `aligned` needs to know.
 
@@ -104,10 +114,14 @@ def name_decoder(config: ModelConfig) -> ModelConfig:
 
 
 def _create_encoder(config: ModelConfig) -> nn.Module:
+    name, pretrained = config.encoder, config.pretrained
+    if name == AUTO_ENCODER:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        name, pretrained, _ = choose_encoder(name, pretrained, device)
     return create_encoder(
-        config.encoder,
+        name,
         config.output_stride,
-        config.pretrained,
+        pretrained,
         config.multi_grid,
         config.in_channels,
         config.drop_path,
