@@ -37,8 +37,7 @@ def decayed_groups(encoder: nn.Module, layer_decay: float, weight_decay: float) 
     Raises:
         UserError: if timm does not tell which of the encoder's parameters belong to which layer.
     """
-    layers = _layers(encoder.name) if isinstance(encoder, Freezable) else None
-    if layers is None:
+    if not isinstance(encoder, Freezable) or (layers := _layers(encoder.name)) is None:
         raise UserError(
             f"training.layer_decay={layer_decay}: only some encoders of timm tell the order of "
             "their layers, and this one does not. Leave the option out."
