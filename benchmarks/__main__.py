@@ -2,7 +2,18 @@
 
 from pathlib import Path
 
-from benchmarks import encoders, imas, limits, loader, pool, processes, startup, steps, tables
+from benchmarks import (
+    depthwise,
+    encoders,
+    imas,
+    limits,
+    loader,
+    pool,
+    processes,
+    startup,
+    steps,
+    tables,
+)
 from benchmarks.commands import application
 
 COMMANDS = {
@@ -13,6 +24,7 @@ COMMANDS = {
     "imas": imas.measure,
     "steps": steps.measure,
     "encoders": encoders.measure,
+    "depthwise": depthwise.measure,
     "processes": processes.measure,
 }
 app = application("benchmarks", COMMANDS, Path(__file__).parent / "results")

@@ -37,7 +37,7 @@ def measure(
 ) -> Iterator[list[Figure]]:
     """Compare a training step, an EMA update and an evaluation: time, peak memory, limit."""
     short, setup = max(rounds, SHORT_ROUNDS), Setup(encoder, crop, batch, num_classes, precision)
-    model = create_model(ModelConfig(encoder=encoder), num_classes)
+    model = create_model(ModelConfig(encoder=encoder, pretrained=False), num_classes)
     yield _row("EMA update", _ema(model), short, _ema_limit(model))
     scoring = "4 images of 512 x 512 scored, without network"
     yield _row(scoring, _scoring(num_classes), short, _scoring_limit(num_classes))

@@ -126,7 +126,7 @@ class FixedLogits(nn.Module):
 def build(side: type[Ours] | type[Theirs], setup: Setup, variant: Variant) -> Ours | Theirs:
     """One side, with its network and batch."""
     checkpointing = side is Ours and variant.checkpointing
-    config = ModelConfig(encoder=setup.encoder, checkpointing=checkpointing)
+    config = ModelConfig(encoder=setup.encoder, pretrained=False, checkpointing=checkpointing)
     model: nn.Module = create_model(config, setup.num_classes)
     if variant.without_network:
         model = FixedLogits(model, setup)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from fewmask import atomic, version
+from fewmask.engine.devices import processor
 
 Value = tuple[float, str]
 """A number and its unit."""
@@ -125,7 +126,7 @@ def slug(*words: str) -> str:
 def machine() -> dict[str, Any]:
     """Processor, threads, GPU and system, without the name of the host."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cpu_threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "system": f"{platform.system()} {platform.machine()}",
@@ -154,11 +155,3 @@ def _parts(machine: Mapping[str, Any]) -> list[str]:
     threads = machine["cpu_threads"]
     count = "" if threads is None else f"{threads} thread{'s' * (threads != 1)}"
     return [word for word in (machine["processor"], count, machine["gpu"]) if word]
-
-
-def _processor() -> str:
-    # platform.processor() is empty on most Linux systems.
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()

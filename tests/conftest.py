@@ -1,5 +1,6 @@
 """What several tests use: tiny networks, tiny data, a fake minimize."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,12 @@ from fewmask.methods import METHODS, Method
 from fewmask.models import ModelConfig, Segmenter, create_model
 from fewmask.models.decoders.deeplabv3plus import DeepLabV3Plus
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks a hub, whatever its settings
+
 TINY = ModelConfig(
-    encoder="test_resnet", decoder=DeepLabV3Plus.Config(channels=8, low_level_channels=4)
+    encoder="test_resnet",
+    pretrained=False,
+    decoder=DeepLabV3Plus.Config(channels=8, low_level_channels=4),
 )
 TINY_WORDS = (
     "loader.crop=48",

@@ -12,8 +12,8 @@ from fewmask import cli
 
 TINY_PHOTOS = (
     "loader.crop=32", "loader.labeled_batch=2", "loader.unlabeled_batch=2",
-    "model.encoder=test_resnet", "model.decoder.channels=8", "machine.workers=0",
-    "training.steps=3", "training.precision=fp32", "machine.accelerator=cpu",
+    "model.encoder=test_resnet", "model.pretrained=false", "model.decoder.channels=8",
+    "machine.workers=0", "training.steps=3", "training.precision=fp32", "machine.accelerator=cpu",
 )  # fmt: skip
 """Overrides that make a run on photos take seconds."""
 

@@ -36,7 +36,8 @@ def test_any_number_of_bands_trains_and_predicts(channels, suffix, method, tmp_p
             mask = Image.fromarray((image[:, :, -1] > 128).astype(np.uint8))
             mask.save(tmp_path / f"data/masks/{i}.png")
     words = [f"data={tmp_path}/data", f"method={method}", "training.steps=2", *WORDS]
-    words += ["model.encoder=test_resnet", f"model.in_channels={channels}"]
+    words += ["model.encoder=test_resnet", "model.pretrained=false"]
+    words += [f"model.in_channels={channels}"]
     run = fewmask.train(*words, out=tmp_path / "run")
     predictor = fewmask.load(run.folder)
     assert next(predictor.network.parameters()).shape[1] == channels
@@ -49,7 +50,7 @@ def test_any_number_of_bands_trains_and_predicts(channels, suffix, method, tmp_p
 
 
 def test_weights_made_for_rgb_fit_any_number_of_bands(tmp_path):
-    rgb = create_model(ModelConfig(encoder="test_resnet"), 2).encoder
+    rgb = create_model(ModelConfig(encoder="test_resnet", pretrained=False), 2).encoder
     torch.save(
         {k.removeprefix("backbone."): v for k, v in rgb.state_dict().items()}, tmp_path / "w"
     )

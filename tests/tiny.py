@@ -1,6 +1,8 @@
-"""A network small enough to keep in the repository."""
+"""Networks small enough to keep in the repository."""
 
 from torch import Tensor, nn
+
+from fewmask.parts.resizing import resize
 
 
 class Encoder(nn.Module):
@@ -25,4 +27,24 @@ class Encoder(nn.Module):
         for stage in self.stages:
             image = stage(image)
             maps.append(image)
+        return maps
+
+
+class PatchEncoder(nn.Module):
+    """Four equally large maps of stride 14, as a plain vision transformer gives them."""
+
+    def __init__(self, output_stride: int = 32):
+        super().__init__()
+        self.channels, self.strides = [8] * 4, [14] * 4
+        self.embed = nn.Conv2d(3, 8, 14, stride=14)
+        self.blocks = nn.ModuleList(nn.Sequential(nn.Conv2d(8, 8, 1), nn.GELU()) for _ in range(4))
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Four maps; the image is resized to the nearest multiple of 14 first."""
+        size = tuple(14 * max(1, round(side / 14)) for side in image.shape[-2:])
+        x = self.embed(resize(image, size))
+        maps = []
+        for block in self.blocks:
+            x = x + block(x)
+            maps.append(x)
         return maps

@@ -55,6 +55,16 @@ def test_encoders_are_timed_and_weighed():
     assert found["parameters"].value > 0 and found["peak memory, iMAS"].value > 0
 
 
+def test_steps_of_encoders_are_compared_in_both_precisions():
+    from benchmarks import depthwise
+
+    options = {"crop": 33, "batch": 2, "channels": 8, "rounds": 1}
+    found = by_subject(depthwise.measure(["mobilenetv3_small_050"], **options))
+    assert [*found] == [f"mobilenetv3_small_050, {name}" for name in ("fp32", "bf16")]
+    for values in found.values():
+        assert values["step"].unit == "ms" and values["speedup"].unit == "x"
+
+
 def test_the_loader_is_compared_with_the_reference():
     from benchmarks import loader
 

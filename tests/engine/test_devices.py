@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from fewmask.engine.devices import choose_accelerator, choose_precision, environment
+from fewmask.engine.devices import (
+    choose_accelerator,
+    choose_precision,
+    environment,
+    processor,
+)
 from fewmask.engine.settings import MachineConfig
 from fewmask.errors import UserError
 
@@ -26,3 +31,7 @@ def test_the_environment_names_what_a_bug_report_needs():
     assert found.keys() >= {"fewmask", "python", "platform", "torch", "timm", "cuda device"}
     assert found["torch"] == torch.__version__
     assert found["precision auto"] in ("fp32", "bf16", "fp16")
+
+
+def test_the_processor_has_a_name():
+    assert processor() and processor() == processor().strip()

@@ -1,8 +1,11 @@
 """From settings to networks: random weights, pretrained weights."""
 
+from pathlib import Path
+
 import torch
 
 from fewmask.models import ModelConfig, create_model
+from fewmask.models.model import name_decoder
 from tests.conftest import TINY
 
 
@@ -23,7 +26,7 @@ def test_pretrained_networks_share_the_encoder_and_not_the_head(tmp_path):
 
 
 def test_the_default_settings_build_a_network():
-    config = ModelConfig(encoder="test_resnet")
+    config = ModelConfig(encoder="test_resnet", pretrained=False)
     assert create_model(config, 21).eval()(torch.randn(1, 3, 33, 33)).logits.shape == (1, 21, 9, 9)
 
 
@@ -31,3 +34,11 @@ def test_the_encoders_batchnorm_follows_as_fast_as_asked():
     model = create_model(TINY.model_copy(update={"batchnorm_momentum": 0.05}), 3)
     assert model.encoder.backbone.bn1.momentum == 0.05
     assert model.decoder.aspp.fuse[1].momentum == 0.1
+
+
+def test_the_chosen_decoder_is_named_without_loading_weights():
+    config = ModelConfig(encoder="test_resnet", pretrained=Path("not-there.pth"))
+    named = name_decoder(config)
+    assert named.decoder.name == "deeplabv3plus" and named.pretrained == config.pretrained
+    assert create_model(named.model_copy(update={"pretrained": False}), 3).head[-1].weight.is_cpu
+    assert name_decoder(named) is named

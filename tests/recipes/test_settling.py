@@ -1,6 +1,7 @@
 """What a recipe leaves open is worked out from data and machine."""
 
 from fewmask.cli.words import recipe_from_words
+from fewmask.models.decoders.decoder import decoder_config
 from fewmask.recipes import settle
 from tests.data.trees import opened, tree
 
@@ -55,3 +56,16 @@ def test_balanced_class_weights_are_worked_out_and_written_down(tmp_path):
     weights = settled.method.supervised_loss.class_weights
     assert len(weights) == 11 and max(weights) / min(weights) < 1.2  # equal bands
     assert any("Class weights: sky" in sentence for sentence in said)
+
+
+def test_the_recipe_names_the_decoder_that_was_chosen(tmp_path):
+    """Later versions, in which `auto` may stand for another one, build the same network."""
+    tree("voc", tmp_path)
+    data = opened("voc", tmp_path, labeled=3)
+    for encoder, name in (("Encoder", "deeplabv3plus"), ("PatchEncoder", "dpt")):
+        words = [f"data.root={tmp_path}", f"model.encoder=tests.tiny:{encoder}"]
+        settled, said = settle(recipe_from_words(["voc/imas", *words]), data)
+        assert settled.model.decoder == decoder_config(name)
+        assert f"The decoder for tests.tiny:{encoder} is {name}." in said
+        again, said = settle(settled, data)
+        assert again.model == settled.model and not any("decoder" in note for note in said)

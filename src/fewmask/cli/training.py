@@ -216,6 +216,7 @@ def info() -> None:
     from fewmask.engine.sinks import SINKS
     from fewmask.methods import METHODS
     from fewmask.models.decoders import DECODERS
+    from fewmask.models.decoders.decoder import AUTO
     from fewmask.recipes.shipped import recipe_names
 
     for name, value in environment().items():
@@ -223,7 +224,7 @@ def info() -> None:
     for title, names in (
         ("methods", METHODS),
         ("data sources", SOURCES),
-        ("decoders", DECODERS),
+        ("decoders", (AUTO, *DECODERS)),
         ("strong views", STRONG_VIEWS),
         ("sinks", SINKS),
         ("recipes", recipe_names()),

@@ -3,6 +3,7 @@
 import os
 import platform
 from importlib import metadata
+from pathlib import Path
 
 import torch
 
@@ -44,7 +45,8 @@ def choose_accelerator(machine: MachineConfig) -> str:
 def choose_precision(precision: str, accelerator: str) -> str:
     """What `training.precision` means on a device: fp32, bf16 or fp16.
 
-    `auto` becomes bf16 where the hardware is fast at it, else fp16 on CUDA, else fp32.
+    `auto` becomes bf16 where the hardware is fast at it, else fp16 on CUDA, else fp32. For a run on
+    a CPU, `runs.precision` asks more: whether this network is faster in bf16.
 
     Raises:
         UserError: for fp16 on a CPU.
@@ -59,6 +61,15 @@ def choose_precision(precision: str, accelerator: str) -> str:
     if precision == "fp16" and accelerator == "cpu":
         raise UserError("training.precision=fp16 needs a GPU. On a CPU use auto, bf16 or fp32.")
     return precision
+
+
+def processor() -> str:
+    """The name of the CPU."""
+    # platform.processor() is empty on most Linux systems.
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
 
 
 def environment() -> dict[str, str]:

@@ -70,13 +70,18 @@ def is_first() -> bool:
     return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["RANK"] == "0"
 
 
+def is_started_by_others() -> bool:
+    """Whether torchrun or SLURM has started this process, perhaps as one of several."""
+    return "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_NTASKS" in os.environ
+
+
 def _create_fabric(machine: MachineConfig, precision: str) -> tuple[Fabric, bool]:
     """Fabric for these devices, and whether launching it starts processes."""
     accelerator = choose_accelerator(machine)
     under_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     strategy = "auto"
     if machine.devices > 1 or under_torchrun:
-        strategy = "ddp" if under_torchrun or "SLURM_NTASKS" in os.environ else "ddp_spawn"
+        strategy = "ddp" if is_started_by_others() else "ddp_spawn"
     here, machines = machine.devices, 1
     if under_torchrun:
         here = int(os.environ["LOCAL_WORLD_SIZE"])

@@ -45,8 +45,9 @@ class TrainingConfig(BaseConfig):
     """Number of devices that the batch was chosen for. With fewer devices, each one accumulates
     gradients over several rounds, so that the batch stays the same."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Floating-point precision. auto: bf16 where the hardware is fast at it, else fp16 on a GPU,
-    else fp32."""
+    """Floating-point precision. auto: on a GPU, bf16 where it is fast at it, else fp16; on a CPU,
+    whichever of bf16 and fp32 is faster for this network, by a few steps that are timed before
+    training."""
     compile: bool = False
     """Compiles the networks with torch.compile. The first steps take a minute or more, later ones
     are faster, and results differ in the last digits. Useful for long runs on a GPU; a CPU gains

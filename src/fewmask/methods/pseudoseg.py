@@ -29,6 +29,7 @@ of a norm, a box of 100 pixels, 1/sqrt(d), the background score). Deviations fro
 * Image-level labels are those of the image; the code takes them from the masks of the crop.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -173,7 +174,10 @@ class PseudoSeg(Method):
 
     def _decode(self, stages: list[Tensor]) -> Tensor:
         """[B, K, H/4, W/4] logits of the decoder."""
-        logits: Tensor = self.student.decode(stages, stages[0].shape[-2:]).upsampled_logits
+        # A pyramid's finest map has stride 4; those of a ViT are coarser than its decoder's logits.
+        finer = max(1, self.student.decoder.stages.strides[0] / 4)
+        height, width = (math.ceil(side * finer) for side in stages[0].shape[-2:])
+        logits: Tensor = self.student.decode(stages, (height, width)).upsampled_logits
         return logits
 
     def _classify(self, stages: list[Tensor]) -> Tensor:

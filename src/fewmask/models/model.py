@@ -1,17 +1,20 @@
 """From a model's settings to a network."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny
+import torch
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 from torch import nn
 
 from fewmask.batch import IMAGENET
 from fewmask.config import BaseConfig
 from fewmask.errors import UserError
-from fewmask.models.decoders.decoder import DEFAULT, Decoder, create_decoder, decoder_config
+from fewmask.models.decoders.decoder import AUTO, Decoder, chosen, create_decoder, decoder_config
+from fewmask.models.encoders.choosing import AUTO as AUTO_ENCODER
+from fewmask.models.encoders.choosing import choose_encoder
 from fewmask.models.encoders.encoder import create_encoder, stages_of
 from fewmask.models.encoders.freezing import freeze_all
+from fewmask.models.encoders.pretrained import Pretrained
 from fewmask.models.encoders.pyramid import TimmEncoder
 from fewmask.models.encoders.vit import ViTEncoder
 from fewmask.models.segmenter import Segmenter
@@ -21,11 +24,13 @@ from fewmask.parts.batchnorm import set_momentum
 class ModelConfig(BaseConfig):
     """The parts of the network."""
 
-    encoder: str = "resnet50"
-    """A timm model by name, or your own class as package.module:Class."""
-    pretrained: bool | Path = False
-    """true downloads ImageNet weights, a path loads weights from that file, false starts from
-    random weights."""
+    encoder: str = AUTO_ENCODER
+    """A timm model by name, or your own class as package.module:Class. auto: resnet50 on a GPU;
+    tf_efficientnet_lite0 on a CPU, and where the weights of resnet50 cannot be had."""
+    pretrained: Pretrained = "auto"
+    """Where the encoder's weights come from. auto (or true): timm's pretrained weights from a local
+    cache or the hub, or else a package of fewmask[weights]; an error if none has them. timm or
+    package: only from there, as the recipe of a run says. A path: that file. false: random."""
     in_channels: int = Field(default=3, ge=1)
     """Bands of an image: 3 reads every file as RGB; any other number reads files with the bands
     they have (4: RGBA, CMYK, RGB + near infrared; any number from TIFF)."""
@@ -52,9 +57,10 @@ class ModelConfig(BaseConfig):
     """Stores no activations inside the encoder's blocks and computes them again in the backward
     pass: at most half the memory, a quarter more time, the same result."""
     decoder: Annotated[SerializeAsAny[Decoder.Config], BeforeValidator(decoder_config)] = Field(
-        default_factory=lambda: decoder_config(DEFAULT)
+        default_factory=lambda: decoder_config(AUTO)
     )
-    """The decoder by name, and its options."""
+    """The decoder by name, and its options; auto is dpt for plain ViTs, otherwise deeplabv3plus.
+    Options without a name are those of deeplabv3plus."""
     aligned: bool = True
     """Pads images in evaluation and prediction, on the right and at the bottom, so that feature
     pixels meet image pixels as in the training crops; the result is cut again. Without it masks
@@ -62,12 +68,18 @@ class ModelConfig(BaseConfig):
     aux_head: bool = False
     """Adds a second classifier on the encoder's last but one stage, used in training only."""
 
+    @field_validator("pretrained", mode="before")
+    @classmethod
+    def _true_is_auto(cls, value: Any) -> Any:
+        """Reads older recipes, in which `true` asked for the weights that auto finds."""
+        return "auto" if value is True else value
+
 
 def create_model(config: ModelConfig, num_classes: int, crop: int | None = None) -> Segmenter:
     """Builds a segmenter with random (or, for the encoder, pretrained) weights.
 
     Args:
-        config: encoder, decoder and head.
+        config: encoder, decoder and head. `encoder=auto` is the one for the best device here.
         num_classes: K.
         crop: side of the training crops, which `aligned` needs to know.
 
@@ -75,15 +87,7 @@ def create_model(config: ModelConfig, num_classes: int, crop: int | None = None)
         UserError: for an unknown encoder or decoder, stages that the decoder cannot use, an
             impossible stride, or unavailable weights.
     """
-    encoder = create_encoder(
-        config.encoder,
-        config.output_stride,
-        config.pretrained,
-        config.multi_grid,
-        config.in_channels,
-        config.drop_path,
-        config.ceil_pool,
-    )
+    encoder = _create_encoder(config)
     if config.batchnorm_momentum is not None:
         set_momentum(encoder, config.batchnorm_momentum)
     if config.frozen_stages or config.checkpointing:
@@ -92,6 +96,37 @@ def create_model(config: ModelConfig, num_classes: int, crop: int | None = None)
     normalization = getattr(encoder, "normalization", IMAGENET.for_bands(config.in_channels))
     crop = crop if config.aligned else None
     return Segmenter(encoder, decoder, num_classes, config.aux_head, normalization, crop)
+
+
+def name_decoder(config: ModelConfig) -> ModelConfig:
+    """Replaces `model.decoder=auto` by the decoder it stands for, so that it stays the same one.
+
+    Raises:
+        UserError: for an unknown encoder, or an impossible stride.
+    """
+    if config.decoder.name != AUTO:
+        return config
+    # On torch's device "meta" weights take no time and no memory; timm's models allow it.
+    with torch.device("cpu" if ":" in config.encoder else "meta"):
+        encoder = _create_encoder(config.model_copy(update={"pretrained": False}))
+    decoder = chosen(config.decoder, stages_of(encoder, config.encoder))
+    return config.model_copy(update={"decoder": decoder})
+
+
+def _create_encoder(config: ModelConfig) -> nn.Module:
+    name, pretrained = config.encoder, config.pretrained
+    if name == AUTO_ENCODER:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        name, pretrained, _ = choose_encoder(name, pretrained, device)
+    return create_encoder(
+        name,
+        config.output_stride,
+        pretrained,
+        config.multi_grid,
+        config.in_channels,
+        config.drop_path,
+        config.ceil_pool,
+    )
 
 
 def _limit(encoder: nn.Module, config: ModelConfig) -> None:

@@ -9,7 +9,7 @@ from fewmask.data import SOURCES
 from fewmask.data.sources.folder import folder_values
 from fewmask.errors import UserError
 from fewmask.methods import METHODS
-from fewmask.models.decoders.decoder import DEFAULT as DEFAULT_DECODER
+from fewmask.models.decoders.decoder import UNNAMED as UNNAMED_DECODER
 from fewmask.recipes.recipe import Recipe
 from fewmask.recipes.shipped import recipe_values
 
@@ -85,7 +85,7 @@ def _with_decoder_name(values: Values) -> Values:
     if not isinstance(options, Mapping):
         return values
     assert isinstance(model, Mapping)
-    return {**values, "model": {**model, "decoder": {"name": DEFAULT_DECODER, **options}}}
+    return {**values, "model": {**model, "decoder": {"name": UNNAMED_DECODER, **options}}}
 
 
 def _require_sections(values: Values) -> None:

@@ -14,6 +14,7 @@ from fewmask.engine.settings import TrainingConfig
 from fewmask.engine.streams import steps_per_epoch
 from fewmask.errors import UserError
 from fewmask.methods import Method
+from fewmask.models.model import ModelConfig, name_decoder
 from fewmask.recipes.recipe import Recipe
 
 MAX_CLASS_WEIGHT = 10.0
@@ -21,7 +22,7 @@ MAX_CLASS_WEIGHT = 10.0
 
 
 def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
-    """Derives what a recipe leaves open: steps, accumulation rounds, class weights, absolute paths.
+    """Derives what a recipe leaves open: steps, rounds, class weights, decoder, absolute paths.
 
     Args:
         recipe: as given by the user.
@@ -50,6 +51,7 @@ def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
         "training": validate(TrainingConfig, training, "training"),
         "method": _with_class_weights(recipe.method, data, notes),
         "data": absolute_paths(recipe.data),
+        "model": _with_decoder(recipe.model, notes),
     }
     return recipe.model_copy(update=settled), notes
 
@@ -112,6 +114,14 @@ def balanced_weights(data: Data) -> tuple[float, ...]:
     weights = 1 / np.sqrt(np.maximum(shares, 1e-6))  # a class without pixels divides by 0
     weights = np.minimum(weights / (shares * weights).sum(), MAX_CLASS_WEIGHT)
     return tuple(weights.round(4).tolist())
+
+
+def _with_decoder(config: ModelConfig, notes: list[str]) -> ModelConfig:
+    """The settings of the network with the decoder by name."""
+    named = name_decoder(config)
+    if named is not config:
+        notes.append(f"The decoder for {config.encoder} is {named.decoder.name}.")
+    return named
 
 
 def absolute_paths(config: DataSource.Config) -> DataSource.Config:

@@ -12,10 +12,12 @@ from fewmask.data import Data, opening
 from fewmask.data.lists.published import recognize_dataset
 from fewmask.engine.memory import keep_freed_memory
 from fewmask.engine.trainer import Trainer
+from fewmask.errors import UserError
 from fewmask.methods import Method
 from fewmask.models import ModelConfig, create_model
-from fewmask.recipes import Recipe
+from fewmask.recipes import Recipe, load_recipe
 from fewmask.run_folder import checkpoint
+from fewmask.run_folder.paths import RunPaths
 
 
 def open_data(
@@ -76,6 +78,24 @@ def start_from(method: Method, file: Path) -> None:
         return
     for network in method.predictors().values():
         checkpoint.fill(network, checkpoint.load(file, "weights")["weights"], file)
+
+
+def encoder_of(file: Path) -> str:
+    """The encoder of the networks in a checkpoint, by name.
+
+    Raises:
+        UserError: if it cannot be told, because a last.pt lies outside its run folder.
+    """
+    state = checkpoint.load(file)
+    if "model" in state:
+        return str(state["model"]["encoder"])
+    recipe = RunPaths(file.resolve().parent.parent).recipe
+    if not recipe.is_file():
+        raise UserError(
+            f"{file} does not name its encoder, and lies outside its run folder. Name it: "
+            "model.encoder=NAME."
+        )
+    return load_recipe(recipe).model.encoder
 
 
 def make_trainer(

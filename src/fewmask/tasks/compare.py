@@ -13,11 +13,13 @@ from fewmask.errors import UserError
 from fewmask.evaluation.evaluator import confusions
 from fewmask.evaluation.metrics import intersection_and_union
 from fewmask.recipes import Recipe, load_recipe, settle
+from fewmask.recipes.choosing import as_before, choose_model
 from fewmask.report.comparison import Comparison, Row
 from fewmask.report.pictures import contact_sheet
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import require_same_images
 from fewmask.runs.build import open_data
+from fewmask.runs.precision import settle_precision
 from fewmask.runs.run import Run
 from fewmask.tasks.train import resume, train
 
@@ -43,19 +45,56 @@ def compare(recipes: Sequence[Recipe], out: Path) -> Comparison | None:
         UserError: for wrong settings or data, before training starts; or if `out` holds runs with
             other settings.
     """
+    recipes = _with_one_encoder(recipes, out)
     data = open_data(recipes[0], any(recipe.needs_unlabeled for recipe in recipes))
-    rows = []
+    recipes, rows = _in_one_precision(recipes, data, out), []
     # The recipes of a method follow each other, as groupby needs them.
     for method, of_method in groupby(recipes, key=lambda recipe: recipe.method.name):
         runs = []
-        folder = method.replace(":", "-")  # of an import path; Windows refuses a colon
         for recipe in of_method:
             print(f"\n{method}, seed {recipe.seed}")
-            runs.append(_trained(recipe, data, out / f"{folder}-seed{recipe.seed}"))
+            runs.append(_trained(recipe, data, _folder(out, recipe)))
             if not runs[-1].is_finished:
                 return None
         rows.append(_row(method, runs))
     return Comparison(rows, data)
+
+
+def _folder(out: Path, recipe: Recipe) -> Path:
+    """The run folder of a recipe."""
+    method = recipe.method.name.replace(":", "-")  # of an import path; Windows refuses a colon
+    return out / f"{method}-seed{recipe.seed}"
+
+
+def _with_one_encoder(recipes: Sequence[Recipe], out: Path) -> list[Recipe]:
+    """Chooses the encoder and its weights once, so that they are the same in all runs.
+
+    Where a run has been made already, its choice holds: what can be had may have changed since.
+    """
+    for recipe in recipes:
+        paths = RunPaths(_folder(out, recipe))
+        if paths.recipe.is_file():
+            before = load_recipe(paths.recipe).model
+            return [as_before(recipe, before) for recipe in recipes]
+    chosen, notes = choose_model(recipes[0])
+    for note in notes:
+        print(note)
+    return [as_before(recipe, chosen.model) for recipe in recipes]
+
+
+def _in_one_precision(recipes: Sequence[Recipe], data: Data, out: Path) -> list[Recipe]:
+    """The recipes with the precision of the runs that are there, or else with one for all."""
+    model = recipes[0]
+    if model.training.precision != "auto":
+        return [*recipes]
+    paths = [RunPaths(_folder(out, recipe)).recipe for recipe in recipes]
+    before = next((load_recipe(path) for path in paths if path.is_file()), None)
+    settled = before or settle_precision(settle(model, data)[0], len(data.classes), print)
+    precision = {"precision": settled.training.precision}
+    return [
+        recipe.model_copy(update={"training": recipe.training.model_copy(update=precision)})
+        for recipe in recipes
+    ]
 
 
 def _trained(recipe: Recipe, data: Data, folder: Path) -> Run:

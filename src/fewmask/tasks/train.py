@@ -17,13 +17,16 @@ from fewmask.engine.devices import environment
 from fewmask.engine.launch import is_first, launch
 from fewmask.engine.sinks.choosing import create_sinks
 from fewmask.errors import UserError
+from fewmask.models.encoders.choosing import AUTO
 from fewmask.recipes import Recipe, load_recipe, settle
+from fewmask.recipes.choosing import choose_model, with_model
 from fewmask.recipes.settling import absolute_paths
 from fewmask.run_folder import checkpoint
 from fewmask.run_folder.creating import new_run_folder
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import require_same_images, write_subsets
-from fewmask.runs.build import build_method, make_trainer, open_data, start_from
+from fewmask.runs.build import build_method, encoder_of, make_trainer, open_data, start_from
+from fewmask.runs.precision import settle_precision
 from fewmask.runs.run import Run
 
 CHANGEABLE = (
@@ -80,10 +83,11 @@ def train(
     Raises:
         UserError: for wrong settings or data, before training starts.
     """
-    recipe, data = open_and_settle(recipe, data, tell)
-    start = Start(weights, profile=profile)
     if weights is not None:
         _require_usable(weights, out)
+        recipe = _starting_from(recipe, weights)
+    recipe, data = open_and_settle(recipe, data, tell)
+    start = Start(weights, profile=profile)
     if not is_first():  # under torchrun, only the first process creates the folder and prints
         return _launch(recipe, out or Path("runs"), data, start)
     is_new = out is None or not out.exists()
@@ -145,6 +149,10 @@ def open_and_settle(
     recipe: Recipe, data: Data | None, tell: Callable[[str], None]
 ) -> tuple[Recipe, Data]:
     """The recipe in plain numbers, and its data; reports what was decided for the user."""
+    recipe, notes = choose_model(recipe)  # first: weights are found sooner than a million files
+    if is_first():
+        for note in notes:
+            tell(note)
     data = data or open_data(recipe, tell=tell)
     labeled = recognize_dataset(data.labeled)
     if labeled.published:
@@ -152,7 +160,7 @@ def open_and_settle(
     recipe, notes = settle(recipe, data)
     for note in notes:
         tell(note)
-    return recipe, data
+    return settle_precision(recipe, len(data.classes), tell), data
 
 
 def _require_usable(weights: Path, out: Path | None) -> None:
@@ -162,6 +170,12 @@ def _require_usable(weights: Path, out: Path | None) -> None:
         raise UserError(
             f"{weights} is inside {out}, which the new run would empty. Give another --out."
         )
+
+
+def _starting_from(recipe: Recipe, weights: Path) -> Recipe:
+    """The recipe with the encoder of a checkpoint, whose weights replace the pretrained ones."""
+    encoder = recipe.model.encoder
+    return with_model(recipe, encoder_of(weights) if encoder == AUTO else encoder, False)
 
 
 def _require_startable(recipe: Recipe, data: Data) -> None:

@@ -8,13 +8,15 @@ from fewmask.config import validate
 from fewmask.errors import UserError
 from fewmask.models import ModelConfig, create_model
 from fewmask.models.decoders import DECODERS
-from fewmask.models.decoders.decoder import Decoder, create_decoder, decoder_config
+from fewmask.models.decoders.decoder import Decoder, chosen, create_decoder, decoder_config
 from fewmask.models.decoders.deeplabv3plus import DeepLabV3Plus
 from fewmask.models.encoders.stages import Stages
 from tests.conftest import TINY_WORDS
 
 PATH = "tests.models.decoders.test_decoder:"
 THREE = Stages((8, 16, 32), (4, 8, 16))
+PYRAMID = Stages((8, 16, 32, 32), (4, 8, 16, 32))
+PLAIN = Stages((16,) * 4, (16,) * 4)  # of a ViT
 
 
 class Linear(Decoder):
@@ -54,7 +56,24 @@ def test_a_decoder_without_a_name_is_the_one_of_before():
         assert isinstance(ModelConfig(decoder=given).decoder, DeepLabV3Plus.Config)
     assert ModelConfig(decoder={"channels": 8}).decoder.channels == 8
     assert list(ModelConfig().model_dump()["decoder"])[0] == "name"
-    assert ModelConfig().decoder == DeepLabV3Plus.Config()
+    assert create_decoder(THREE, ModelConfig().decoder).config == DeepLabV3Plus.Config()
+
+
+def test_the_default_depends_on_the_encoder():
+    assert ModelConfig().decoder.name == "auto"
+    for stages, name in ((PLAIN, "dpt"), (PYRAMID, "deeplabv3plus"), (THREE, "deeplabv3plus")):
+        assert chosen(decoder_config("auto"), stages) == decoder_config(name)
+    two = Stages((8, 8), (16, 16))  # DPT needs four
+    assert create_decoder(two, decoder_config("auto")).config.name == "deeplabv3plus"
+    half = decoder_config({"name": "dpt", "stride": "half"})
+    assert chosen(half, PYRAMID) == half  # what is named is not replaced
+
+
+def test_auto_has_no_options():
+    words = ["synthetic", "model.decoder=auto", "model.decoder.channels=8"]
+    with pytest.raises(UserError, match="model.decoder.channels: model.decoder=auto has no option"):
+        recipe_from_words(words)
+    assert recipe_from_words(words[:2]).model.decoder.name == "auto"
 
 
 def test_settings_survive_a_recipe_file():
@@ -83,6 +102,17 @@ def test_options_of_ones_own_decoder_are_checked_like_ours():
 def test_an_unknown_decoder_comes_with_the_nearest():
     with pytest.raises(UserError, match="unknown decoder.*'deeplabv3plus'.*package.module:Class"):
         recipe_from_words(["synthetic", "model.decoder=deeplabv3"])
+
+
+@pytest.mark.parametrize("typed", ["smp:UperNet", "smp:upernet", "smp:UPerNett"])
+def test_an_unknown_decoder_of_smp_comes_with_the_nearest(typed):
+    with pytest.raises(UserError, match=f"model.decoder={typed}: .*Did you mean 'smp:UPerNet'"):
+        recipe_from_words(["synthetic", f"model.decoder={typed}"])
+
+
+def test_smps_dpt_is_refused_because_it_reads_more_than_maps():
+    with pytest.raises(UserError, match="model.decoder=smp:DPT: .*Did you mean 'dpt'"):
+        decoder_config("smp:DPT")
 
 
 def test_stages_that_a_decoder_cannot_use_are_named():
@@ -114,14 +144,26 @@ def test_a_function_is_no_decoder():
 
 @pytest.mark.parametrize("name", DECODERS)
 def test_each_decoder_keeps_the_contract(name):
-    decoder = create_decoder(THREE, decoder_config(name))
-    stages = [torch.randn(2, c, 64 // s, 64 // s) for c, s in zip(*THREE, strict=True)]
+    if name.startswith("smp:"):
+        pytest.importorskip("segmentation_models_pytorch")
+    shape = {"dpt": PLAIN}.get(name, PYRAMID if name.startswith("smp:") else THREE)
+    decoder = create_decoder(shape, decoder_config(name))
+    stages = [torch.randn(2, c, 64 // s, 64 // s) for c, s in zip(*shape, strict=True)]
     features = decoder(stages)
-    side = 64 // decoder.out_stride
+    side = int(64 / decoder.out_stride)
     assert features.shape == (2, decoder.out_channels, side, side)
-    assert decoder.make_head(5)(features).shape == (2, 5, side, side)
+    logits = decoder.make_head(5)(features)
+    assert logits.shape == (2, 5, side, side)
     assert decoder.make_aux_head(5)(stages[decoder.aux_takes]).shape[:2] == (2, 5)
     assert decoder.config.name == name
+    logits.sum().backward()  # a parameter without a gradient would stop several processes
+    assert all(p.grad is not None for p in decoder.parameters())
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_every_option_has_a_sentence(name):
+    fields = type(decoder_config(name)).model_fields.values()
+    assert all(info.description and info.description.endswith((".", ")")) for info in fields)
 
 
 def test_a_run_with_ones_own_decoder_can_be_loaded(tmp_path):
@@ -132,3 +174,16 @@ def test_a_run_with_ones_own_decoder_can_be_loaded(tmp_path):
     run = fewmask.train("synthetic", *words, out=tmp_path / "run")
     predictor = fewmask.load(run.folder)
     assert isinstance(predictor.network.decoder, Linear)
+
+
+@pytest.mark.parametrize(("decoder", "built"), [("auto", "DPT"), ("segformer", "SegFormer")])
+def test_a_run_on_a_plain_encoder_can_be_loaded_and_continued(tmp_path, decoder, built):
+    import fewmask
+
+    words = [word for word in TINY_WORDS if "decoder" not in word]
+    words += ["model.encoder=tests.tiny:PatchEncoder", f"model.decoder={decoder}"]
+    run = fewmask.train("synthetic", *words, "training.steps=2", out=tmp_path / "run")
+    network = fewmask.load(run.folder).network
+    assert type(network.decoder).__name__ == built
+    assert run.recipe.model.decoder == network.decoder.config  # by name, with every option
+    assert fewmask.resume(run.folder, "training.steps=3").is_finished

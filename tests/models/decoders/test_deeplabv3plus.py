@@ -13,7 +13,9 @@ def test_variant_of_the_u2pl_family():
     decoder = DeepLabV3Plus.Config(
         channels=8, low_level_channels=8, aspp_fuse_kernel=3, dropout=0.1
     )
-    model = create_model(ModelConfig(encoder="test_resnet", output_stride=8, decoder=decoder), 5)
+    model = create_model(
+        ModelConfig(encoder="test_resnet", pretrained=False, output_stride=8, decoder=decoder), 5
+    )
     kinds = [type(m).__name__ for m in model.head.modules()]
     assert kinds.count("Conv2d") == 3 and kinds.count("Dropout2d") == 2
     assert model.decoder.aspp.fuse[0].kernel_size == (3, 3)
@@ -22,7 +24,7 @@ def test_variant_of_the_u2pl_family():
 
 
 def test_the_default_is_the_decoder_of_imas():
-    decoder = create_model(ModelConfig(encoder="test_resnet"), 21).decoder
+    decoder = create_model(ModelConfig(encoder="test_resnet", pretrained=False), 21).decoder
     assert [b[0].dilation[0] for b in decoder.aspp.branches] == [1, 6, 12, 18]
     assert decoder.low_level[0].out_channels == 48 and decoder.low_level[0].bias is not None
     assert decoder.out_channels == 304

@@ -14,7 +14,7 @@ from fewmask.models.encoders.pyramid import TimmEncoder
 @pytest.mark.parametrize("encoder", ["resnet18", "convnext_atto", "mobilenetv3_small_100"])
 def test_frozen_stages_stay_as_they_are(encoder, over_processes):
     stride = 32 if encoder == "convnext_atto" else 16
-    config = ModelConfig(encoder=encoder, output_stride=stride, frozen_stages=2)
+    config = ModelConfig(encoder=encoder, pretrained=False, output_stride=stride, frozen_stages=2)
     model = create_model(config, 3)
     if over_processes:  # other modules stand where BatchNorm stood
         model = SyncBatchNorm.convert(model)
@@ -37,7 +37,7 @@ def test_frozen_stages_stay_as_they_are(encoder, over_processes):
     first = ("encoder.backbone.conv1", "encoder.backbone.bn1", "encoder.backbone.stem")
     assert not any(k.startswith(first) or "stem" in k for k in moved)
     with pytest.raises(UserError, match="has 4 stages|has 5 stages|stages"):
-        create_model(ModelConfig(encoder="resnet18", frozen_stages=9), 3)
+        create_model(ModelConfig(encoder="resnet18", pretrained=False, frozen_stages=9), 3)
 
 
 def test_modules_before_a_stage_are_named_by_the_outermost():

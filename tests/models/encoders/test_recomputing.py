@@ -19,7 +19,8 @@ def test_checkpointing_changes_nothing_but_memory(encoder):
     models = []
     for checkpointing in (False, True):
         torch.manual_seed(0)
-        models.append(create_model(ModelConfig(encoder=encoder, checkpointing=checkpointing), 3))
+        config = ModelConfig(encoder=encoder, pretrained=False, checkpointing=checkpointing)
+        models.append(create_model(config, 3))
     images = torch.randn(2, 3, 65, 65)
     (plain, state), (again, state_again) = (stepped(model, images) for model in models)
     assert all(torch.equal(a, b) for a, b in zip(plain, again, strict=True))

@@ -6,13 +6,16 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fewmask.config import BaseConfig, find_class, validate
+from fewmask.config import BaseConfig, did_you_mean, find_class, validate
 from fewmask.errors import UserError
 from fewmask.models.decoders import DECODERS
 from fewmask.models.encoders.stages import Stages
 
-DEFAULT = "deeplabv3plus"
-"""The decoder of a recipe or `best.pt` that names none: those written before there was a choice."""
+AUTO = "auto"
+"""The default: DPT for the four maps of equal stride of a plain ViT, otherwise DeepLabV3+."""
+UNNAMED = "deeplabv3plus"
+"""The decoder of options without a name: those of recipes and `best.pt` files from before there
+was a choice."""
 
 
 class Decoder(nn.Module, abc.ABC):
@@ -33,8 +36,8 @@ class Decoder(nn.Module, abc.ABC):
         """Settings of the decoder and its heads."""
 
         name: str
-        """The decoder: a built-in name (deeplabv3plus), or your own class as
-        package.module:Class."""
+        """The decoder: auto (dpt for plain ViTs, otherwise deeplabv3plus), a built-in name (linear,
+        segformer, smp:UPerNet ...), or your own class as package.module:Class."""
 
     takes: tuple[int, ...] = (-1,)
     """The encoder's stages that `forward` reads, as indices; each must be a different stage."""
@@ -45,8 +48,8 @@ class Decoder(nn.Module, abc.ABC):
     out_channels: int
     """C: channels of the features; set it in `__init__`."""
 
-    out_stride: int
-    """Input pixels per feature pixel; set it in `__init__`."""
+    out_stride: float
+    """Input pixels per feature pixel, 1.75 for DPT on patches of 14; set it in `__init__`."""
 
     def __init__(self, stages: Stages, config: Config):
         super().__init__()
@@ -95,14 +98,33 @@ class Decoder(nn.Module, abc.ABC):
 def decoder_config(given: Any) -> Any:
     """Reads `model.decoder`: a name alone, or options that belong to the decoder they name.
 
+    `auto` has no options, because it stands for one decoder or another. Options without a name are
+    those of deeplabv3plus, whatever the encoder.
+
     Raises:
         UserError: for an unknown decoder, or an option or value that it does not have.
     """
     values = {"name": given} if isinstance(given, str) else given
     if not isinstance(values, Mapping):  # a config object, or something that pydantic refuses
         return values
-    values = {"name": DEFAULT, **values}
-    return validate(_decoder_class(str(values["name"])).Config, values, "model.decoder")
+    values = {"name": UNNAMED, **values}
+    if values["name"] != AUTO:
+        return validate(_decoder_class(str(values["name"])).Config, values, "model.decoder")
+    if options := [key for key in values if key != "name"]:
+        raise UserError(
+            f"model.decoder.{options[0]}: model.decoder=auto has no options. Name the decoder that "
+            f"this one belongs to, such as model.decoder={UNNAMED}, or model.decoder=dpt for a ViT."
+        )
+    return Decoder.Config(name=AUTO)
+
+
+def chosen(config: Decoder.Config, stages: Stages) -> Decoder.Config:
+    """Replaces `auto` by the decoder that it stands for with these stages."""
+    if config.name != AUTO:
+        return config
+    is_plain = stages.strides == stages.strides[:1] * 4
+    found: Decoder.Config = decoder_config("dpt" if is_plain else UNNAMED)
+    return found
 
 
 def create_decoder(stages: Stages, config: Decoder.Config) -> Decoder:
@@ -111,6 +133,7 @@ def create_decoder(stages: Stages, config: Decoder.Config) -> Decoder:
     Raises:
         UserError: if the decoder cannot use these stages, or does not keep the contract.
     """
+    config = chosen(config, stages)
     decoder = _decoder_class(config.name)(stages, config)
     for attribute in ("out_channels", "out_stride"):
         if not hasattr(decoder, attribute):
@@ -122,5 +145,11 @@ def create_decoder(stages: Stages, config: Decoder.Config) -> Decoder:
 
 
 def _decoder_class(name: str) -> type[Decoder]:
+    if name.startswith("smp:") and name not in DECODERS:  # not a module of the user's
+        instead = {"smp:dpt": "dpt"} | {known.lower(): known for known in DECODERS}
+        raise UserError(
+            f"model.decoder={name}: segmentation_models_pytorch has no such decoder for feature "
+            f"maps. {did_you_mean(instead.get(name.lower(), name), DECODERS)}"
+        )
     # mypy refuses abstract classes as arguments, although only their subclasses are created here.
     return find_class(name, DECODERS, "model.decoder", Decoder)  # type: ignore[type-abstract]

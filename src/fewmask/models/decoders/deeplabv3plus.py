@@ -29,8 +29,7 @@ class DeepLabV3Plus(Decoder):
         """Settings of the DeepLabV3+ decoder and its heads. The defaults are those of iMAS."""
 
         name: str = "deeplabv3plus"
-        """The decoder: a built-in name (deeplabv3plus), or your own class as
-        package.module:Class."""
+        """The decoder; `Decoder.Config` lists the others."""
         channels: int = 256
         """Channels of the ASPP branches and of the head's 3x3 convolutions."""
         low_level_channels: int = 48

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from fewmask.config import find_class
 from fewmask.errors import UserError
+from fewmask.models.encoders.pretrained import Pretrained
 from fewmask.models.encoders.pyramid import DEFAULT_STRIDE, TimmEncoder
 from fewmask.models.encoders.stages import Stages
 from fewmask.models.encoders.timm_models import is_plain
@@ -31,7 +32,7 @@ class Encoder(Protocol):
 def create_encoder(
     name: str,
     output_stride: int | None,
-    pretrained: bool | Path,
+    pretrained: Pretrained,
     multi_grid: tuple[int, ...] | None = None,
     in_channels: int = 3,
     drop_path: float = 0.0,
@@ -40,7 +41,7 @@ def create_encoder(
     """Builds an encoder: any timm model by name, or your own class as `package.module:Class`.
 
     Your class is called as `Class(output_stride=...)`, with `in_channels` as well if that is not 3,
-    and keeps the `Encoder` contract.
+    and keeps the `Encoder` contract. It loads pretrained weights by itself, or from a file.
 
     Raises:
         UserError: for an unknown name, an impossible stride, an option that the encoder does not
@@ -72,14 +73,14 @@ def _refuse(name: str, what: str, options: dict[str, bool]) -> None:
 
 
 def _own_encoder(
-    name: str, output_stride: int, pretrained: bool | Path, in_channels: int
+    name: str, output_stride: int, pretrained: Pretrained, in_channels: int
 ) -> nn.Module:
     """An encoder of the user's class."""
     bands = {} if in_channels == 3 else {"in_channels": in_channels}
     kind = find_class(name, {}, "encoder", nn.Module, option="model.encoder")
     encoder: nn.Module = kind(output_stride=output_stride, **bands)
-    if pretrained:
-        load_weights(encoder, Path(str(pretrained)))
+    if isinstance(pretrained, Path):
+        load_weights(encoder, pretrained)
     return encoder
 
 

@@ -1,7 +1,6 @@
 """Feature pyramids from any timm backbone, with an output stride."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -9,11 +8,10 @@ from torch import Tensor, nn
 from fewmask.errors import UserError
 from fewmask.models.encoders import hiera
 from fewmask.models.encoders.freezing import Freezable, whole_model
+from fewmask.models.encoders.pretrained import Pretrained, load_pretrained
 from fewmask.models.encoders.recomputing import recompute_blocks
 from fewmask.models.encoders.sizes import UNITS, Sizes, Trial
-from fewmask.models.encoders.timm_import import import_timm
 from fewmask.models.encoders.timm_models import build, normalization_of
-from fewmask.models.encoders.weights import load_weights
 
 DEFAULT_STRIDE = 16
 """Image pixels per pixel of the last stage, where nothing else is asked for."""
@@ -29,8 +27,7 @@ class TimmEncoder(Freezable):
             `resnet101s` (deep 64-64-128 stem).
         output_stride: input pixels per pixel of the last stage: 32, 16 or 8 where timm can dilate
             it; None: 16 where it can, else the model's own.
-        pretrained: True downloads ImageNet weights; a path loads them from that file; False starts
-            from random weights.
+        pretrained: where pretrained weights come from; False starts from random weights.
         multi_grid: factors on the dilation of the last stage's blocks, (1, 2, 4) in the papers;
             bottleneck ResNets only.
         in_channels: bands of an image. Pretrained weights of the first layer, which are made for
@@ -48,7 +45,7 @@ class TimmEncoder(Freezable):
         self,
         name: str,
         output_stride: int | None = 32,
-        pretrained: bool | Path = False,
+        pretrained: Pretrained = False,
         multi_grid: tuple[int, ...] | None = None,
         in_channels: int = 3,
         drop_path: float = 0.0,
@@ -58,6 +55,7 @@ class TimmEncoder(Freezable):
         options = {"in_chans": in_channels} | ({"drop_path_rate": drop_path} if drop_path else {})
         self.name = name
         self.backbone, options = _create_backbone(name, output_stride, options)
+        _speed_up(self.backbone)
         if multi_grid is not None:
             _dilate_blocks(self.backbone, multi_grid)
         if ceil_pool:
@@ -129,27 +127,6 @@ def sizes_of(trial: Trial, name: str, units: Sequence[int]) -> Sizes:
         ) from None
 
 
-def load_pretrained(
-    backbone: Any, name: str, pretrained: bool | Path, options: dict[str, Any]
-) -> None:
-    """Fills a timm model with pretrained weights.
-
-    Args:
-        backbone: built with `options`.
-        name: of the timm model.
-        pretrained: True downloads them, a path is that of a file, False leaves them random.
-        options: that timm needs to build the same model again.
-
-    Raises:
-        UserError: if they cannot be had, or do not fit.
-    """
-    if pretrained is True:
-        weights = _downloaded(import_timm(), name, options)
-        backbone.load_state_dict({key: weights[key] for key in backbone.state_dict()})
-    elif pretrained:
-        load_weights(backbone, Path(pretrained))
-
-
 def _create_backbone(
     name: str, output_stride: int | None, options: dict[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
@@ -172,21 +149,6 @@ def _create_backbone(
     )
 
 
-def _downloaded(timm: Any, name: str, options: dict[str, Any]) -> dict[str, Tensor]:
-    """The pretrained weights from timm's hub."""
-    try:
-        source = timm.create_model(name, pretrained=True, **options)
-    except Exception as error:  # timm and its hub raise a dozen kinds when a download fails
-        raise UserError(
-            f"model.pretrained=true: the weights of '{name}' could not be downloaded "
-            f"({type(error).__name__}: {error}). Without a network, give a file "
-            "(model.pretrained=path/to/weights.safetensors), or start from random weights "
-            "(model.pretrained=false)."
-        ) from None
-    weights: dict[str, Tensor] = source.state_dict()
-    return weights
-
-
 def _pool_up(backbone: nn.Module, name: str) -> None:
     """Lets the max pooling of a ResNet's stem round sizes up."""
     pool = getattr(backbone, "maxpool", None)
@@ -196,6 +158,13 @@ def _pool_up(backbone: nn.Module, name: str) -> None:
             "resnet101s have. Leave the option out."
         )
     pool.ceil_mode = True
+
+
+def _speed_up(backbone: nn.Module) -> None:
+    # It imports timm, which takes seconds.
+    from fewmask.models.encoders.depthwise import speed_up_depthwise
+
+    speed_up_depthwise(backbone)
 
 
 def _dilate_blocks(backbone: nn.Module, factors: tuple[int, ...]) -> None:

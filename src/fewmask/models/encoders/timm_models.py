@@ -6,9 +6,9 @@ from typing import Any
 import torch
 
 from fewmask.batch import Normalization
-from fewmask.config import did_you_mean
 from fewmask.errors import UserError
 from fewmask.models.encoders.timm_import import import_timm
+from fewmask.models.encoders.timm_names import require_timm_model
 
 ANY_SIZE: tuple[dict[str, bool], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
 """What timm models call the option to take any image size; most need none."""
@@ -26,7 +26,7 @@ def build(name: str, **options: Any) -> tuple[Any, dict[str, Any]]:
         Exception: of any kind, if timm cannot build it with these options.
     """
     timm = import_timm()
-    _require_known(timm, name)
+    require_timm_model(name)
     for any_size in ANY_SIZE:
         wanted = {**options, **any_size}
         try:
@@ -46,7 +46,7 @@ def build(name: str, **options: Any) -> tuple[Any, dict[str, Any]]:
 @cache
 def is_plain(name: str) -> bool:
     """Whether a timm model is a plain vision transformer: all of its blocks work at one stride."""
-    _require_known(import_timm(), name)
+    require_timm_model(name)
     try:
         pyramid = sketch(name, features_only=True)
     except Exception:  # timm has no feature pyramid of it
@@ -65,11 +65,3 @@ def normalization_of(backbone: Any, bands: int) -> Normalization:
     """What the pretrained weights of a timm model expect of images."""
     config = backbone.pretrained_cfg
     return Normalization(tuple(config["mean"]), tuple(config["std"])).for_bands(bands)
-
-
-def _require_known(timm: Any, name: str) -> None:
-    if not timm.is_model(name.split(".")[0]):
-        raise UserError(
-            f"model.encoder={name}: timm has no such model. "
-            f"{did_you_mean(name, timm.list_models())} All names: timm.list_models()."
-        )

@@ -5,13 +5,12 @@ of four blocks, each through the model's final norm, without class and register 
 UniMatch V2 (Yang et al., 2024) and DPT on DINOv2.
 """
 
-from pathlib import Path
-
 from torch import Tensor
 
 from fewmask.errors import UserError
 from fewmask.models.encoders.freezing import Freezable
-from fewmask.models.encoders.pyramid import load_pretrained, require_stages, sizes_of
+from fewmask.models.encoders.pretrained import Pretrained, load_pretrained
+from fewmask.models.encoders.pyramid import require_stages, sizes_of
 from fewmask.models.encoders.recomputing import recompute_blocks
 from fewmask.models.encoders.sizes import Trial
 from fewmask.models.encoders.timm_models import build, normalization_of
@@ -28,8 +27,7 @@ class ViTEncoder(Freezable):
 
     Args:
         name: a timm model for which `is_plain` holds, such as `vit_small_patch14_dinov2`.
-        pretrained: True downloads weights; a path loads them from that file; False starts from
-            random weights.
+        pretrained: where pretrained weights come from; False starts from random weights.
         in_channels: bands of an image.
         drop_path: probability of skipping the last block in training; earlier ones are skipped
             less.
@@ -41,7 +39,7 @@ class ViTEncoder(Freezable):
     def __init__(
         self,
         name: str,
-        pretrained: bool | Path = False,
+        pretrained: Pretrained = False,
         in_channels: int = 3,
         drop_path: float = 0.0,
     ):

@@ -1,5 +1,6 @@
 """Pretrained weights of an encoder, from files of several conventions."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -7,24 +8,39 @@ from torch import Tensor, nn
 
 from fewmask.errors import UserError
 
+Weights = dict[str, Tensor]
+"""Tensors by name."""
+OTHER = "It belongs to another encoder; set model.encoder to the one it was made for."
 
-def load_weights(encoder: nn.Module, file: Path) -> None:
+
+def load_weights(
+    encoder: nn.Module, file: Path, rename: Callable[[Weights], Weights] | None = None
+) -> None:
     """Loads an encoder's weights from a `.safetensors` or PyTorch file.
 
     Tensors that the encoder does not have (a classification head) are ignored.
+
+    Args:
+        encoder: to fill.
+        file: to read.
+        rename: gives the tensors of the file the names that timm uses.
 
     Raises:
         UserError: if the file cannot be read, or lacks tensors that the encoder has.
     """
     own = encoder.state_dict()
-    weights = _for_bands(_as_timm_names(read_weights(file), own), own)
+    weights = _with_deep_stem(read_weights(file), own)
+    if rename is not None:
+        weights = _renamed(weights, rename, file)
+    # Old files lack BatchNorm's step counters; the encoder's own stand in, as nothing reads them.
+    counters = {key: t for key, t in own.items() if key.endswith("num_batches_tracked")}
+    weights = _for_bands({**counters, **_with_own_names(weights, own)}, own)
     missing = [key for key in own if key not in weights]
     wrong = [key for key in own if key in weights and own[key].shape != weights[key].shape]
     if missing or wrong:
         what = f"lacks {len(missing)} of {len(own)} tensors" if missing else "has other shapes"
         raise UserError(
-            f"model.pretrained={file}: the file {what} (first: {(missing or wrong)[0]}). It "
-            "belongs to another encoder; set model.encoder to the one it was made for."
+            f"model.pretrained={file}: the file {what} (first: {(missing or wrong)[0]}). {OTHER}"
         )
     encoder.load_state_dict({key: weights[key] for key in own})
 
@@ -34,23 +50,39 @@ DEEP_STEM = {"conv1": "conv1.0", "bn1": "conv1.1", "conv2": "conv1.3", "bn2": "c
 DEEP_STEM |= {"conv3": "conv1.6", "bn3": "bn1"}
 
 
-def _as_timm_names(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+def _with_deep_stem(weights: Weights, own: Weights) -> Weights:
     """Gives the tensors of a deep-stem ResNet file the names that timm uses.
 
     U2PL's `resnet101.pth` nests the stem's three convolutions as timm's `resnet101s` does
     (conv1.0 ... conv1.6, bn1); other files of the family number them (conv1, bn1 ... conv3, bn3).
-    Old files lack BatchNorm's step counters; the encoder's own stand in, as nothing reads them.
     """
-    if "conv1.6.weight" in own and "conv3.weight" in weights:
-        weights = {
-            ".".join([DEEP_STEM.get(key.split(".")[0], key.split(".")[0]), *key.split(".")[1:]]): t
-            for key, t in weights.items()
-        }
-    counters = {key: t for key, t in own.items() if key.endswith("num_batches_tracked")}
-    return {**counters, **weights}
+    if "conv1.6.weight" not in own or "conv3.weight" not in weights:
+        return weights
+    return {
+        ".".join([DEEP_STEM.get(key.split(".")[0], key.split(".")[0]), *key.split(".")[1:]]): t
+        for key, t in weights.items()
+    }
 
 
-def _for_bands(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+def _renamed(weights: Weights, rename: Callable[[Weights], Weights], file: Path) -> Weights:
+    try:
+        return rename(weights)
+    except Exception as error:  # timm's functions stumble over files of other encoders
+        raise UserError(
+            f"model.pretrained={file}: the file cannot be converted ({error!r}). {OTHER}"
+        ) from None
+
+
+def _with_own_names(weights: Weights, own: Weights) -> Weights:
+    """Names the tensors of a whole network as the feature pyramid made of it does.
+
+    timm's pyramids write layers_0 or model.layers.0 where the network has layers.0.
+    """
+    names = {key.removeprefix("model.").replace("_", "."): key for key in own}
+    return {names.get(key.replace("_", "."), key): tensor for key, tensor in weights.items()}
+
+
+def _for_bands(weights: Weights, own: Weights) -> Weights:
     """Adapts the first layer's RGB weights to the bands of this encoder, as timm does."""
     import timm.models
 
@@ -64,7 +96,7 @@ def _for_bands(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, 
     return adapted
 
 
-def read_weights(file: Path) -> dict[str, Tensor]:
+def read_weights(file: Path) -> Weights:
     """Reads a flat mapping of names to tensors; code in the file is never run.
 
     Raises:
