@@ -151,6 +151,7 @@ def test_what_is_not_supported_is_left_to_torch(options):
     assert "Convolution" in type(layer(image).grad_fn).__name__
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_a_network_without_a_backward_pass_is_computed_by_a_plain_convolution():
     layer, image = fast(nn.Conv2d(4, 4, 5, 1, 2, 1, 4)), torch.randn(1, 4, 8, 8)
     assert "Depthwise" in type(layer(image).grad_fn).__name__
@@ -197,6 +198,7 @@ def test_gradients_with_same_padding_are_torchs(kernel, step):
                 torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_the_layer_of_a_trained_network_is_exported_as_a_plain_convolution():
     layer = fast(Conv2dSame(4, 4, 5, 2, groups=4)).eval()
     image = torch.randn(1, 4, 9, 8)
