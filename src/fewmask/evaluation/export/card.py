@@ -29,6 +29,7 @@ KEYS = (
     "size",  # [H, W] if the file takes images of this size alone, or null for any size
     "evaluation",  # how `fewmask predict` uses the network: whole, sliding, scales, flip
     "precision",  # fp32, fp16, int8
+    "opset",  # of the ONNX file, or null
     "weights_sha256",  # of the file that the weights come from
 )
 """What a card holds."""
@@ -56,6 +57,7 @@ def card_of(predictor: Predictor, weights_sha256: str) -> Card:
         "size": None,
         "evaluation": predictor.config.model_dump(mode="json"),
         "precision": "fp32",
+        "opset": None,
         "weights_sha256": weights_sha256,
     }
 

@@ -45,7 +45,7 @@ def write(network: PlainNetwork, card: Card, example: Tensor, file: Path) -> Non
         )  # fmt: skip
     assert program is not None
     model = _tidied(program.model_proto, free)
-    describe(model, card)
+    describe(model, {**card, "opset": OPSET})
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, file)
 

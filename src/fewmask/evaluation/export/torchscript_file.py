@@ -29,7 +29,7 @@ def write(network: PlainNetwork, card: Card, example: Tensor, file: Path) -> Non
         # That shapes may become constants: it is checked at other sizes, not guessed.
         warnings.simplefilter("ignore")
         recorded = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
-        torch.jit.save(recorded, str(file), _extra_files={CARD: json.dumps(to_strings(card))})  # type: ignore[no-untyped-call]
+        torch.jit.save(recorded, str(file), _extra_files={CARD: json.dumps(to_strings(card))})
 
 
 class TorchScriptFile:
