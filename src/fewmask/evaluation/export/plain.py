@@ -9,6 +9,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from fewmask.evaluation.export.same_padding import fix_same_padding
 from fewmask.evaluation.inference import expected_normalization
 from fewmask.models import Segmenter
 
@@ -43,6 +44,9 @@ class PlainNetwork(nn.Module):
         self.network = copy.deepcopy(network).cpu()
         self.crop, self.stride = _take_over_padding(self.network)
         self.eval().requires_grad_(False)
+        if self.crop is not None:
+            side = self.crop % self.stride + 4 * self.stride
+            fix_same_padding(self.network, channels, side)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Labels images.
