@@ -91,6 +91,7 @@ def run_without(self, **options):
 Trainer.run = run_without
 words = ["data={tmp_path}/photos", "model.encoder=test_resnet", "loader.crop=32"]
 words += ["loader.labeled_batch=2", "loader.unlabeled_batch=2", "training.steps=9"]
+words += ["model.pretrained=false"]
 try:
     fewmask.train(*words, "machine.workers=1", out={str(tmp_path / "run")!r})
 except fewmask.UserError as error:

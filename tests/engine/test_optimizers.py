@@ -59,7 +59,8 @@ def test_layers_near_the_image_learn_slower():
 
 @pytest.mark.parametrize("options", [{}, {"frozen_stages": 2}, {"checkpointing": True}])
 def test_layer_decay_of_a_pyramid_holds_every_trained_parameter_once(options):
-    network = create_model(ModelConfig(encoder="test_convnext", **options), 3)
+    config = ModelConfig(encoder="test_convnext", pretrained=False, **options)
+    network = create_model(config, 3)
     groups = make_optimizer([network], TrainingConfig(layer_decay=0.5)).param_groups
     held = [id(p) for group in groups for p in group["params"]]
     assert len(held) == len({*held})

@@ -47,6 +47,7 @@ def test_the_next_run_can_be_scored_on_the_same_images(run, tmp_path):
             Image.fromarray(picture).save(tmp_path / "photos" / kind / f"{i}.png")
     words = [f"data={tmp_path}/photos", "model.encoder=test_resnet", "loader.crop=32"]
     words += ["loader.labeled_batch=2", "loader.unlabeled_batch=2", "training.steps=1"]
+    words += ["model.pretrained=false"]
     first = fewmask.train(*words, out=tmp_path / "first").folder
     again = fewmask.train(
         *words, f"data.val={rank.held_out(Run.open(first))}", out=tmp_path / "second"

@@ -42,8 +42,8 @@ class Timing(NamedTuple):
         """Such as `bf16: 160 ms a step, fp32 239 ms`."""
         other = "fp32" if self.faster == "bf16" else "bf16"
         return (
-            f"{self.faster}: {1000 * getattr(self, self.faster):.3g} ms a step, "
-            f"{other} {1000 * getattr(self, other):.3g} ms"
+            f"{self.faster}: {1000 * getattr(self, self.faster):,.0f} ms a step, "
+            f"{other} {1000 * getattr(self, other):,.0f} ms"
         )
 
     @classmethod

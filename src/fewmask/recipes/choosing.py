@@ -23,6 +23,11 @@ def choose_model(recipe: Recipe) -> tuple[Recipe, list[str]]:
     return with_model(recipe, chosen.encoder, chosen.pretrained), chosen.notes
 
 
+def names_encoder(recipe: Recipe) -> bool:
+    """Whether a recipe names its encoder, and leaves no choice."""
+    return recipe.model.encoder != AUTO
+
+
 def with_model(recipe: Recipe, encoder: str, pretrained: object) -> Recipe:
     """The recipe with an encoder and an origin of its weights."""
     update = {"encoder": encoder, "pretrained": pretrained}
@@ -31,9 +36,8 @@ def with_model(recipe: Recipe, encoder: str, pretrained: object) -> Recipe:
 
 def as_before(recipe: Recipe, before: ModelConfig) -> Recipe:
     """The recipe with the choices of an earlier run where it leaves them open."""
-    encoder, pretrained = recipe.model.encoder, recipe.model.pretrained
-    if encoder == AUTO:
-        encoder = before.encoder
+    encoder = recipe.model.encoder if names_encoder(recipe) else before.encoder
+    pretrained = recipe.model.pretrained
     # Random weights are never chosen for a user who wants pretrained ones.
     if pretrained == "auto" and before.pretrained:
         pretrained = before.pretrained

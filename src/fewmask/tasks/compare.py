@@ -89,7 +89,7 @@ def _in_one_precision(recipes: Sequence[Recipe], data: Data, out: Path) -> list[
         return [*recipes]
     paths = [RunPaths(_folder(out, recipe)).recipe for recipe in recipes]
     before = next((load_recipe(path) for path in paths if path.is_file()), None)
-    settled = before or settle_precision(settle(model, data)[0], len(data.classes), print)
+    settled = before or settle_precision(model, len(data.classes), print)
     precision = {"precision": settled.training.precision}
     return [
         recipe.model_copy(update={"training": recipe.training.model_copy(update=precision)})

@@ -17,9 +17,8 @@ from fewmask.engine.devices import environment
 from fewmask.engine.launch import is_first, launch
 from fewmask.engine.sinks.choosing import create_sinks
 from fewmask.errors import UserError
-from fewmask.models.encoders.choosing import AUTO
 from fewmask.recipes import Recipe, load_recipe, settle
-from fewmask.recipes.choosing import choose_model, with_model
+from fewmask.recipes.choosing import choose_model, names_encoder, with_model
 from fewmask.recipes.settling import absolute_paths
 from fewmask.run_folder import checkpoint
 from fewmask.run_folder.creating import new_run_folder
@@ -174,8 +173,8 @@ def _require_usable(weights: Path, out: Path | None) -> None:
 
 def _starting_from(recipe: Recipe, weights: Path) -> Recipe:
     """The recipe with the encoder of a checkpoint, whose weights replace the pretrained ones."""
-    encoder = recipe.model.encoder
-    return with_model(recipe, encoder_of(weights) if encoder == AUTO else encoder, False)
+    encoder = recipe.model.encoder if names_encoder(recipe) else encoder_of(weights)
+    return with_model(recipe, encoder, False)
 
 
 def _require_startable(recipe: Recipe, data: Data) -> None:

@@ -25,8 +25,8 @@ def test_each_data_set_is_checked_rehearsed_trained_and_evaluated(name, tmp_path
     assert len(data.classes) == classes
     words = (
         f"data={name}", f"data.root={root}", f"data.labeled={list_size}", "method=imas",
-        "model.encoder=test_resnet", "model.decoder.channels=8", "loader.crop=33",
-        "loader.labeled_batch=2", "loader.unlabeled_batch=2", "training.steps=2",
+        "model.encoder=test_resnet", "model.pretrained=false", "model.decoder.channels=8",
+        "loader.crop=33", "loader.labeled_batch=2", "loader.unlabeled_batch=2", "training.steps=2",
         "machine.workers=0", "machine.accelerator=cpu", "training.precision=fp32",
     )  # fmt: skip
     recipe, seconds, memory = train.rehearse(recipe_from_words([*words]))

@@ -32,7 +32,9 @@ def test_the_default_is_the_decoder_of_imas():
 
 def test_variant_of_pseudoseg():
     config = DeepLabV3Plus.Config(channels=8, element_dropout=0.5, batchnorm_momentum=0.0003)
-    model = create_model(ModelConfig(encoder="test_resnet", decoder=config, aux_head=True), 5)
+    model = create_model(
+        ModelConfig(encoder="test_resnet", pretrained=False, decoder=config, aux_head=True), 5
+    )
     own = {m.momentum for n, m in model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)
            and not n.startswith("encoder")}  # fmt: skip
     assert own == {0.0003} and model.encoder.backbone.bn1.momentum == 0.1

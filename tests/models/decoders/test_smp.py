@@ -17,6 +17,7 @@ from fewmask.models.encoders.stages import Stages
 PYRAMID = Stages((8, 12, 16, 24), (4, 8, 16, 32))
 DILATED = Stages((8, 12, 16, 24), (4, 8, 16, 16))
 WIDELY = Stages((8, 12, 16, 24), (4, 8, 8, 8))
+COARSE = Stages((8, 12, 16, 24), (8, 16, 32, 64))
 PLAIN = Stages((16,) * 4, (14,) * 4)
 
 
@@ -40,7 +41,7 @@ def test_every_model_of_smp_is_known(smp):
     assert models == {*SMP, "DPT"} and {*SMP} == {*KINDS}
 
 
-@pytest.mark.parametrize("stages", [PYRAMID, DILATED, WIDELY, PLAIN])
+@pytest.mark.parametrize("stages", [PYRAMID, DILATED, WIDELY, COARSE, PLAIN])
 @pytest.mark.parametrize("name", SMP)
 def test_any_size_works_on_any_stages(smp, name, stages):
     decoder = create_decoder(stages, decoder_config(f"smp:{name}")).eval()

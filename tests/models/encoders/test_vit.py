@@ -86,7 +86,7 @@ def test_the_usual_stride_is_accepted(stride):
 )
 def test_options_of_resnets_are_refused(option):
     with pytest.raises(UserError, match=f"^model.{next(iter(option))} does not apply .*plain"):
-        create_model(ModelConfig(encoder="small_dinov2", **option), 3)
+        create_model(ModelConfig(encoder="small_dinov2", pretrained=False, **option), 3)
 
 
 @pytest.mark.parametrize("stages", [1, 3])

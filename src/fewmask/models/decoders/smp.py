@@ -95,6 +95,7 @@ class SMPDecoder(Decoder):
         )
         if ratio == 1 and not self.span and name not in LAST_ONLY:
             self.span = 8  # equally large maps become a pyramid
+        self.finer = strides[0] / 4 if ratio == 1 else 1  # of stride 4, not of the patch
         self.inner = self._create([0, 0, *stages.channels[:4]])
         if "DeepLab" not in name:  # as smp's models do
             _import("base.initialization").initialize_decoder(self.inner)
@@ -122,8 +123,7 @@ class SMPDecoder(Decoder):
 
     def _exact(self, maps: list[Tensor]) -> list[Tensor]:
         """Resizes maps so that each is exactly as large as smp's decoder makes the one after it."""
-        finest = self.stages.strides[0] / 4  # maps of stride 14 become 3.5 times as large
-        unit = [-int(-side * finest // self.span) for side in maps[0].shape[-2:]]  # rounded up
+        unit = [math.ceil(side * self.finer / self.span) for side in maps[0].shape[-2:]]
         factors = [max(1, self.span >> i) for i in range(4)]
         return [
             resize(x, tuple(side * n for side in unit)) for x, n in zip(maps, factors, strict=True)
@@ -139,7 +139,7 @@ class SMPDecoder(Decoder):
             "in_channels": channels[-1],
             "encoder_depth": 5,
             "n_blocks": 5,
-            "output_stride": 4 * self.span,
+            "output_stride": 4 * self.span,  # DeepLabV3+ enlarges by a quarter of it
         }
         for key in self.config.options:
             if key not in known or key in given:

@@ -12,6 +12,7 @@ from fewmask.models.encoders.pretrained import Pretrained, load_pretrained
 from fewmask.models.encoders.recomputing import recompute_blocks
 from fewmask.models.encoders.sizes import UNITS, Sizes, Trial
 from fewmask.models.encoders.timm_models import build, normalization_of
+from fewmask.models.encoders.xception import is_xception, read_exit_block
 
 DEFAULT_STRIDE = 16
 """Image pixels per pixel of the last stage, where nothing else is asked for."""
@@ -61,6 +62,8 @@ class TimmEncoder(Freezable):
         if ceil_pool:
             _pool_up(self.backbone, name)
         info = self.backbone.feature_info
+        if is_xception(self.backbone) and info.reduction()[-1] <= 16:
+            read_exit_block(self.backbone)
         # No decoder here has a use for stride 2, which would cost the most memory.
         self.stages = [i for i, stride in enumerate(info.reduction()) if stride >= 4]
         self.channels = [info.channels()[i] for i in self.stages]

@@ -10,8 +10,9 @@ from fewmask.errors import UserError
 from fewmask.models.encoders.timm_import import import_timm
 from fewmask.models.encoders.timm_names import require_timm_model
 
-ANY_SIZE: tuple[dict[str, bool], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
-"""What timm models call the option to take any image size; most need none."""
+ANY_SIZE: tuple[dict[str, bool], ...] = ({"strict_img_size": False}, {"dynamic_img_size": True}, {})
+"""What timm models call the option to take any image size; most need none. In this order, because
+Swin of older versions of timm takes the second one, but ignores it."""
 
 
 def build(name: str, **options: Any) -> tuple[Any, dict[str, Any]]:
