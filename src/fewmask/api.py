@@ -12,6 +12,7 @@ from fewmask.tasks import evaluate as evaluating
 from fewmask.tasks import export as exporting
 from fewmask.tasks import predict as predicting
 from fewmask.tasks import train as training
+from fewmask.tasks.engines import load_predictor
 from fewmask.tasks.predict import Predicted
 
 
@@ -94,7 +95,7 @@ def load(
     Example:
         prediction = fewmask.load("runs/photos-imas-001").predict(image)
     """
-    return exporting.load_predictor(Path(run), weights, accelerator, engine)
+    return load_predictor(Path(run), weights, accelerator, engine)
 
 
 def export(

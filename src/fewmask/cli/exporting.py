@@ -34,8 +34,6 @@ def export(
     from fewmask.tasks import export as task
 
     made = task.export(Run.open(run), format, precision, weights, out, overwrite)
-    for parity in made.parity:
-        print(f"  {parity}")
     if made.scores:
         _print_scores(made)
     megabytes = made.file.stat().st_size / 1e6

@@ -125,7 +125,7 @@ def predict(
     Example: `fewmask predict runs/photos-imas-001 new_photos/ --out predictions`
     """
     from fewmask.tasks import predict as task
-    from fewmask.tasks.export import load_predictor
+    from fewmask.tasks.engines import load_predictor
 
     predictor = load_predictor(run, weights, accelerator, engine)
     done = task.predict(predictor, images, out, _parse_share(share), overwrite)

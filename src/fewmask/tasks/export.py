@@ -26,11 +26,9 @@ from fewmask.evaluation.export.torchscript_file import TorchScriptFile
 from fewmask.evaluation.predictor import Predictor
 from fewmask.models import Segmenter
 from fewmask.run_folder import checkpoint, weights_file
-from fewmask.runs.predictors import onnx_predictor
-from fewmask.runs.run import Run, load_network
+from fewmask.runs.run import Run
 
 Format = Literal["onnx", "torchscript", "safetensors"]
-Engine = Literal["torch", "onnx"]
 CALIBRATION = 32
 """Images from which the ranges of 8-bit integers are measured."""
 
@@ -70,13 +68,13 @@ def export(
         UserError: for an unknown format or precision, a missing package, an existing file, or if
             the file would not say what our own prediction says. Then no file is left.
     """
-    _require_known("format", format, get_args(Format))
-    _require_known("precision", precision, get_args(Precision))
+    require_known("format", format, get_args(Format))
+    require_known("precision", precision, get_args(Precision))
     if precision != "fp32" and format != "onnx":
         raise UserError(f"--precision {precision} needs --format onnx, not {format}.")
     if format == "onnx":
         require_onnx("onnx", "onnxscript", "onnxruntime")
-    file = out or _default_file(run, format, precision, weights)
+    file = out or default_file(run, format, precision, weights)
     if file.exists() and not overwrite:
         raise UserError(f"{file} exists. Give another --out, or replace it with --overwrite.")
     predictor = run.network(weights, "cpu")
@@ -89,69 +87,25 @@ def export(
     return made._replace(file=file)
 
 
-def load_predictor(
-    run: Path,
-    weights: str = "best",
-    accelerator: str = "auto",
-    engine: str = "torch",
-    tell: Callable[[str], None] = print,
-) -> Predictor:
-    """Loads a network to predict with, run by torch or by onnxruntime.
-
-    Args:
-        run: a run folder, a best.pt, or an exported .safetensors or .onnx file.
-        weights: `best`, or a network of the last checkpoint.
-        accelerator: auto, cpu, cuda or mps.
-        engine: torch or onnx. A run that has no ONNX file of its present weights is exported first.
-        tell: receives a note if so.
-
-    Raises:
-        UserError: if there is no such run, network, engine or device.
-    """
-    _require_known("engine", engine, get_args(Engine))
-    is_onnx = run.suffix == ".onnx"
-    if run.suffix == ".torchscript":
-        raise UserError(
-            f"{run}: TorchScript files are for programs without fewmask. Predict from the run "
-            "folder, or from a best.pt, .safetensors or .onnx file."
-        )
-    if engine == "torch" and not is_onnx:
-        return load_network(run, weights, accelerator)
-    if is_onnx and weights != "best":
-        raise UserError(f"{run} holds one network. To use '{weights}', give the run folder.")
-    if not is_onnx and run.is_file():
-        raise UserError(f"--engine onnx needs a run folder or an .onnx file, not {run}.")
-    file = run if is_onnx else _present_file(Run.open(run), weights, tell)
-    return onnx_predictor(file, accelerator)
-
-
-def _present_file(run: Run, weights: str, tell: Callable[[str], None]) -> Path:
-    """The ONNX file of a run's present weights; it is written if missing or outdated."""
-    file = _default_file(run, "onnx", "fp32", weights)
-    source = _source(run, weights)
-    if file.is_file():
-        is_present = source.is_file() and OnnxFile(file).card["weights_sha256"] == _sha256(source)
-        if is_present:
-            return file
-    tell(f"Writing {file} first.")
-    return export(run, weights=weights, overwrite=True, tell=tell).file
-
-
-def _default_file(run: Run, format: str, precision: str, weights: str) -> Path:
+def default_file(run: Run, format: str, precision: str, weights: str) -> Path:
+    """Where an exported network lies in its run."""
     suffix = "" if precision == "fp32" else f"-{precision}"
     return run.paths.export / f"{weights}{suffix}.{format}"
 
 
-def _source(run: Run, weights: str) -> Path:
+def source(run: Run, weights: str) -> Path:
+    """The checkpoint that holds a network."""
     return run.paths.best if weights == "best" else run.paths.last
 
 
-def _sha256(file: Path) -> str:
+def sha256(file: Path) -> str:
+    """The digest of a file."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _require_known(option: str, value: str, known: tuple[str, ...]) -> None:
+def require_known(option: str, value: str, known: tuple[str, ...]) -> None:
+    """Refuses a value that an option does not have."""
     if value not in known:
         raise UserError(f"--{option} {value}: unknown {option}. {did_you_mean(value, known)}")
 
@@ -162,7 +116,7 @@ class _Exporter:
     def __init__(self, run: Run, predictor: Predictor, weights: str, tell: Callable[[str], None]):
         self.run, self.predictor, self.weights, self.tell = run, predictor, weights, tell
         self.network: nn.Module = predictor.network
-        self.card = card_of(predictor, _sha256(_source(run, weights)))
+        self.card = card_of(predictor, sha256(source(run, weights)))
 
     def write(self, format: str, precision: str, file: Path) -> Exported:
         """Writes the file; where it will be in the end is not known here."""
@@ -172,10 +126,19 @@ class _Exporter:
         image = self._image()
         if format == "torchscript":
             parity = write_checked("torchscript", self.network, self.card, image, file, self.tell)
-            return Exported(file, TorchScriptFile(file).card, parity, [])
-        parity = write_checked("onnx", self.network, self.card, image, file, self.tell)
-        made = Exported(file, OnnxFile(file).card, parity, [])
+            made = Exported(file, TorchScriptFile(file).card, parity, [])
+        else:
+            self.tell("Writing ONNX takes seconds to minutes, depending on the network.")
+            parity = write_checked("onnx", self.network, self.card, image, file, self.tell)
+            made = Exported(file, OnnxFile(file).card, parity, [])
+        self._tell_compared(made.parity)
         return made if precision == "fp32" else self._make_smaller(made, precision, image)
+
+    def _tell_compared(self, found: list[Parity]) -> None:
+        picture = f"the validation image {self._val.names[0]}" if self._val else "a made-up image"
+        self.tell(f"Compared with fewmask's own prediction of {picture}:")
+        for parity in found:
+            self.tell(f"  {parity}")
 
     def _write_weights(self, file: Path) -> None:
         if not isinstance(self.network, Segmenter):
@@ -199,10 +162,7 @@ class _Exporter:
     def _image(self) -> np.ndarray:
         """A validation image of the run, or else one that is made up."""
         if self._val is None:
-            self.tell("Compared with fewmask's own prediction of a made-up image:")
             return made_up_image(self.predictor.channels)
-        name = self._val.names[0]
-        self.tell(f"Compared with fewmask's own prediction of the validation image {name}:")
         return self._val.image(0)
 
     def _make_smaller(self, original: Exported, precision: str, image: np.ndarray) -> Exported:
@@ -215,6 +175,7 @@ class _Exporter:
             else:
                 to_int8(full, original.card, self._calibration(original.card["size"]), small)
             parity = compare(self.network, OnnxFile(small), at_own_size(image))
+            self.tell(f"As {precision}:\n  {parity}")
             scores = self._scores(full, small, precision, image)
             original.file.write_bytes(small.read_bytes())
             return Exported(original.file, OnnxFile(small).card, [parity], scores)

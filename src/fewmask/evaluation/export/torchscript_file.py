@@ -55,5 +55,5 @@ class TorchScriptFile:
     @torch.no_grad()
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Logits, float32 [B, K, H, W], of images, uint8 [B, H, W, C]."""
-        logits: Tensor = self.network(torch.from_numpy(images))[2]
+        logits: Tensor = self.network(torch.tensor(images))[2]
         return logits.numpy()
