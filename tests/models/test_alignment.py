@@ -10,9 +10,10 @@ from fewmask.data import Classes
 from fewmask.evaluation import predictor as predictors
 from fewmask.evaluation.inference import InferenceConfig, probs_at
 from fewmask.evaluation.predictor import Predictor
-from fewmask.models import Segmenter
+from fewmask.models import ModelConfig, Segmenter, create_model
 from fewmask.models.decoders.decoder import Decoder
 from fewmask.models.encoders.stages import Stages
+from tests.models.encoders.small import register
 
 CROP = 65  # 16 n + 1: feature pixels meet image pixels
 
@@ -89,6 +90,29 @@ def test_an_edge_moved_by_a_pixel_moves_its_mask_by_a_pixel(way, monkeypatch):
 def test_without_the_rule_masks_are_displaced():
     image, truth = ramp(66, 79, 40)
     assert not np.array_equal(WAYS["whole"](known_network(None), image), truth)
+
+
+# Their maps begin at the first pixel. Those of patches begin at the center of the first patch.
+CORNERED = ("test_resnet", "small_deep_stem", "tf_efficientnet_lite0", "mobilenetv3_small_050",
+            "regnety_002", "small_xception", "mvitv2_tiny", "small_pvt")  # fmt: skip
+
+
+@pytest.mark.parametrize("family", CORNERED)
+def test_feature_pixels_are_as_far_apart_at_every_size_as_in_training(family):
+    register()
+    config = ModelConfig(encoder=family, pretrained=False, decoder="linear")
+    network = create_model(config, 2, crop=CROP).eval()
+
+    def spacing(size):
+        output = network(torch.randn(1, 3, size, 65))
+        seen = (output.padded or (size, 65))[0]
+        return (seen - 1) / (output.logits.shape[2] - 1)
+
+    with torch.no_grad():
+        expected = spacing(CROP)
+        assert {spacing(size) for size in range(66, 98)} == {expected}
+        network.crop = None
+        assert len({spacing(size) for size in range(66, 98)}) > 1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 20), (65, 65), (64, 66), (97, 70)])
