@@ -35,6 +35,13 @@ def test_load_and_predict(run, tmp_path):
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out/masks/0.png")), mask)
 
 
+def test_export_gives_the_file(run, tmp_path):
+    words = (str(run.folder), "safetensors")
+    file = fewmask.export(*words, out=str(tmp_path / "x.safetensors"), tell=lambda line: None)
+    assert file == tmp_path / "x.safetensors" and file.is_file()
+    assert fewmask.load(file, accelerator="cpu").classes.names == run.data.classes.names
+
+
 def test_resume_goes_on(run):
     assert fewmask.resume(str(run.folder), "training.steps=3").result.steps == 3
 
@@ -45,6 +52,7 @@ def test_mistakes_are_user_errors(tmp_path):
         lambda: api.resume(tmp_path),
         lambda: api.evaluate(tmp_path),
         lambda: api.load(tmp_path),
+        lambda: api.export(tmp_path),
         lambda: api.predict(tmp_path, tmp_path, tmp_path / "out"),
     ):
         with pytest.raises(fewmask.UserError):

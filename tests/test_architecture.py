@@ -170,7 +170,7 @@ def test_one_module_names_the_files_of_a_run_folder():
     files = {part for part in parts if "." in part}
     assert {"recipe.yaml", "results.csv", "metrics.jsonl", "last.pt", "best.pt"} < files
     folders = parts - files
-    assert folders == {"weights", "splits", "plots", "rank", "tb"}
+    assert folders == {"weights", "splits", "plots", "rank", "tb", "export"}
     found = {}
     for name, tree in modules().items():
         if used := files & {*file_names(tree)} | folders & {*path_parts(tree)}:

@@ -5,7 +5,17 @@ from typing import Any
 
 from fewmask.version import __version__
 
-__all__ = ["Run", "UserError", "__version__", "evaluate", "load", "predict", "resume", "train"]
+__all__ = [
+    "Run",
+    "UserError",
+    "__version__",
+    "evaluate",
+    "export",
+    "load",
+    "predict",
+    "resume",
+    "train",
+]
 
 _HOMES = {"Run": "fewmask.runs.run", "UserError": "fewmask.errors"}
 

@@ -1,4 +1,4 @@
-"""The Python functions: train, resume, evaluate, load, predict."""
+"""The Python functions: train, resume, evaluate, load, predict, export."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,10 +7,12 @@ from fewmask.cli.words import evaluation_options, parse_options, recipe_from_wor
 from fewmask.data import Classes
 from fewmask.evaluation import Scores
 from fewmask.evaluation.predictor import Predictor
-from fewmask.runs.run import Run, load_network
+from fewmask.runs.run import Run
 from fewmask.tasks import evaluate as evaluating
+from fewmask.tasks import export as exporting
 from fewmask.tasks import predict as predicting
 from fewmask.tasks import train as training
+from fewmask.tasks.engines import load_predictor
 from fewmask.tasks.predict import Predicted
 
 
@@ -76,13 +78,16 @@ def evaluate(run: Path | str, *options: str, weights: str = "best") -> tuple[Cla
     return evaluating.evaluate(opened, weights)
 
 
-def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> Predictor:
+def load(
+    run: Path | str, weights: str = "best", accelerator: str = "auto", engine: str = "torch"
+) -> Predictor:
     """Loads a trained network for prediction.
 
     Args:
-        run: a run folder, or a `best.pt` file alone.
+        run: a run folder, or a `best.pt`, .safetensors or .onnx file alone.
         weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
         accelerator: auto, cpu, cuda or mps.
+        engine: torch, or onnx for the exported network, run by onnxruntime.
 
     Raises:
         UserError: if there is no such run or network.
@@ -90,7 +95,42 @@ def load(run: Path | str, weights: str = "best", accelerator: str = "auto") -> P
     Example:
         prediction = fewmask.load("runs/photos-imas-001").predict(image)
     """
-    return load_network(Path(run), weights, accelerator)
+    return load_predictor(Path(run), weights, accelerator, engine)
+
+
+def export(
+    run: Path | str,
+    format: str = "onnx",
+    precision: str = "fp32",
+    weights: str = "best",
+    out: Path | str | None = None,
+    overwrite: bool = False,
+    tell: Callable[[str], None] = print,
+) -> Path:
+    """Writes a trained network to a file that runs without fewmask, and checks the file.
+
+    Args:
+        run: a run folder.
+        format: onnx, torchscript or safetensors.
+        precision: fp32, or for ONNX fp16 or int8.
+        weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
+        out: the file; by default one in the folder `export` of the run.
+        overwrite: whether to replace an existing file.
+        tell: receives messages.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: if there is no such run, network or format, or if the file would not say what
+            our own prediction says.
+
+    Example:
+        file = fewmask.export("runs/photos-imas-001", format="onnx")
+    """
+    place = None if out is None else Path(out)
+    opened = Run.open(run)
+    return exporting.export(opened, format, precision, weights, place, overwrite, tell).file
 
 
 def predict(
@@ -99,6 +139,7 @@ def predict(
     out: Path | str,
     weights: str = "best",
     accelerator: str = "auto",
+    engine: str = "torch",
     share: tuple[int, int] = (0, 1),
     overwrite: bool = False,
     tell: Callable[[str], None] = print,
@@ -106,11 +147,12 @@ def predict(
     """Predicts images, and writes masks, overlays and confidence maps.
 
     Args:
-        run: a run folder or a `best.pt` file.
+        run: a run folder, or a `best.pt`, .safetensors or .onnx file.
         images: a folder, a glob pattern, a .txt list, an image, or several of them.
         out: the folder to write to.
         weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
         accelerator: auto, cpu, cuda or mps.
+        engine: torch, or onnx for the exported network, run by onnxruntime.
         share: (k, n) predicts only the k-th of n equal shares of the images, counted from 0.
         overwrite: whether to predict finished images again.
         tell: receives messages on progress, and on images that were left out.
@@ -122,5 +164,5 @@ def predict(
         fewmask.predict("runs/photos-imas-001", "new_photos/", "predictions/")
     """
     places = [images] if isinstance(images, (str, Path)) else list(images)
-    predictor = load(run, weights, accelerator)
+    predictor = load(run, weights, accelerator, engine)
     return predicting.predict(predictor, places, Path(out), share, overwrite, tell)

@@ -98,7 +98,7 @@ def results(
 
 @command()
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run folder, or a best.pt file.")],
+    run: Annotated[Path, typer.Argument(help="A run folder, or a best.pt or exported file.")],
     images: Annotated[
         list[str], typer.Argument(help="Folders, glob patterns, .txt lists or images.")
     ],
@@ -113,6 +113,9 @@ def predict(
         ),
     ] = "1/1",
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="torch, or onnx: the exported network, run by onnxruntime.")
+    ] = "torch",
     overwrite: Overwrite = False,
 ) -> None:
     """Predict masks for new images, in your own label values, with overlays and confidence maps.
@@ -121,10 +124,10 @@ def predict(
 
     Example: `fewmask predict runs/photos-imas-001 new_photos/ --out predictions`
     """
-    from fewmask.runs.run import load_network
     from fewmask.tasks import predict as task
+    from fewmask.tasks.engines import load_predictor
 
-    predictor = load_network(run, weights, accelerator)
+    predictor = load_predictor(run, weights, accelerator, engine)
     done = task.predict(predictor, images, out, _parse_share(share), overwrite)
     _say_written(done, out)
 

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from fewmask.batch import IMAGENET, normalize
+from fewmask.batch import IMAGENET, Normalization, normalize
 from fewmask.config import BaseConfig
-from fewmask.models import Output, Segmenter
+from fewmask.models import Output
 from fewmask.parts.resizing import resize
 
 
@@ -146,10 +146,17 @@ def labels_at(
 
 def network_input(network: nn.Module, images: np.ndarray, device: torch.device | str) -> Tensor:
     """Floats [B, C, h, w], normalized as the network expects it, from uint8 images [B, h, w, C]."""
-    # A predictor may wrap a segmenter, such as one that classifies its features in another way.
-    known = [m.normalization for m in network.modules() if isinstance(m, Segmenter)]
-    expected = known[0] if known else IMAGENET.for_bands(images.shape[3])
+    expected = expected_normalization(network, images.shape[3])
     return normalize(torch.tensor(images), device, expected)
+
+
+def expected_normalization(network: nn.Module, channels: int) -> Normalization:
+    """What a network expects of images: its own attribute `normalization`, or else ImageNet's."""
+    # A predictor may wrap a segmenter, such as one that classifies its features in another way.
+    for module in network.modules():
+        if isinstance(found := getattr(module, "normalization", None), Normalization):
+            return found
+    return IMAGENET.for_bands(channels)
 
 
 @contextmanager

@@ -116,6 +116,11 @@ class RunPaths:
         return self.folder / "rank"
 
     @property
+    def export(self) -> Path:
+        """The folder of exported networks."""
+        return self.folder / "export"
+
+    @property
     def tables(self) -> tuple[Path, ...]:
         """The CSV files that grow during training."""
         return (
@@ -131,5 +136,5 @@ class RunPaths:
     def leftovers(self) -> tuple[Path, ...]:
         """Files of an earlier run in the same folder that a new run might not overwrite."""
         files = (self.metrics, self.log, self.last, self.best, self.report)
-        folders = (self.plots, self.rank, self.tensorboard)
+        folders = (self.plots, self.rank, self.tensorboard, self.export)
         return (*self.tables, *files, *folders)

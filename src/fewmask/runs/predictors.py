@@ -1,4 +1,4 @@
-"""Loads trained networks from a run folder, or from a `best.pt` file alone."""
+"""Loads trained networks from a run folder, or from one file: best.pt, .safetensors, .onnx."""
 
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from fewmask.engine.devices import choose_accelerator
 from fewmask.engine.settings import MachineConfig
 from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig
+from fewmask.evaluation.export.onnx_network import OnnxNetwork
 from fewmask.evaluation.predictor import Predictor
 from fewmask.models import ModelConfig, create_model
 from fewmask.recipes import Recipe
-from fewmask.run_folder import checkpoint
+from fewmask.run_folder import checkpoint, weights_file
 from fewmask.run_folder.paths import RunPaths
 from fewmask.runs.build import build_method
 
@@ -24,12 +25,13 @@ CARD = ("weights", "model", "class_names", "class_colors", "evaluation", "long_s
 
 
 def best_predictor(file: Path, accelerator: str) -> Predictor:
-    """The network in a `best.pt` file. No other file is needed.
+    """The network in a `best.pt` file, or in its .safetensors export. No other file is needed.
 
     Raises:
         UserError: if the file cannot be read, or there is no such device.
     """
-    card = checkpoint.load(file, *CARD)
+    load = weights_file.load if file.suffix == weights_file.SUFFIX else checkpoint.load
+    card = load(file, *CARD)
     config = validate(ModelConfig, card["model"], "model")
     # Files of version 0.1 do not know the crop, and predict as they did.
     network: nn.Module = create_model(config, len(card["class_names"]), card.get("crop"))
@@ -38,6 +40,21 @@ def best_predictor(file: Path, accelerator: str) -> Predictor:
     device = _device(accelerator)
     classes, long_side = _classes(card), card["long_side"]
     return Predictor(network, classes, inference, long_side, device, config.in_channels)
+
+
+def onnx_predictor(file: Path, accelerator: str) -> Predictor:
+    """The network in an ONNX file of `fewmask export`, run by onnxruntime.
+
+    Raises:
+        UserError: if onnxruntime is missing, the file cannot be read, or there is no such device.
+    """
+    network = OnnxNetwork(file, accelerator)
+    card = network.card
+    inference = validate(EvaluationConfig, card["evaluation"], "evaluation")
+    # onnxruntime takes images from the CPU and copies them to its device by itself.
+    return Predictor(
+        network, _classes(card), inference, card["long_side"], "cpu", card["in_channels"]
+    )
 
 
 def predictor_of(paths: RunPaths, recipe: Recipe, name: str, accelerator: str) -> Predictor:

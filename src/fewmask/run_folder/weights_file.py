@@ -1,0 +1,55 @@
+"""What `best.pt` holds as a .safetensors file: weights, and the rest as JSON in its header."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from fewmask.errors import UserError
+from fewmask.run_folder.checkpoint import FORMAT
+
+SUFFIX = ".safetensors"
+HEADER = "fewmask"
+"""The entry of the header that holds everything but the weights."""
+
+
+def save(content: dict[str, Any], file: Path) -> None:
+    """Writes weights and plain values.
+
+    Args:
+        content: as in a `best.pt`.
+        file: to write.
+    """
+    plain = {key: value for key, value in content.items() if key != "weights"}
+    # The format knows no shared memory, which tied weights and channels-last ones may have.
+    weights = {name: x.contiguous().clone() for name, x in content["weights"].items()}
+    save_file(weights, file, {HEADER: json.dumps({"format": FORMAT, **plain}), "format": "pt"})
+
+
+def load(file: Path, *needed: str) -> dict[str, Any]:
+    """Reads what `save` wrote, to the CPU.
+
+    Args:
+        file: to read.
+        needed: keys that must be there.
+
+    Raises:
+        UserError: if the file is missing, damaged or of another program.
+    """
+    if not file.is_file():
+        raise UserError(f"There is no file {file}. Write one with fewmask export RUN.")
+    try:
+        with safe_open(file, "pt") as opened:
+            content = json.loads((opened.metadata() or {}).get(HEADER, "{}"))
+            weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError, OSError) as error:
+        raise UserError(f"Cannot read {file}: {error}. Export the run again.") from None
+    found = {"weights": weights, **content}
+    if content.get("format") != FORMAT or any(key not in found for key in needed):
+        raise UserError(
+            f"{file} holds weights, but not what fewmask export writes beside them: settings of "
+            "the model, classes. Export the run again."
+        )
+    return found
