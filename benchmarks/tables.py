@@ -14,7 +14,13 @@ from fewmask import atomic
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ("benchmarks/results", "experiments/results")
-PAGES = ("README.md", "docs/benchmarks.md", "docs/experiments.md", "docs/networks.md", "docs/scaling.md")
+PAGES = (
+    "README.md",
+    "docs/benchmarks.md",
+    "docs/experiments.md",
+    "docs/networks.md",
+    "docs/scaling.md",
+)
 WIDTH = 118
 """Characters in a line of prose."""
 REGION = re.compile(r"<!-- generated: (\S+) -->\n.*?<!-- end generated -->", re.DOTALL)

@@ -5,7 +5,6 @@ from typing import Any
 
 from torch import nn
 
-from fewmask.batch import IGNORE
 from fewmask.config import did_you_mean, validate
 from fewmask.data import Classes
 from fewmask.engine.devices import choose_accelerator
@@ -89,6 +88,5 @@ def _device(accelerator: str) -> str:
 
 def _classes(card: dict[str, Any]) -> Classes:
     # Not among the needed keys: files of early versions lack these.
-    no_label, color = card.get("no_label", (IGNORE, (255, 255, 255)))
-    names, colors, values = card["class_names"], card["class_colors"], card.get("class_values")
-    return Classes(names, colors, values, no_label, color)
+    values, no_label = card.get("class_values"), card.get("no_label", ())
+    return Classes(card["class_names"], card["class_colors"], values, *no_label)

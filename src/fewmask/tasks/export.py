@@ -24,7 +24,6 @@ from fewmask.evaluation.export.scoring import Score, made_up_image, score
 from fewmask.evaluation.export.smaller import Precision, to_fp16, to_int8
 from fewmask.evaluation.export.torchscript_file import TorchScriptFile
 from fewmask.evaluation.predictor import Predictor
-from fewmask.models import Segmenter
 from fewmask.run_folder import checkpoint, weights_file
 from fewmask.runs.run import Run
 
@@ -141,14 +140,15 @@ class _Exporter:
             self.tell(f"  {parity}")
 
     def _write_weights(self, file: Path) -> None:
-        if not isinstance(self.network, Segmenter):
+        # Settings and classes are the same for all networks of a run.
+        content = checkpoint.load(self.run.paths.best, "weights", "model")
+        own = self.network.state_dict()
+        if own.keys() != content["weights"].keys():
             raise UserError(
                 f"'{self.weights}' is more than the weights of a model, so that safetensors cannot "
                 "hold it. Use --format onnx."
             )
-        # Settings and classes are the same for all networks of a run.
-        content = checkpoint.load(self.run.paths.best, "weights", "model")
-        weights_file.save({**content, "weights": self.network.state_dict()}, file)
+        weights_file.save({**content, "weights": own}, file)
 
     @cached_property
     def _val(self) -> Dataset | None:
