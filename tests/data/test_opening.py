@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewmask.batch import Views
+from fewmask.batch import IMAGENET, Views
 from fewmask.config import find, validate
 from fewmask.data import (
     SOURCES,
@@ -193,7 +193,13 @@ def test_images_of_four_bands_are_read_from_a_users_own_source():
     source = Own(Own.Config(name="own", channels=4, long_side=15))
     data = open_data(source, channels=4, tell=quiet)
     assert data.labeled.image(0).shape == (10, 15, 4)
-    stream = BatchStream(data, LoaderConfig(crop=8, unlabeled_batch=2), Views(("imas",)), seed=0)
+    stream = BatchStream(
+        data,
+        LoaderConfig(crop=8, unlabeled_batch=2),
+        Views(("imas",)),
+        seed=0,
+        normalization=IMAGENET.for_bands(4),
+    )
     assert stream[0].unlabeled.weak.shape == (2, 8, 8, 4)
 
 

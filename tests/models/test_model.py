@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from fewmask.batch import IMAGENET
 from fewmask.models import ModelConfig, create_model
 from fewmask.models.model import name_decoder
 from tests.conftest import TINY
@@ -42,3 +43,11 @@ def test_the_chosen_decoder_is_named_without_loading_weights():
     assert named.decoder.name == "deeplabv3plus" and named.pretrained == config.pretrained
     assert create_model(named.model_copy(update={"pretrained": False}), 3).head[-1].weight.is_cpu
     assert name_decoder(named) is named
+
+
+def test_pretrained_weights_bring_their_normalization_and_random_ones_the_usual_one(tmp_path):
+    random = create_model(TINY, 3)
+    assert random.encoder.normalization != IMAGENET == random.normalization
+    torch.save(random.encoder.backbone.state_dict(), tmp_path / "weights.pt")
+    config = TINY.model_copy(update={"pretrained": tmp_path / "weights.pt"})
+    assert create_model(config, 3).normalization == random.encoder.normalization

@@ -64,6 +64,7 @@ def test_the_recipe_names_the_decoder_that_was_chosen(tmp_path):
     data = opened("voc", tmp_path, labeled=3)
     for encoder, name in (("Encoder", "deeplabv3plus"), ("PatchEncoder", "dpt")):
         words = [f"data.root={tmp_path}", f"model.encoder=tests.tiny:{encoder}"]
+        words += ["model.multi_grid=null", "model.ceil_pool=false"]
         settled, said = settle(recipe_from_words(["voc/imas", *words]), data)
         assert settled.model.decoder == decoder_config(name)
         assert f"The decoder for tests.tiny:{encoder} is {name}." in said

@@ -6,7 +6,7 @@ import torch
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 from torch import nn
 
-from fewmask.batch import IMAGENET
+from fewmask.batch import IMAGENET, Normalization
 from fewmask.config import BaseConfig
 from fewmask.errors import UserError
 from fewmask.models.decoders.decoder import AUTO, Decoder, chosen, create_decoder, decoder_config
@@ -93,9 +93,18 @@ def create_model(config: ModelConfig, num_classes: int, crop: int | None = None)
     if config.frozen_stages or config.checkpointing:
         _limit(encoder, config)
     decoder = create_decoder(stages_of(encoder, config.encoder), config.decoder)
-    normalization = getattr(encoder, "normalization", IMAGENET.for_bands(config.in_channels))
     crop = crop if config.aligned else None
+    normalization = _normalization(encoder, config)
     return Segmenter(encoder, decoder, num_classes, config.aux_head, normalization, crop)
+
+
+def _normalization(encoder: nn.Module, config: ModelConfig) -> Normalization:
+    """What an encoder expects of images; ImageNet's values if it does not say."""
+    usual = IMAGENET.for_bands(config.in_channels)
+    # timm's encoders say what their pretrained weights expect. Random ones can do with anything.
+    is_random = isinstance(encoder, TimmEncoder | ViTEncoder) and not config.pretrained
+    expected: Normalization = usual if is_random else getattr(encoder, "normalization", usual)
+    return expected
 
 
 def name_decoder(config: ModelConfig) -> ModelConfig:

@@ -109,7 +109,7 @@ def test_the_same_gradients_come_out_every_time(threads, dtype):
 
 @pytest.mark.parametrize("encoder", ["mobilenetv3_small_100", "tf_efficientnet_lite0"])
 def test_a_network_keeps_names_and_results(encoder, monkeypatch):
-    config = ModelConfig(encoder=encoder, output_stride=16)
+    config = ModelConfig(encoder=encoder, pretrained=False, output_stride=16)
     torch.manual_seed(0)
     ours = create_model(config, 3)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)

@@ -13,7 +13,7 @@ register()
 
 @pytest.mark.parametrize(
     ("name", "extra"),
-    [("small_dinov2", {"dynamic_img_size"}), ("small_swin", {"dynamic_img_size"})]
+    [("small_dinov2", {"dynamic_img_size"}), ("small_swin", {"strict_img_size"})]
     + [("test_resnet", set()), ("mobilenetv3_small_050", set())],
 )
 def test_any_size_is_asked_for_where_there_is_an_option(name, extra):

@@ -14,6 +14,9 @@ from fewmask.models.encoders.timm_models import is_plain
 from fewmask.models.encoders.vit import ViTEncoder
 from fewmask.models.encoders.weights import load_weights
 
+OFF = {"multi_grid": "null", "ceil_pool": "false", "drop_path": "0", "output_stride": "null"}
+"""How options that not every encoder has are switched off."""
+
 
 class Encoder(Protocol):
     """What a decoder needs to know of an encoder: an `nn.Module` with two more attributes.
@@ -68,7 +71,7 @@ def _refuse(name: str, what: str, options: dict[str, bool]) -> None:
         if is_set:
             raise UserError(
                 f"model.{option} does not apply to model.encoder={name}, which is {what}. Leave "
-                "the option out."
+                f"the option out, or set model.{option}={OFF[option]} if the recipe sets it."
             )
 
 

@@ -147,8 +147,8 @@ def _create_backbone(
             reason = str(error)
     asked = "" if output_stride is None else f" with model.output_stride={output_stride}"
     raise UserError(
-        f"model.encoder={name}{asked}: timm cannot build it as a feature pyramid ({reason}). Leave "
-        "out output_stride, or try output_stride=32 or a ResNet."
+        f"model.encoder={name}{asked}: timm cannot build it as a feature pyramid ({reason}). Set "
+        "model.output_stride=null, or take another encoder, such as a ResNet."
     )
 
 
@@ -158,7 +158,7 @@ def _pool_up(backbone: nn.Module, name: str) -> None:
     if not isinstance(pool, nn.MaxPool2d):
         raise UserError(
             f"model.ceil_pool=true: {name} has no max pooling in its stem, as resnet50 and "
-            "resnet101s have. Leave the option out."
+            "resnet101s have. Set model.ceil_pool=false."
         )
     pool.ceil_mode = True
 
@@ -179,7 +179,8 @@ def _dilate_blocks(backbone: nn.Module, factors: tuple[int, ...]) -> None:
     if len(blocks) != len(factors) or not all(hasattr(block, "conv3") for block in blocks):
         raise UserError(
             f"model.multi_grid={list(factors)} needs a ResNet whose last stage has {len(factors)} "
-            "bottleneck blocks, such as resnet50 or resnet101s. Leave it out for other encoders."
+            "bottleneck blocks, such as resnet50 or resnet101s. For others, set "
+            "model.multi_grid=null."
         )
     # timm's first block still has the dilation of the stage before, so the last one is read.
     dilation = blocks[-1].conv2.dilation[0]
