@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from fewmask.engine.precision_timing import Rehearsal, Timing, time_precisions
+from fewmask.engine.precision_timing import Timing, Workload, time_precisions
 from fewmask.models import create_model
 from tests.conftest import TINY
 
-REHEARSAL = Rehearsal("a tiny network", (2, 3, 33, 33), threads=1)
+REHEARSAL = Workload("a tiny network", (2, 3, 33, 33), threads=1)
 
 
 def tiny():
@@ -92,10 +92,10 @@ def test_everything_that_counts_has_a_file_of_its_own(monkeypatch):
 
 
 def test_a_rehearsal_takes_few_images_but_two():
-    assert Rehearsal.of("", (4, 3, 145, 145), 1).images == (4, 3, 145, 145)
-    assert Rehearsal.of("", (16, 3, 256, 256), 1).images == (4, 3, 256, 256)
-    assert Rehearsal.of("", (16, 3, 769, 769), 1).images == (2, 3, 769, 769)
-    assert Rehearsal.of("", (1, 3, 65, 65), 1).images == (2, 3, 65, 65)
+    assert Workload.of("", (4, 3, 145, 145), 1).images == (4, 3, 145, 145)
+    assert Workload.of("", (16, 3, 256, 256), 1).images == (4, 3, 256, 256)
+    assert Workload.of("", (16, 3, 769, 769), 1).images == (2, 3, 769, 769)
+    assert Workload.of("", (1, 3, 65, 65), 1).images == (2, 3, 65, 65)
 
 
 def test_the_faster_one_is_named_first():

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from fewmask.batch import Progress
 from fewmask.methods.pseudoseg import PseudoSeg, fuse
+from fewmask.models.encoders.freezing import freeze_all
 from fewmask.parts.cam import class_activation_maps, classes_in
 from fewmask.parts.losses import cross_entropy, soft_cross_entropy
 from fewmask.parts.mixing import at_grid, boxes_at, random_cut
@@ -296,8 +297,13 @@ def test_one_opinion_alone(student, batch, minimize, share):
     assert label.shape == batch.unlabeled.valid.shape
 
 
-def test_dropout_in_front_of_the_classifier_is_for_training_only(student, batch, minimize):
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_dropout_in_front_of_the_classifier_is_for_training_only(
+    student, batch, minimize, is_frozen
+):
     """The classes of an unlabeled image are predicted without it, as in the released code."""
+    if is_frozen:
+        freeze_all(student.encoder)
     pseudoseg, seen = method(student, classifier_dropout=0.9), []
     pseudoseg.classifier.register_forward_hook(lambda module, x, logits: seen.append(x[0]))
     pseudoseg.step(batch, minimize, PROGRESS)

@@ -8,6 +8,7 @@ from torch import nn
 from fewmask.batch import IMAGENET, Normalization
 from fewmask.data import Classes
 from fewmask.evaluation import predictor as predictors
+from fewmask.evaluation.export.plain import PlainNetwork
 from fewmask.evaluation.inference import InferenceConfig, probs_at
 from fewmask.evaluation.predictor import Predictor
 from fewmask.models import ModelConfig, Segmenter, create_model
@@ -68,11 +69,17 @@ def by_tiles(network, image):
     return Predictor(network, classes, InferenceConfig(), None, "cpu").predict(image).mask
 
 
+def exported(network, image):
+    plain = PlainNetwork(network, channels=3)
+    return plain(torch.from_numpy(image[None]))[0][0].numpy()
+
+
 WAYS = {
     "whole": by_probs(InferenceConfig()),
     "sliding": by_probs(InferenceConfig(mode="sliding", window=CROP, stride=48)),
     "shifted": by_probs(InferenceConfig(mode="sliding", window=CROP, stride=48, at_border="shift")),
     "tiled": by_tiles,
+    "exported": exported,
 }
 
 

@@ -63,3 +63,12 @@ def test_a_teacher_stays_float32_when_the_method_around_it_does_not():
     around.to(torch.bfloat16)
     assert around[0].weight.dtype == torch.bfloat16
     torch.testing.assert_close(around[1].network.weight, before, rtol=0.01, atol=0.01)
+
+
+def test_statistics_of_frozen_layers_do_not_follow_the_batch():
+    frozen, trained = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+    frozen.requires_grad_(False)
+    teacher = Teacher(nn.Sequential(frozen, trained), batch_statistics=True)
+    teacher(torch.randn(2, 3, 4, 4) + 5)
+    assert (teacher.network[0].running_mean == 0).all()
+    assert (teacher.network[1].running_mean != 0).all()

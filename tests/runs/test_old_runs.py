@@ -41,6 +41,16 @@ def test_it_is_scored_as_before(run):
     assert run.scores["teacher"].miou == 9.1368 and run.scores["student"].best == 9.2968
 
 
+def test_its_images_are_not_padded_either_before_or_after_it_is_resumed(run):
+    """Version 0.1 did not pad, and a run must not be scored in two ways."""
+    for weights in ("best", "student"):
+        assert run.network(weights, "cpu").network.crop is None
+    fewmask.resume(run.folder, "training.steps=61")
+    again = Run.open(run.folder)
+    assert again.recipe.model.aligned is False
+    assert again.network("best", "cpu").network.crop is None
+
+
 def test_it_predicts(run):
     image = np.random.default_rng(0).integers(0, 255, (50, 70, 3)).astype(np.uint8)
     prediction = fewmask.load(run.folder).predict(image)

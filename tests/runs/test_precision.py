@@ -12,6 +12,7 @@ from fewmask.tasks import compare, train
 from tests.conftest import TINY_WORDS
 
 WORDS = ("synthetic", *TINY_WORDS, "training.precision=auto", "training.steps=2")
+START = "Timing a few steps in bf16 and in fp32, to take the faster one ..."
 SLOW_BF16, FAST_BF16 = Timing(2.0, 1.0), Timing(1.0, 2.0)
 
 
@@ -36,13 +37,14 @@ def settled(*words):
 @pytest.mark.parametrize(("timing", "faster"), [(SLOW_BF16, "fp32"), (FAST_BF16, "bf16")])
 def test_the_faster_precision_is_taken_and_told(monkeypatch, timing, faster):
     measured(monkeypatch, timing)
-    chosen, (note,) = settled()
-    assert chosen == faster
+    chosen, (start, note) = settled()
+    assert chosen == faster and start == START
     assert note == f"Precision {timing.in_words()}, measured on this machine."
 
 
 def test_a_real_measurement_is_remembered():
-    first, (note,) = settled()
+    first, (start, note) = settled()
+    assert start == START
     again, (later,) = settled("method=supervised", "seed=3")
     assert first == again and first in ("bf16", "fp32")
     assert later == note.replace("measured on", "measured earlier on")
@@ -85,7 +87,7 @@ class Broken(torch.nn.Module):
 
 
 def test_a_network_that_fails_is_left_to_the_checks_of_training():
-    assert settled("model.encoder=tests.runs.test_precision:Broken") == ("bf16", [])
+    assert settled("model.encoder=tests.runs.test_precision:Broken") == ("bf16", [START])
 
 
 def test_the_choice_is_part_of_the_run_and_not_made_again(tmp_path, monkeypatch):
@@ -107,3 +109,13 @@ def test_all_runs_of_a_comparison_have_one_precision(tmp_path, monkeypatch, caps
     assert capsys.readouterr().out.count("already finished") == 1
     for name in ("supervised-seed0", "imas-seed0"):
         assert "precision: fp32" in (tmp_path / name / "recipe.yaml").read_text()
+
+
+def test_runs_of_a_gpu_go_on_in_the_precision_of_the_cpu(tmp_path, monkeypatch):
+    """Their recipes say `auto`, which is no other setting."""
+    measured(monkeypatch, SLOW_BF16, SLOW_BF16)
+    words = ["supervised"], range(1)
+    compare.compare(comparison_recipes(WORDS, *words), tmp_path)
+    recipe = tmp_path / "supervised-seed0" / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("precision: fp32", "precision: auto"))
+    assert compare.compare(comparison_recipes(WORDS, *words), tmp_path) is not None

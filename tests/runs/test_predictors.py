@@ -5,6 +5,7 @@ import torch
 
 import fewmask
 from fewmask.errors import UserError
+from fewmask.run_folder import checkpoint
 from fewmask.runs.predictors import best_predictor, predictor_of
 from tests.conftest import TINY_WORDS
 
@@ -37,3 +38,10 @@ def test_unknown_networks_and_files_of_another_kind_are_named(run, tmp_path):
         best_predictor(run.paths.last, "cpu")
     with pytest.raises(UserError, match="machine.accelerator='tpu'"):
         best_predictor(run.paths.best, "tpu")
+
+
+def test_a_file_cannot_name_other_weights_to_load(run, tmp_path):
+    content = checkpoint.load(run.paths.best)
+    content["model"]["pretrained"] = str(tmp_path / "elsewhere.pth")
+    checkpoint.save(content, tmp_path / "best.pt")
+    assert best_predictor(tmp_path / "best.pt", "cpu").network.num_classes == 7

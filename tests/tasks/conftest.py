@@ -10,7 +10,9 @@ from tests.conftest import TINY_WORDS
 
 @pytest.fixture(scope="session")
 def export_folder(tmp_path_factory):
-    words = ("synthetic", "method=imas", *TINY_WORDS, "training.steps=2", "data.long_side=60")
+    # Enough steps to find more than one class.
+    words = ("synthetic", "method=imas", *TINY_WORDS, "training.steps=40", "training.lr=0.02")
+    words += ("data.long_side=60",)
     return fewmask.train(*words, out=tmp_path_factory.mktemp("export") / "run").folder
 
 

@@ -95,3 +95,11 @@ def test_all_runs_have_the_encoder_that_was_chosen_for_the_first(
     assert "already finished" in capsys.readouterr().out
     with pytest.raises(UserError, match="model.pretrained=package: .* is not installed"):
         compared(words, ["supervised"], range(2), tmp_path / "out")
+
+
+def test_a_comparison_with_an_encoder_of_ones_own_is_continued(tmp_path, capsys):
+    """Its class loads weights by itself, so `auto` becomes false in the runs."""
+    words = [*WORDS, "model.encoder=tests.tiny:Encoder", "model.pretrained=auto"]
+    for _ in range(2):
+        assert compare.compare(comparison_recipes(words, ["supervised"], range(1)), tmp_path)
+    assert capsys.readouterr().out.count("already finished") == 1

@@ -30,6 +30,8 @@ def test_both_engines_write_the_same_masks(exported, export_folder, tmp_path):
             export_folder, accelerator="cpu", engine=engine, tell=say_nothing
         )
         predict(predictor, [images], tmp_path / engine, tell=say_nothing)
+    found = [np.asarray(Image.open(tmp_path / f"torch/masks/{i}.png")) for i in range(3)]
+    assert len({int(label) for mask in found for label in np.unique(mask)}) > 1
     for i in range(3):
         for kind, tolerance in (("masks", 0), ("confidence", 1)):
             ours, theirs = (

@@ -20,6 +20,8 @@ ROUNDS = 3
 """Steps in each precision, after one to warm up."""
 PLAIN = 1.5
 """If one precision takes this many times as long as the other, one round is enough."""
+PATIENCE = 20.0
+"""Seconds after which no further round begins."""
 MOST_PIXELS = 2**18
 """Pixels in a rehearsed batch, so that a rehearsal takes seconds: 2 images of 362 x 362. What
 counts is the ratio, which hardly depends on the number of images."""
@@ -57,7 +59,7 @@ class Timing(NamedTuple):
         return timing if min(timing) > 0 else None
 
 
-class Rehearsal(NamedTuple):
+class Workload(NamedTuple):
     """What is timed: everything that the time of a step depends on."""
 
     network: str
@@ -79,28 +81,32 @@ class Rehearsal(NamedTuple):
         digest = hashlib.sha256(repr(facts).encode()).hexdigest()
         return cache_folder() / "precision" / f"{digest}.json"
 
+    def is_known(self) -> bool:
+        """Whether it has been timed before."""
+        return Timing.kept_in(self.file()) is not None
 
-def time_precisions(rehearsal: Rehearsal, build: Callable[[], nn.Module]) -> tuple[Timing, bool]:
+
+def time_precisions(workload: Workload, build: Callable[[], nn.Module]) -> tuple[Timing, bool]:
     """Times a network's steps in both precisions, or finds an earlier measurement.
 
     Leaves the random state of torch and the number of threads as they were.
 
     Args:
-        rehearsal: what to time.
+        workload: what to time.
         build: makes the network, which is called with images and returns an `Output`.
 
     Returns:
         The times, and whether they were measured now.
     """
-    file = rehearsal.file()
+    file = workload.file()
     kept = Timing.kept_in(file)
     if kept is not None:
         return kept, False
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
-        torch.set_num_threads(rehearsal.threads)
+        torch.set_num_threads(workload.threads)
         try:
-            timing = _rehearse(build().train(), torch.randn(rehearsal.images))
+            timing = _rehearse(build().train(), torch.randn(workload.images))
         finally:
             torch.set_num_threads(threads)
     with suppress(OSError):  # a read-only home: measured again next time
@@ -113,14 +119,17 @@ def _rehearse(network: nn.Module, images: Tensor) -> Timing:
     channels_last = torch.channels_last  # as in training
     network.to(memory_format=channels_last)  # type: ignore[call-overload]
     images = images.contiguous(memory_format=channels_last)
-    for in_bf16 in (True, False):  # warms up
-        _step(network, images, in_bf16)
-    rounds: list[Timing] = []
-    while len(rounds) < ROUNDS:
+    warm_up = Timing(_step(network, images, True), _step(network, images, False))
+    rounds = [warm_up] if sum(warm_up) > PATIENCE else []
+    while not rounds or (len(rounds) < ROUNDS and not _is_clear(rounds)):
         rounds.append(Timing(_step(network, images, True), _step(network, images, False)))
-        if max(rounds[0]) > PLAIN * min(rounds[0]):
-            break
     return Timing(*(median(side) for side in zip(*rounds, strict=True)))
+
+
+def _is_clear(rounds: list[Timing]) -> bool:
+    """Whether one precision is plainly faster, or more rounds would take too long."""
+    first = rounds[0]
+    return max(first) > PLAIN * min(first) or sum(map(sum, rounds)) > PATIENCE
 
 
 def _step(network: nn.Module, images: Tensor, in_bf16: bool) -> float:

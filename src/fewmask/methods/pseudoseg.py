@@ -112,14 +112,14 @@ class PseudoSeg(Method):
         with shared_casts():
             stages = student.encoder(x_l)
             labeled = student.decode(stages, x_l.shape[-2:])
-            class_logits, truth = self._classify(stages), present_l
+            class_logits, truth = self._classify(stages, c.classifier_dropout), present_l
             labeled_attention = self._attend(stages, present_l)
             # Without image-level labels nothing learns from the weak view, which then needs no
             # gradient; with them the classifier learns from it instead of the labeled images.
             with torch.set_grad_enabled(present_u is not None):
                 stages = student.encoder(weak)
             if present_u is not None:
-                class_logits, truth = self._classify(stages), present_u
+                class_logits, truth = self._classify(stages, c.classifier_dropout), present_u
             opinions = self._opinions(stages, weak, valid, present_u)
             logits = self._decode(student.encoder(strong))
 
@@ -166,9 +166,10 @@ class PseudoSeg(Method):
         # batch, as in the released code.
         self.student.encoder.eval()
         stages = self.student.encoder(weak)
-        if present is None:
-            present = (self._classify(stages).sigmoid() >= self.config.class_threshold).float()
         self.student.encoder.train()
+        if present is None:
+            likely = self._classify(stages, dropout=0).sigmoid()
+            present = (likely >= self.config.class_threshold).float()
         attention = self._attend(stages, present, valid)
         return Opinions(decoder, resize(attention, decoder.shape[-2:]))
 
@@ -180,10 +181,9 @@ class PseudoSeg(Method):
         logits: Tensor = self.student.decode(stages, (height, width)).upsampled_logits
         return logits
 
-    def _classify(self, stages: list[Tensor]) -> Tensor:
+    def _classify(self, stages: list[Tensor], dropout: float) -> Tensor:
         """[B, K or K-1] logits of the classes in the images: H of the last stage's mean."""
-        pooled, share = stages[-1].mean(dim=(2, 3)), self.config.classifier_dropout
-        pooled = F.dropout(pooled, share, training=self.student.encoder.training)
+        pooled = F.dropout(stages[-1].mean(dim=(2, 3)), dropout)
         logits: Tensor = self.classifier(pooled)
         return logits.float()
 

@@ -36,7 +36,12 @@ class Teacher(nn.Module):
 
     def __init__(self, network: nn.Module, batch_statistics: bool = False):
         super().__init__()
-        self.batch_statistics = batch_statistics
+        # The statistics of a frozen layer stay as they are.
+        self.norms = [
+            name
+            for name, layer in network.named_modules()
+            if batch_statistics and isinstance(layer, _BatchNorm) and _is_trained(layer)
+        ]
         self.network = copy.deepcopy(network).requires_grad_(False)
         _widen(self.network)
         self.eval()
@@ -55,13 +60,12 @@ class Teacher(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the averaged network, without gradients."""
         args, kwargs = tuple(map(_wide, args)), {key: _wide(x) for key, x in kwargs.items()}
-        if not self.batch_statistics:
-            return self.network(*args, **kwargs)
-        for layer in self.network.modules():
-            if isinstance(layer, _BatchNorm):
-                layer.train()
+        # By name, as BatchNorm over processes replaces the layers.
+        for name in self.norms:
+            self.network.get_submodule(name).train()
         result = self.network(*args, **kwargs)
-        self.network.eval()
+        if self.norms:
+            self.network.eval()
         return result
 
     @torch.no_grad()
@@ -73,6 +77,10 @@ class Teacher(nn.Module):
             decay: in [0, 1]; 0 copies the student. Integer buffers are always copied.
         """
         follow(tensors(self.network), tensors(student), decay)
+
+
+def _is_trained(layer: _BatchNorm) -> bool:
+    return layer.weight is None or layer.weight.requires_grad
 
 
 @torch.no_grad()

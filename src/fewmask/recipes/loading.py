@@ -45,6 +45,22 @@ def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None 
     return validate(Recipe, values)
 
 
+def load_run_recipe(file: Path, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe in a run folder. What it does not name is as it was when the run was made.
+
+    Args:
+        file: of the run.
+        changes: nested values that replace those of the file.
+
+    Raises:
+        UserError: for an unknown key or value.
+    """
+    # Version 0.1 did not pad images. A run must not be scored in two ways, before and after.
+    is_old = "aligned" not in (read_yaml(file).get("model") or {})
+    unnamed: Values = {"model": {"aligned": False}} if is_old else {}
+    return load_recipe(file, merge(unnamed, changes or {}))
+
+
 def _read(base: str | Path | None) -> Values:
     if base is None:
         return {}

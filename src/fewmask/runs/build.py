@@ -15,7 +15,7 @@ from fewmask.engine.trainer import Trainer
 from fewmask.errors import UserError
 from fewmask.methods import Method
 from fewmask.models import ModelConfig, create_model
-from fewmask.recipes import Recipe, load_recipe
+from fewmask.recipes import Recipe, load_run_recipe
 from fewmask.run_folder import checkpoint
 from fewmask.run_folder.paths import RunPaths
 
@@ -95,7 +95,7 @@ def encoder_of(file: Path) -> str:
             f"{file} does not name its encoder, and lies outside its run folder. Name it: "
             "model.encoder=NAME."
         )
-    return load_recipe(recipe).model.encoder
+    return load_run_recipe(recipe).model.encoder
 
 
 def make_trainer(

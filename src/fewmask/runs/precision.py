@@ -8,7 +8,7 @@ from torch import nn
 
 from fewmask.engine.devices import choose_accelerator, choose_precision
 from fewmask.engine.launch import is_started_by_others
-from fewmask.engine.precision_timing import Rehearsal, time_precisions
+from fewmask.engine.precision_timing import Workload, time_precisions
 from fewmask.errors import UserError
 from fewmask.recipes import Recipe
 from fewmask.runs.build import build_method
@@ -45,8 +45,11 @@ def _faster(recipe: Recipe, num_classes: int, tell: Callable[[str], None]) -> st
     def build() -> nn.Module:
         return build_method(recipe, num_classes, pretrained=False).student
 
+    workload = _workload(recipe, num_classes)
+    if not workload.is_known():
+        tell("Timing a few steps in bf16 and in fp32, to take the faster one ...")
     try:
-        timing, is_new = time_precisions(_rehearsal(recipe, num_classes), build)
+        timing, is_new = time_precisions(workload, build)
     except UserError:
         raise
     except Exception:  # of a user's own network: training says what is wrong with it
@@ -56,7 +59,7 @@ def _faster(recipe: Recipe, num_classes: int, tell: Callable[[str], None]) -> st
     return timing.faster
 
 
-def _rehearsal(recipe: Recipe, num_classes: int) -> Rehearsal:
+def _workload(recipe: Recipe, num_classes: int) -> Workload:
     """Labeled images only: all methods of a comparison train on them, and so agree."""
     devices, loader = recipe.machine.devices, recipe.loader
     images = loader.labeled_batch // (devices * (recipe.training.accumulate or 1))
@@ -65,4 +68,4 @@ def _rehearsal(recipe: Recipe, num_classes: int) -> Rehearsal:
     shared = max(1, (os.cpu_count() or 1) // devices)
     threads = torch.get_num_threads() if devices == 1 else shared
     network = f"{recipe.model.model_dump_json(exclude={'pretrained'})}, {num_classes} classes"
-    return Rehearsal.of(network, shape, threads)
+    return Workload.of(network, shape, threads)

@@ -31,7 +31,8 @@ def best_predictor(file: Path, accelerator: str) -> Predictor:
     """
     load = weights_file.load if file.suffix == weights_file.SUFFIX else checkpoint.load
     card = load(file, *CARD)
-    config = validate(ModelConfig, card["model"], "model")
+    # The weights are here: a stranger's file must not name others to be read or downloaded.
+    config = validate(ModelConfig, {**card["model"], "pretrained": False}, "model")
     # Files of version 0.1 do not know the crop, and predict as they did.
     network: nn.Module = create_model(config, len(card["class_names"]), card.get("crop"))
     checkpoint.fill(network, card["weights"], file)

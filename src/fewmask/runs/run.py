@@ -8,7 +8,7 @@ from typing import Any, Self
 from fewmask.data import Data, Dataset
 from fewmask.errors import UserError
 from fewmask.evaluation.predictor import Predictor
-from fewmask.recipes import Recipe, load_recipe
+from fewmask.recipes import Recipe, load_run_recipe
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.result import NetworkScore, Result, read_result
 from fewmask.run_folder.subsets import own_val
@@ -82,7 +82,7 @@ class Run:
     @cached_property
     def recipe(self) -> Recipe:
         """All settings, including the changes."""
-        return load_recipe(self.paths.recipe, self._changes)
+        return load_run_recipe(self.paths.recipe, self._changes)
 
     @cached_property
     def data(self) -> Data:

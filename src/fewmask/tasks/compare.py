@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from fewmask.data.images import as_rgb
 from fewmask.errors import UserError
 from fewmask.evaluation.evaluator import confusions
 from fewmask.evaluation.metrics import intersection_and_union
-from fewmask.recipes import Recipe, load_recipe, settle
+from fewmask.recipes import Recipe, load_run_recipe, settle
 from fewmask.recipes.choosing import as_before, choose_model
 from fewmask.report.comparison import Comparison, Row
 from fewmask.report.pictures import contact_sheet
@@ -74,7 +75,7 @@ def _with_one_encoder(recipes: Sequence[Recipe], out: Path) -> list[Recipe]:
     for recipe in recipes:
         paths = RunPaths(_folder(out, recipe))
         if paths.recipe.is_file():
-            before = load_recipe(paths.recipe).model
+            before = load_run_recipe(paths.recipe).model
             return [as_before(recipe, before) for recipe in recipes]
     chosen, notes = choose_model(recipes[0])
     for note in notes:
@@ -84,13 +85,14 @@ def _with_one_encoder(recipes: Sequence[Recipe], out: Path) -> list[Recipe]:
 
 def _in_one_precision(recipes: Sequence[Recipe], data: Data, out: Path) -> list[Recipe]:
     """The recipes with the precision of the runs that are there, or else with one for all."""
-    model = recipes[0]
-    if model.training.precision != "auto":
+    if recipes[0].training.precision != "auto":
         return [*recipes]
     paths = [RunPaths(_folder(out, recipe)).recipe for recipe in recipes]
-    before = next((load_recipe(path) for path in paths if path.is_file()), None)
-    settled = before or settle_precision(model, len(data.classes), print)
-    precision = {"precision": settled.training.precision}
+    before = [load_run_recipe(path) for path in paths if path.is_file()]
+    # Runs on a GPU keep `auto`, which settles nothing for a CPU.
+    settled = [recipe for recipe in before if recipe.training.precision != "auto"]
+    chosen = settled[0] if settled else settle_precision(recipes[0], len(data.classes), print)
+    precision = {"precision": chosen.training.precision}
     return [
         recipe.model_copy(update={"training": recipe.training.model_copy(update=precision)})
         for recipe in recipes
@@ -117,8 +119,11 @@ def _trained(recipe: Recipe, data: Data, folder: Path) -> Run:
 
 
 def _require_same_settings(paths: RunPaths, wanted: Recipe) -> None:
-    before = load_recipe(paths.recipe)
-    if before.model_dump(exclude=WITHOUT_EFFECT) != wanted.model_dump(exclude=WITHOUT_EFFECT):
+    before = load_run_recipe(paths.recipe)
+    left_out: dict[str, Any] = {section: True for section in WITHOUT_EFFECT}
+    if before.training.precision == "auto":
+        left_out["training"] = {"precision"}
+    if before.model_dump(exclude=left_out) != wanted.model_dump(exclude=left_out):
         raise UserError(
             f"{paths.folder} holds a run with other settings. Give another --out, or remove it."
         )

@@ -76,14 +76,21 @@ def export(
     file = out or default_file(run, format, precision, weights)
     if file.exists() and not overwrite:
         raise UserError(f"{file} exists. Give another --out, or replace it with --overwrite.")
+    _require_writable(file)
     predictor = run.network(weights, "cpu")
+    with replacing(file) as temporary:
+        made = _Exporter(run, predictor, weights, tell).write(format, precision, temporary)
+    return made._replace(file=file)
+
+
+def _require_writable(file: Path) -> None:
+    """Finds a folder that cannot be written to before the work."""
     try:
-        with replacing(file) as temporary:
-            temporary.touch()  # a folder that cannot be written to is found before the work
-            made = _Exporter(run, predictor, weights, tell).write(format, precision, temporary)
+        with replacing(file.with_name(f"{file.name}.try")) as temporary:
+            temporary.touch()
+        file.with_name(f"{file.name}.try").unlink()
     except OSError as error:
         raise UserError(f"Cannot write {file}: {error.strerror or error}.") from None
-    return made._replace(file=file)
 
 
 def default_file(run: Run, format: str, precision: str, weights: str) -> Path:
@@ -148,6 +155,9 @@ class _Exporter:
                 f"'{self.weights}' is more than the weights of a model, so that safetensors cannot "
                 "hold it. Use --format onnx."
             )
+        if self.weights != "best":
+            content |= {"network": self.weights, "crop": getattr(self.network, "crop", None)}
+            content = {key: x for key, x in content.items() if key not in ("step", "miou")}
         weights_file.save({**content, "weights": own}, file)
 
     @cached_property
@@ -176,6 +186,11 @@ class _Exporter:
                 to_int8(full, original.card, self._calibration(original.card["size"]), small)
             parity = compare(self.network, OnnxFile(small), at_own_size(image))
             self.tell(f"As {precision}:\n  {parity}")
+            if not np.isfinite(parity.difference):
+                raise UserError(
+                    f"This network overflows in {precision}, so no file was written. Use "
+                    "--precision fp32."
+                )
             scores = self._scores(full, small, precision, image)
             original.file.write_bytes(small.read_bytes())
             return Exported(original.file, OnnxFile(small).card, [parity], scores)
@@ -196,7 +211,7 @@ class _Exporter:
     def _scores(self, full: Path, small: Path, precision: str, image: np.ndarray) -> list[Score]:
         exported = OnnxNetwork(full)
         forms: list[tuple[str, nn.Module, Path]] = [
-            ("original", self.network, full),
+            ("original", self.network, source(self.run, self.weights)),
             ("onnx fp32", exported, full),
             (f"onnx {precision}", OnnxNetwork(small), small),
         ]

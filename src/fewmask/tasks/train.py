@@ -15,9 +15,10 @@ from fewmask.data.lists.published import recognize_dataset
 from fewmask.data.views.strong import find_strong_view
 from fewmask.engine.devices import environment
 from fewmask.engine.launch import is_first, launch
+from fewmask.engine.optimizers import make_optimizer
 from fewmask.engine.sinks.choosing import create_sinks
 from fewmask.errors import UserError
-from fewmask.recipes import Recipe, load_recipe, settle
+from fewmask.recipes import Recipe, load_run_recipe, settle
 from fewmask.recipes.choosing import choose_model, names_encoder, with_model
 from fewmask.recipes.settling import absolute_paths
 from fewmask.run_folder import checkpoint
@@ -116,7 +117,7 @@ def resume(folder: Path, changes: Mapping[str, Any] | None = None, data: Data | 
         UserError: if there is no such run, or if a change would make it another run.
     """
     paths = Run.open(folder).paths
-    recipe = load_recipe(paths.recipe, changes)  # first: a misspelled option is named as such
+    recipe = load_run_recipe(paths.recipe, changes)  # first: a misspelled option is named as such
     _require_changeable(paths, changes or {})
     # A changed data.root may be relative, but the recipe on disk holds for any folder.
     recipe = recipe.model_copy(update={"data": absolute_paths(recipe.data)})
@@ -180,11 +181,15 @@ def _starting_from(recipe: Recipe, weights: Path) -> Recipe:
 def _require_startable(recipe: Recipe, data: Data) -> None:
     """Finds the mistakes that would otherwise end a run only when its folder is already made."""
     create_sinks(recipe.logging)
-    method = build_method(recipe, len(data.classes), pretrained=False)
+    # A file of weights is read, but nothing is downloaded.
+    has_file = isinstance(recipe.model.pretrained, Path)
+    method = build_method(recipe, len(data.classes), pretrained=has_file)
     for view in () if method.views is None else method.views.strong:
         find_strong_view(view)
     side = recipe.loader.crop
     method.require_contract(torch.zeros(1, recipe.model.in_channels, side, side))
+    for names in method.trained_together():
+        make_optimizer([getattr(method, name) for name in names], recipe.training)
 
 
 def _require_changeable(paths: RunPaths, changes: Mapping[str, Any], prefix: str = "") -> None:

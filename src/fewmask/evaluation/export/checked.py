@@ -50,21 +50,20 @@ def write_checked(
     Raises:
         UserError: if no file says what our own prediction says.
     """
-    images = at_own_size(image)
-    plain = PlainNetwork(network, card["in_channels"])
+    plain, whole = PlainNetwork(network, card["in_channels"]), np.ascontiguousarray(image[None])
     try:
-        return _attempt(kind, network, plain, card, images, file)
+        return _attempt(kind, network, plain, card, at_own_size(image), file)
     except UserError:
         raise
     except Exception as error:  # torch's exporter and the runtimes raise dozens of kinds
-        height, width = images.shape[1:3]
+        height, width = image.shape[:2]
         tell(
             f"This network cannot be written for images of any size ({_reason(error)}). The "
             f"file will take images of {height} x {width} pixels (height x width) alone."
         )
     try:
         bound = {**card, "size": [height, width]}
-        return _attempt(kind, network, plain, bound, images, file)
+        return _attempt(kind, network, plain, bound, whole, file)
     except UserError:
         raise
     except Exception as error:

@@ -13,8 +13,8 @@ from fewmask.evaluation.inference import network_input
 TOLERANCE = 1e-3
 """Largest difference of logits, as a share of the largest logit (at least 1)."""
 
-MOST_PIXELS = 1024
-"""Side to which a large image is cut: parity does not depend on more."""
+LONGEST_SIDE = 1024
+"""Pixels to which a large image is cut: parity does not depend on more."""
 
 Run = Callable[[np.ndarray], np.ndarray]
 """From images, uint8 [B, H, W, C], to logits, float32 [B, K, H, W]."""
@@ -66,7 +66,7 @@ def compare(network: nn.Module, run: Run, images: np.ndarray) -> Parity:
 
 def at_own_size(image: np.ndarray) -> np.ndarray:
     """One image [H, W, C] as a batch [1, H, W, C]; a very large one is cut."""
-    return np.ascontiguousarray(image[None, :MOST_PIXELS, :MOST_PIXELS])
+    return np.ascontiguousarray(image[None, :LONGEST_SIDE, :LONGEST_SIDE])
 
 
 def at_other_sizes(images: np.ndarray) -> Sequence[np.ndarray]:

@@ -21,19 +21,22 @@ class Choice(NamedTuple):
     notes: list[str]
 
 
-def choose_encoder(encoder: str, pretrained: Pretrained, accelerator: str) -> Choice:
+def choose_encoder(
+    encoder: str, pretrained: Pretrained, accelerator: str, may_fall_back: bool = True
+) -> Choice:
     """Settles the encoder and the origin of its weights. An encoder with a name is never replaced.
 
     Args:
         encoder: a name, or auto.
         pretrained: what the user wants.
         accelerator: what the network is trained on: cpu, cuda or mps.
+        may_fall_back: whether auto may become the light encoder for want of other weights.
 
     Raises:
         UserError: if pretrained weights are wanted and cannot be had.
     """
     if encoder == AUTO:
-        return _choose_any(pretrained, accelerator)
+        return _choose_any(pretrained, accelerator, may_fall_back)
     if not pretrained:
         return Choice(encoder, pretrained, [])
     if isinstance(pretrained, Path):
@@ -48,7 +51,7 @@ def choose_encoder(encoder: str, pretrained: Pretrained, accelerator: str) -> Ch
     return Choice(encoder, source.origin, [note for note in notes if note])
 
 
-def _choose_any(pretrained: Pretrained, accelerator: str) -> Choice:
+def _choose_any(pretrained: Pretrained, accelerator: str, may_fall_back: bool) -> Choice:
     name, why = LARGE, "because it trains on a GPU"
     if accelerator == "cpu":
         name, why = LIGHT, "a light one because it trains on a CPU"
@@ -57,7 +60,8 @@ def _choose_any(pretrained: Pretrained, accelerator: str) -> Choice:
             f"model.pretrained={pretrained}: which encoder was this file made for? Set it: "
             "model.encoder=NAME."
         )
-    if pretrained and accelerator != "cpu" and find_source(name, pretrained) is None:
+    can_fall_back = may_fall_back and accelerator != "cpu"
+    if pretrained and can_fall_back and find_source(name, pretrained) is None:
         obstacle = hub_weights.ask_hub(name).obstacle
         name, why = LIGHT, f"because the weights of {name} cannot be had here: {obstacle}"
     choice = choose_encoder(name, pretrained, accelerator)

@@ -11,6 +11,7 @@ import torch
 from filelock import FileLock
 
 from fewmask.models.encoders.timm_names import weights_of
+from fewmask.models.encoders.weights import read_weights
 
 FILE_NAMES = ("model.safetensors", "pytorch_model.bin")
 """Names of weights on the Hugging Face hub, in timm's order of preference."""
@@ -126,12 +127,13 @@ def _fetch_by_url(weights: Any) -> Path:
 
 def timm_options(file: Path) -> dict[str, Any]:
     """Options of `timm.create_model` that load the pretrained weights from a cached file."""
-    # Original JAX weights need a loader of their own; all other files are state dicts.
-    is_jax = file.suffix == ".npz"
-    return {
-        "pretrained": True,
-        "pretrained_cfg_overlay": {"file": str(file), "custom_load": is_jax},
-    }
+    # Original JAX weights need a loader of their own. All other files are state dicts, which are
+    # read here, because older versions of timm run the code in a file.
+    if file.suffix == ".npz":
+        source = {"file": str(file), "custom_load": True}
+    else:
+        source = {"state_dict": read_weights(file), "custom_load": False}
+    return {"pretrained": True, "pretrained_cfg_overlay": source}
 
 
 def _file_names(weights: Any) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def is_plain(name: str) -> bool:
 
 
 def sketch(name: str, **options: Any) -> Any:
-    """A timm model without numbers, to look at: it takes little time and no memory."""
+    """A timm model without storage, for inspection: it takes little time and no memory."""
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         return import_timm().create_model(name, **options)
 
