@@ -21,6 +21,8 @@ class BaseConfig(BaseModel):
     )
 
 
+MANY = 60
+"""A message lists at most so many known words."""
 Config = TypeVar("Config", bound=BaseConfig)
 Base = TypeVar("Base")
 
@@ -41,8 +43,27 @@ def validate(config_class: type[Config], values: Mapping[str, Any], where: str =
         return config_class(**values)
     except ValidationError as error:
         prefix = f"{where}." if where else ""
-        lines = [_explain(item, config_class, prefix) for item in error.errors()]
+        # One wrong value of an option with several types is an error for each of the types.
+        items: dict[tuple[Any, ...], list[Any]] = {}
+        for item in error.errors():
+            place = tuple(part for part in item["loc"] if not _is_type(part))
+            items.setdefault(place, []).append({**item, "loc": place})
+        lines = [_explain(_joined(alike), config_class, prefix) for alike in items.values()]
         raise UserError("\n".join(lines)) from None
+
+
+def _is_type(part: Any) -> bool:
+    """Whether a part of a location is pydantic's name for a type, and not a name of ours."""
+    return isinstance(part, str) and ("[" in part or part.startswith("constrained-"))
+
+
+def _joined(items: list[Any]) -> Any:
+    """Errors about one value as one error."""
+    first, *others = items
+    if not others or any("ctx" in item and "error" in item["ctx"] for item in items):
+        return first
+    messages = dict.fromkeys(item["msg"] for item in items)
+    return {**first, "type": "union", "msg": ", or ".join(messages)}
 
 
 def _explain(item: Any, config_class: type[BaseConfig], prefix: str) -> str:
@@ -74,10 +95,16 @@ def _owner(config_class: type[BaseConfig], path: tuple[Any, ...]) -> type[BaseMo
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Closes an error about an unknown word: the nearest known one, or all of them."""
+    """Closes an error about an unknown word: the nearest known one, or the known ones."""
     known = sorted(known)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean '{by_lower[near[0]]}'?"
+    if len(known) <= MANY:
+        return f"Known: {', '.join(known)}."
+    alike = [name for name in known if word.lower() in name.lower()] or known
+    return f"Some of {len(known)} known ones: {', '.join(alike[:5])}."
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

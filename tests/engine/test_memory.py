@@ -7,7 +7,7 @@ import pytest
 
 from fewmask.cli.words import recipe_from_words
 from fewmask.runs import build
-from fewmask.tasks import train
+from fewmask.tasks.rehearse import rehearse
 from tests.conftest import TINY_WORDS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and listens")
@@ -41,6 +41,7 @@ def test_freed_memory_is_used_again():
     returned, kept = alone("""
 import resource, torch
 from fewmask.engine.memory import keep_freed_memory
+from fewmask.tasks.rehearse import rehearse
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10):
@@ -60,5 +61,5 @@ def test_training_keeps_freed_memory_unless_memory_comes_first(checkpointing, mo
     monkeypatch.setattr(build, "keep_freed_memory", lambda: asked.append(True))
     words = ("method=supervised", "model.encoder=test_resnet")
     option = f"model.checkpointing={checkpointing}".lower()
-    train.rehearse(recipe_from_words(["synthetic", *TINY_WORDS, *words, option]))
+    rehearse(recipe_from_words(["synthetic", *TINY_WORDS, *words, option]))
     assert bool(asked) is not checkpointing

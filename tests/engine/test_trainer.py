@@ -16,7 +16,7 @@ from fewmask.methods import METHODS
 from fewmask.methods.supervised import Supervised
 from fewmask.run_folder import checkpoint
 from fewmask.run_folder.tables import read_table
-from fewmask.tasks import train
+from fewmask.tasks.rehearse import rehearse
 from tests.conftest import TINY_WORDS
 
 TINY = ("synthetic", *TINY_WORDS, "method=supervised", "model.encoder=test_resnet")
@@ -38,7 +38,7 @@ def test_a_dry_run_sees_the_warm_up_and_what_comes_after(name, monkeypatch):
     small = ("loader.unlabeled_batch=4", "method.warmup_epochs=2", "model.encoder=test_resnet")
     cells = ["method.cells=4"] if name == "pcr" else []
     recipe = recipe_from_words(["synthetic", *TINY_WORDS, f"method={name}", *words, *small, *cells])
-    train.rehearse(recipe)
+    rehearse(recipe)
     rounds = [(0, False), (49, True), (49, True)]
     assert seen == [(step, last, late) for step, late in rounds for last in (False, True)]
 
@@ -54,7 +54,7 @@ def test_a_dry_run_fails_where_the_first_evaluation_would(what, monkeypatch):
         monkeypatch.setattr(find("imas", METHODS, "method"), "pseudo_labels", failing)
     words = ("method=imas", "model.encoder=test_resnet", "training.steps=3")
     with pytest.raises(UserError, match="the first evaluation"):
-        train.rehearse(recipe_from_words(["synthetic", *TINY_WORDS, *words]))
+        rehearse(recipe_from_words(["synthetic", *TINY_WORDS, *words]))
 
 
 def test_a_dry_run_evaluates_one_image(monkeypatch):
@@ -66,7 +66,7 @@ def test_a_dry_run_evaluates_one_image(monkeypatch):
         return evaluate(network, dataset, *rest)
 
     monkeypatch.setattr(validation, "evaluate", watched)
-    train.rehearse(recipe_from_words([*TINY, "training.steps=3"]))
+    rehearse(recipe_from_words([*TINY, "training.steps=3"]))
     assert evaluated == [1]
 
 

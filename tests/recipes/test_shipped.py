@@ -8,7 +8,7 @@ from fewmask.engine.settings import TrainingConfig
 from fewmask.errors import UserError
 from fewmask.methods import METHODS
 from fewmask.recipes.shipped import published_scores, recipe_names, recipe_text
-from fewmask.tasks import train
+from fewmask.tasks.rehearse import rehearse
 from tests.data.trees import SIZES, tree
 from tests.program import SMALL
 
@@ -45,7 +45,7 @@ def test_every_recipe_takes_a_step_at_reduced_size(name, tmp_path):
         words.append("method.cells=8")
     if method == "supervised":
         words.remove("loader.unlabeled_batch=2")
-    recipe, seconds, _ = train.rehearse(recipe_from_words([name, *words]))
+    recipe, seconds, _ = rehearse(recipe_from_words([name, *words]))
     assert seconds > 0 and recipe.training.steps > 0
 
 

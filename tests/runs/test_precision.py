@@ -9,6 +9,7 @@ from fewmask.errors import UserError
 from fewmask.runs import precision
 from fewmask.runs.precision import settle_precision
 from fewmask.tasks import compare, train
+from fewmask.tasks.rehearse import rehearse
 from tests.conftest import TINY_WORDS
 
 WORDS = ("synthetic", *TINY_WORDS, "training.precision=auto", "training.steps=2")
@@ -39,7 +40,7 @@ def test_the_faster_precision_is_taken_and_told(monkeypatch, timing, faster):
     measured(monkeypatch, timing)
     chosen, (start, note) = settled()
     assert chosen == faster and start == START
-    assert note == f"Precision {timing.in_words()}, measured on this machine."
+    assert note.startswith(f"Precision {timing.in_words()}, measured on this machine. To choose: ")
 
 
 def test_a_real_measurement_is_remembered():
@@ -97,7 +98,7 @@ def test_the_choice_is_part_of_the_run_and_not_made_again(tmp_path, monkeypatch)
     assert run.recipe.training.precision == "fp32"
     resumed = train.resume(run.folder, {"training": {"steps": 3}})
     assert resumed.is_finished and resumed.recipe.training.precision == "fp32"
-    rehearsal = train.rehearse(run.recipe, tell=lambda note: None)
+    rehearsal = rehearse(run.recipe, tell=lambda note: None)
     assert rehearsal.recipe.training.precision == "fp32"
 
 

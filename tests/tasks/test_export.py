@@ -127,3 +127,19 @@ def test_other_kinds_of_networks_can_be_exported(encoder, decoder, tmp_path):
     run = fewmask.train("synthetic", *words, out=tmp_path / "run")
     made = export(run, tell=say_nothing)
     assert made.card["size"] is None and len(made.parity) == 3
+
+
+@pytest.mark.parametrize(
+    ("place", "format", "message"),
+    [
+        ("weights/best.pt", "safetensors", "among the files of the run"),
+        ("recipe.yaml", "torchscript", "among the files of the run"),
+        ("export/model.onnx", "safetensors", "must end in .safetensors"),
+    ],
+)
+def test_a_file_of_the_run_is_never_replaced(export_run, place, format, message):
+    file = export_run.folder / place
+    before = file.read_bytes() if file.exists() else None
+    with pytest.raises(UserError, match=message):
+        export(export_run, format, out=file, overwrite=True)
+    assert (file.read_bytes() if file.exists() else None) == before

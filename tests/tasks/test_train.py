@@ -11,6 +11,7 @@ from fewmask.methods.supervised import Supervised
 from fewmask.run_folder.paths import RunPaths
 from fewmask.runs.run import Run, load_network
 from fewmask.tasks import train
+from fewmask.tasks.rehearse import rehearse
 from tests.conftest import TINY_WORDS
 from tests.models.encoders.hubs import use_cache, with_package, without_packages
 from tests.program import TINY_PHOTOS
@@ -48,7 +49,7 @@ def test_a_resumed_run_may_get_longer_not_shorter(run):
 
 def test_a_rehearsal_measures_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rehearsal = train.rehearse(recipe_from_words(WORDS), tell=lambda note: None)
+    rehearsal = rehearse(recipe_from_words(WORDS), tell=lambda note: None)
     assert rehearsal.seconds_per_step > 0 and rehearsal.peak_memory_gib > 0
     assert not list(tmp_path.iterdir())
 

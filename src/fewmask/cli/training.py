@@ -114,7 +114,7 @@ def train(
     if print_config:
         print(recipe.to_yaml(), end="")
     elif dry_run:
-        _rehearse(recipe)
+        _rehearse(recipe, weights)
     else:
         from fewmask.tasks import train as task
 
@@ -138,10 +138,10 @@ def _resume(folder: Path, options: list[str]) -> None:
     _say_done(task.resume(folder, parse_options(options)), profile=False)
 
 
-def _rehearse(recipe: Any) -> None:
-    from fewmask.tasks import train as task
+def _rehearse(recipe: Any, weights: Path | None) -> None:
+    from fewmask.tasks.rehearse import rehearse
 
-    rehearsal = task.rehearse(recipe)
+    rehearsal = rehearse(recipe, weights)
     steps = rehearsal.recipe.training.steps
     hours = rehearsal.seconds_per_step * steps / 3600
     duration = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"

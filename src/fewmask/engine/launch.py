@@ -1,5 +1,6 @@
 """Starts Lightning Fabric on every device. Methods, models and parts never know about it."""
 
+import logging
 import os
 import pickle
 import threading
@@ -73,6 +74,10 @@ def is_first() -> bool:
 def is_started_by_others() -> bool:
     """Whether torchrun or SLURM has started this process, perhaps as one of several."""
     return "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_NTASKS" in os.environ
+
+
+# Its lines on precision repeat ours, and it advises arithmetic that is less precise.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 def _create_fabric(machine: MachineConfig, precision: str) -> tuple[Fabric, bool]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple, Self
 
 import torch
@@ -16,10 +15,8 @@ from fewmask import atomic, version
 from fewmask.data.cache import cache_folder
 from fewmask.engine.devices import processor
 
-ROUNDS = 3
+ROUNDS = 5
 """Steps in each precision, after one to warm up."""
-PLAIN = 1.5
-"""If one precision takes this many times as long as the other, one round is enough."""
 PATIENCE = 20.0
 """Seconds after which no further round begins."""
 MOST_PIXELS = 2**18
@@ -121,15 +118,10 @@ def _rehearse(network: nn.Module, images: Tensor) -> Timing:
     images = images.contiguous(memory_format=channels_last)
     warm_up = Timing(_step(network, images, True), _step(network, images, False))
     rounds = [warm_up] if sum(warm_up) > PATIENCE else []
-    while not rounds or (len(rounds) < ROUNDS and not _is_clear(rounds)):
+    while not rounds or (len(rounds) < ROUNDS and sum(map(sum, rounds)) < PATIENCE):
         rounds.append(Timing(_step(network, images, True), _step(network, images, False)))
-    return Timing(*(median(side) for side in zip(*rounds, strict=True)))
-
-
-def _is_clear(rounds: list[Timing]) -> bool:
-    """Whether one precision is plainly faster, or more rounds would take too long."""
-    first = rounds[0]
-    return max(first) > PLAIN * min(first) or sum(map(sum, rounds)) > PATIENCE
+    # The fastest step of each is the one that nothing else on the machine has held up.
+    return Timing(*(min(side) for side in zip(*rounds, strict=True)))
 
 
 def _step(network: nn.Module, images: Tensor, in_bf16: bool) -> float:

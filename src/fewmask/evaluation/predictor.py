@@ -141,7 +141,17 @@ class Predictor:
         return Prediction(mask, confidence, self.classes)
 
     def _refuse_other_kinds(self, image: np.ndarray) -> None:
-        if image.ndim != 3 or image.shape[2] != self.channels or image.dtype != np.uint8:
+        if not isinstance(image, np.ndarray):
+            raise UserError(
+                f"Got {type(image).__name__} instead of an image. Read the file first, for example "
+                "np.asarray(PIL.Image.open(FILE).convert('RGB')), or use fewmask predict."
+            )
+        if (
+            image.size == 0
+            or image.ndim != 3
+            or image.shape[2] != self.channels
+            or image.dtype != np.uint8
+        ):
             raise UserError(
                 f"Got an image of {image.dtype} {list(image.shape)}; this model expects uint8 "
                 f"[height, width, {self.channels}]."

@@ -34,7 +34,7 @@ class ModelConfig(BaseConfig):
     in_channels: int = Field(default=3, ge=1)
     """Bands of an image: 3 reads every file as RGB; any other number reads files with the bands
     they have (4: RGBA, CMYK, RGB + near infrared; any number from TIFF)."""
-    output_stride: int | None = None
+    output_stride: int | None = Field(default=None, ge=1)
     """Input pixels per pixel of the encoder's last stage: 32, 16 or 8. null: 16 where the encoder
     can be dilated to it, else the encoder's own."""
     ceil_pool: bool = False

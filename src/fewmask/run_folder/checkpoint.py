@@ -1,6 +1,7 @@
 """Checkpoints: written completely or not at all, and read without running code in the file."""
 
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ def load(file: Path, *needed: str) -> dict[str, Any]:
     """
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
+    except IsADirectoryError:
+        raise UserError(
+            f"{file} is a folder, not a checkpoint. In a run folder: weights/best.pt or "
+            "weights/last.pt."
+        ) from None
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"Cannot read the checkpoint {file}: it holds more than plain tensors and values. It "
+            "is damaged, or was not written by fewmask. Restore it, or train again."
+        ) from error
     except FileNotFoundError:
         raise UserError(
             f"There is no checkpoint {file}. Did the run stop before its first one?"

@@ -55,7 +55,7 @@ def _faster(recipe: Recipe, num_classes: int, tell: Callable[[str], None]) -> st
     except Exception:  # of a user's own network: training says what is wrong with it
         return choose_precision("auto", "cpu")
     when = "measured on this machine" if is_new else "measured earlier on this machine"
-    tell(f"Precision {timing.in_words()}, {when}.")
+    tell(f"Precision {timing.in_words()}, {when}. To choose: training.precision=fp32 or bf16.")
     return timing.faster
 
 

@@ -74,6 +74,7 @@ def export(
     if format == "onnx":
         require_onnx("onnx", "onnxscript", "onnxruntime")
     file = out or default_file(run, format, precision, weights)
+    _require_own_place(file, run, format)
     if file.exists() and not overwrite:
         raise UserError(f"{file} exists. Give another --out, or replace it with --overwrite.")
     _require_writable(file)
@@ -81,6 +82,18 @@ def export(
     with replacing(file) as temporary:
         made = _Exporter(run, predictor, weights, tell).write(format, precision, temporary)
     return made._replace(file=file)
+
+
+def _require_own_place(file: Path, run: Run, format: str) -> None:
+    """Refuses a file of the run itself, and a suffix by which the file could not be read again."""
+    inside = file.resolve()
+    if run.folder.resolve() in inside.parents and run.paths.export.resolve() not in inside.parents:
+        raise UserError(
+            f"{file} is among the files of the run, which must stay as they are. Give an --out "
+            f"elsewhere, or in {run.paths.export}."
+        )
+    if file.suffix != f".{format}":
+        raise UserError(f"--out {file}: the file of --format {format} must end in .{format}.")
 
 
 def _require_writable(file: Path) -> None:

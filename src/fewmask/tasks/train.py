@@ -44,14 +44,6 @@ CHANGEABLE = (
 """Settings that may change when a run is resumed. Any other change would make it another run."""
 
 
-class Rehearsal(NamedTuple):
-    """What a run would cost."""
-
-    recipe: Recipe
-    seconds_per_step: float
-    peak_memory_gib: float
-
-
 class Start(NamedTuple):
     """How training starts: from scratch, from another run's weights, or where the run stopped."""
 
@@ -85,7 +77,7 @@ def train(
     """
     if weights is not None:
         _require_usable(weights, out)
-        recipe = _starting_from(recipe, weights)
+        recipe = starting_from(recipe, weights)
     recipe, data = open_and_settle(recipe, data, tell)
     start = Start(weights, profile=profile)
     if not is_first():  # under torchrun, only the first process creates the folder and prints
@@ -136,15 +128,6 @@ def resume(folder: Path, changes: Mapping[str, Any] | None = None, data: Data | 
     return _launch(recipe, folder, data, Start(is_resumed=True))
 
 
-def rehearse(recipe: Recipe, tell: Callable[[str], None] = print) -> Rehearsal:
-    """Builds everything and takes a few steps without writing anything."""
-    recipe, data = open_and_settle(recipe, None, tell)
-    # One process is enough: time and memory are measured per device.
-    machine = recipe.machine.model_copy(update={"devices": 1})
-    took = launch(machine, recipe.training.precision, _rehearse_process, recipe, data)
-    return Rehearsal(recipe, *took)
-
-
 def open_and_settle(
     recipe: Recipe, data: Data | None, tell: Callable[[str], None]
 ) -> tuple[Recipe, Data]:
@@ -172,7 +155,7 @@ def _require_usable(weights: Path, out: Path | None) -> None:
         )
 
 
-def _starting_from(recipe: Recipe, weights: Path) -> Recipe:
+def starting_from(recipe: Recipe, weights: Path) -> Recipe:
     """The recipe with the encoder of a checkpoint, whose weights replace the pretrained ones."""
     encoder = recipe.model.encoder if names_encoder(recipe) else encoder_of(weights)
     return with_model(recipe, encoder, False)
@@ -197,7 +180,7 @@ def _require_changeable(paths: RunPaths, changes: Mapping[str, Any], prefix: str
         name = f"{prefix}{key}"
         if name in CHANGEABLE:
             continue
-        if isinstance(value, Mapping) and any(c.startswith(f"{name}.") for c in CHANGEABLE):
+        if isinstance(value, Mapping):
             _require_changeable(paths, value, f"{name}.")
             continue
         raise UserError(
@@ -235,11 +218,6 @@ def _train_process(fabric: Fabric, recipe: Recipe, folder: Path, data: Data, sta
             "optimizers, learning rate and best scores are restored."
         )
     trainer.run(profile=start.profile)
-
-
-def _rehearse_process(fabric: Fabric, recipe: Recipe, data: Data) -> tuple[float, float]:
-    method = build_method(recipe, len(data.classes), pretrained=True)
-    return make_trainer(fabric, recipe, method, data, Path()).rehearse()
 
 
 def _word(name: str) -> str:

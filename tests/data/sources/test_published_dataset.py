@@ -9,8 +9,8 @@ import fewmask
 from fewmask.cli.words import recipe_from_words
 from fewmask.data.checks.before_training import check_data
 from fewmask.errors import UserError
-from fewmask.tasks import train
 from fewmask.tasks.prepare import prepare
+from fewmask.tasks.rehearse import rehearse
 from tests.data import trees
 from tests.data.trees import SIZES, opened, quiet, tree
 
@@ -29,7 +29,7 @@ def test_each_data_set_is_checked_rehearsed_trained_and_evaluated(name, tmp_path
         "loader.crop=33", "loader.labeled_batch=2", "loader.unlabeled_batch=2", "training.steps=2",
         "machine.workers=0", "machine.accelerator=cpu", "training.precision=fp32",
     )  # fmt: skip
-    recipe, seconds, memory = train.rehearse(recipe_from_words([*words]))
+    recipe, seconds, memory = rehearse(recipe_from_words([*words]))
     assert recipe.training.steps == 2 and seconds > 0 and memory > 0
     run = fewmask.train(*words, out=tmp_path / "run")
     _, scores = fewmask.evaluate(run.folder, weights="teacher")

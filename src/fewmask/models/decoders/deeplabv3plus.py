@@ -6,6 +6,7 @@ exactly.
 """
 
 from itertools import pairwise
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -30,25 +31,25 @@ class DeepLabV3Plus(Decoder):
 
         name: str = "deeplabv3plus"
         """The decoder; `Decoder.Config` lists the others."""
-        channels: int = 256
+        channels: int = Field(default=256, ge=1)
         """Channels of the ASPP branches and of the head's 3x3 convolutions."""
-        low_level_channels: int = 48
+        low_level_channels: int = Field(default=48, ge=1)
         """Channels that the finest encoder stage is reduced to (48 iMAS; 256 U2PL, PCR,
         GTA-Seg)."""
-        aspp_rates: tuple[int, ...] | None = None
+        aspp_rates: tuple[Annotated[int, Field(ge=1)], ...] | None = None
         """Dilations of the ASPP branches; null means 6, 12, 18 at output stride 16 or more, and
         12, 24, 36 at output stride 8."""
-        aspp_fuse_kernel: int = 1
+        aspp_fuse_kernel: int = Field(default=1, ge=1)
         """Kernel size of the convolution that joins the ASPP branches (1 iMAS; 3 U2PL, PCR,
         GTA-Seg)."""
-        dropout: float = 0.0
+        dropout: float = Field(default=0.0, ge=0, lt=1)
         """Probability of dropping a whole channel after ASPP and in the heads (0 iMAS; 0.1 U2PL
         family)."""
-        element_dropout: float = 0.0
+        element_dropout: float = Field(default=0.0, ge=0, lt=1)
         """Probability of dropping single values, once, after ASPP (0.1 PseudoSeg)."""
         batchnorm_momentum: float = Field(default=0.1, gt=0, le=1)
         """Weight of each batch in the running statistics of BatchNorm (0.0003 PseudoSeg)."""
-        head_depth: int = 2
+        head_depth: int = Field(default=2, ge=0)
         """Number of 3x3 convolutions in the head, before the 1x1 convolution that gives one
         channel per class."""
 

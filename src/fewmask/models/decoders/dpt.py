@@ -13,8 +13,9 @@ conv1 and conv3 are 1x1 and 3x3 convolutions. The release enlarges before conv1,
 function with four times the work: a bilinear enlargement and a 1x1 convolution commute.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from fewmask.errors import UserError
@@ -22,6 +23,8 @@ from fewmask.models.decoders.decoder import Decoder
 from fewmask.models.encoders.stages import Stages
 from fewmask.parts.resizing import resize
 
+Width = Annotated[int, Field(ge=1)]
+"""A number of channels."""
 SIZES = {
     384: ((48, 96, 192, 384), 64),
     768: ((96, 192, 384, 768), 128),
@@ -47,10 +50,10 @@ class DPT(Decoder):
 
         name: str = "dpt"
         """The decoder; `Decoder.Config` lists the others."""
-        channels: tuple[int, int, int, int] | None = None
+        channels: tuple[Width, Width, Width, Width] | None = None
         """c_1..c_4: channels of the four levels before the fusion; null means those of UniMatch V2
         for the encoder's width, or the nearest width."""
-        features: int | None = None
+        features: Width | None = None
         """F: channels of the fusion and the head; null as for `channels`."""
         stride: Literal["full", "half"] = "full"
         """full: features at an eighth of the patch size; half: at a quarter, without the last

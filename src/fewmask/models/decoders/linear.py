@@ -7,6 +7,7 @@ so that one learning rate serves encoders whose features differ in scale.
 from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from fewmask.models.decoders.decoder import Decoder
@@ -30,7 +31,7 @@ class Linear(Decoder):
         levels: Literal["last", "all"] = "last"
         """last reads the encoder's last map; all concatenates all maps at the size of the finest,
         which takes much memory after a pyramid."""
-        dropout: float = 0.1
+        dropout: float = Field(default=0.1, ge=0, lt=1)
         """Probability of dropping a whole channel in front of the classifier."""
 
     config: Config

@@ -10,6 +10,7 @@ with a bilinear enlargement.
 """
 
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from fewmask.models.decoders.decoder import Decoder
@@ -30,10 +31,10 @@ class SegFormer(Decoder):
 
         name: str = "segformer"
         """The decoder; `Decoder.Config` lists the others."""
-        channels: int = 256
+        channels: int = Field(default=256, ge=1)
         """C: channels of each map and of the features (256 in SegFormer-B0 and -B1, 768 in larger
         ones)."""
-        dropout: float = 0.1
+        dropout: float = Field(default=0.1, ge=0, lt=1)
         """Probability of dropping a whole channel in front of the classifier."""
 
     config: Config

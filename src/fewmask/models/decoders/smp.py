@@ -96,10 +96,18 @@ class SMPDecoder(Decoder):
         if ratio == 1 and not self.span and name not in LAST_ONLY:
             self.span = 8  # equally large maps become a pyramid
         self.finer = strides[0] / 4 if ratio == 1 else 1  # of stride 4, not of the patch
-        self.inner = self._create([0, 0, *stages.channels[:4]])
-        if "DeepLab" not in name:  # as smp's models do
-            _import("base.initialization").initialize_decoder(self.inner)
-        self.out_channels, self.out_stride = self._measure()
+        try:
+            self.inner = self._create([0, 0, *stages.channels[:4]])
+            if "DeepLab" not in name:  # as smp's models do
+                _import("base.initialization").initialize_decoder(self.inner)
+            self.out_channels, self.out_stride = self._measure()
+        except UserError:
+            raise
+        except Exception as error:  # smp checks no options, so they fail in any way, anywhere
+            raise UserError(
+                f"model.decoder.options={config.options}: {config.name} cannot be built with these "
+                f"({error}). See the documentation of segmentation_models_pytorch."
+            ) from None
 
     def forward(self, stages: list[Tensor]) -> Tensor:
         """Turns maps into features [B, C, h, w], whose size depends on the decoder."""
@@ -148,13 +156,7 @@ class SMPDecoder(Decoder):
                     f"{did_you_mean(key, known.keys() - given)}"
                 )
         needed = {key: value for key, value in given.items() if key in known}
-        try:
-            module: nn.Module = decoder(**needed, **self.kind.defaults | self.config.options)
-        except (TypeError, ValueError, KeyError, RuntimeError) as error:
-            raise UserError(
-                f"model.decoder.options={self.config.options}: {self.config.name} cannot be built "
-                f"with these ({error}). See the documentation of segmentation_models_pytorch."
-            ) from None
+        module: nn.Module = decoder(**needed, **self.kind.defaults | self.config.options)
         return module
 
     def _measure(self) -> tuple[int, float]:

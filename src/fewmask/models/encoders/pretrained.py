@@ -165,8 +165,10 @@ def released_names(backbone: nn.Module, name: str, weights: dict[str, Tensor]) -
     """Gives the tensors of a file, as its authors released it, the names that timm uses.
 
     timm has a function for that in the module of most models: it knows the files of DINOv2,
-    DINOv3, ConvNeXt, Swin ... and leaves its own ones alone.
+    DINOv3, ConvNeXt, Swin ... and leaves its own ones alone. Files of the packages are known, too.
     """
+    if "_conv_stem.weight" in weights:
+        return timm_names(weights, backbone.state_dict())
     timm = import_timm()
     module = timm.model_entrypoint(name.split(".")[0]).__module__
     convert = getattr(sys.modules[module], "checkpoint_filter_fn", None)

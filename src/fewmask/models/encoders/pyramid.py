@@ -125,15 +125,20 @@ def sizes_of(trial: Trial, name: str, units: Sequence[int]) -> Sizes:
     except ValueError as error:
         raise UserError(
             f"model.encoder={name}: this timm model does not take images of any size, which a "
-            f"segmentation network must ({error}). Choose another, such as resnet50, "
-            "convnext_tiny, swin_tiny_patch4_window7_224 or vit_small_patch14_dinov2."
-        ) from None
+            "segmentation network must. Choose another, such as resnet50, convnext_tiny, "
+            "swin_tiny_patch4_window7_224 or vit_small_patch14_dinov2."
+        ) from error
 
 
 def _create_backbone(
     name: str, output_stride: int | None, options: dict[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
     """A timm model that gives feature maps, and the options it was built with."""
+    if output_stride not in (None, 8, 16, 32):
+        raise UserError(
+            f"model.output_stride={output_stride}: expected 32, 16 or 8, or null for 16 where the "
+            "encoder can be dilated."
+        )
     # Models without dilation do not know the option.
     strides = [{"output_stride": output_stride or DEFAULT_STRIDE}, {}]
     if output_stride is not None:
@@ -144,7 +149,7 @@ def _create_backbone(
         except UserError:
             raise
         except Exception as error:  # timm's builders raise a handful of kinds
-            reason = str(error)
+            reason = str(error) or "its layers cannot be dilated"
     asked = "" if output_stride is None else f" with model.output_stride={output_stride}"
     raise UserError(
         f"model.encoder={name}{asked}: timm cannot build it as a feature pyramid ({reason}). Set "

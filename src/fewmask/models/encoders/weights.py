@@ -103,7 +103,10 @@ def read_weights(file: Path) -> Weights:
         UserError: if the file is missing or holds something else.
     """
     if not file.is_file():
-        raise UserError(f"model.pretrained={file}: there is no such file.")
+        raise UserError(
+            f"model.pretrained={file}: there is no such file. For random weights: "
+            "model.pretrained=false."
+        )
     try:
         if file.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -112,13 +115,15 @@ def read_weights(file: Path) -> Weights:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip and safetensors each fail in their own ways
         raise UserError(
-            f"model.pretrained={file}: not a readable weights file ({error})."
-        ) from None
+            f"model.pretrained={file}: not a file of weights. Expected .safetensors, or a state "
+            "dict saved by torch.save(model.state_dict(), FILE), with tensors and nothing else."
+        ) from error
     for key in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
         raise UserError(
-            f"model.pretrained={file}: expected a state dict that maps names to tensors."
+            f"model.pretrained={file}: expected a state dict that maps names to tensors. For the "
+            "networks of a run of fewmask, use --weights instead."
         )
     return {key.removeprefix("module."): value for key, value in content.items()}
