@@ -8,7 +8,7 @@ demo: install  ## train supervised and iMAS on built-in scenes, end with a table
 	$(BIN)/fewmask demo
 
 test: install  ## run every test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4
 
 lint: install  ## format, lint, types, and figures on pages that differ from the stored results
 	$(BIN)/ruff format --check .

@@ -289,5 +289,6 @@ def test_distribution_is_named_in_few_files():
         "engine.validation",
         "runs.build",
         "tasks.evaluate",
+        "tasks.rehearse",
         "tasks.train",
     }

@@ -98,9 +98,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Closes an error about an unknown word: the nearest known one, or the known ones."""
     known = sorted(known)
     by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    near += difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     if near:
-        return f"Did you mean '{by_lower[near[0]]}'?"
+        return f"Did you mean '{by_lower.get(near[0], near[0])}'?"
     if len(known) <= MANY:
         return f"Known: {', '.join(known)}."
     alike = [name for name in known if word.lower() in name.lower()] or known

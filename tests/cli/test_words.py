@@ -56,3 +56,8 @@ def test_an_evaluation_takes_only_options_that_have_an_effect():
     assert evaluation_options(["data.val=v.txt"]) == {"data": {"val": "v.txt"}}
     with pytest.raises(UserError, match="method: this option cannot change .*evaluation"):
         evaluation_options(["method.threshold=3"])
+
+
+def test_a_section_can_be_given_at_once():
+    recipe = recipe_from_words(["synthetic", "model.decoder={name: linear, levels: all}"])
+    assert recipe.model.decoder.name == "linear" and recipe.model.decoder.levels == "all"

@@ -39,16 +39,34 @@ class Clockwork(nn.Module):
 
 @pytest.mark.parametrize(
     ("seconds", "faster", "steps"),
-    [((2.0, 1.0), "fp32", 2 + 2), ((1.0, 9.0), "bf16", 2 + 2), ((1.2, 1.0), "fp32", 2 + 6)],
+    [
+        ((1.2, 1.0), "fp32", 2 + 2 * 5),
+        ((9.0, 3.0), "fp32", 2 + 2 * 2),  # 24 s are enough
+        ((9.0, 60.0), "bf16", 2),  # so are the 69 s of the warm-up
+    ],
 )
-def test_a_plain_difference_is_measured_once_and_a_small_one_three_times(
-    monkeypatch, seconds, faster, steps
-):
+def test_several_steps_are_timed_but_not_for_long(monkeypatch, seconds, faster, steps):
     network = Clockwork(*seconds)
     monkeypatch.setattr(time, "perf_counter", lambda: network.now)
     timing, is_new = time_precisions(REHEARSAL, lambda: network)
     assert timing == pytest.approx(seconds) and timing.faster == faster and is_new
     assert network.steps == steps
+
+
+class HeldUp(Clockwork):
+    """Takes seven seconds more in its third step."""
+
+    def forward(self, images):
+        output = super().forward(images)
+        self.now += 7.0 * (self.steps == 3)
+        return output
+
+
+def test_a_step_that_something_else_holds_up_does_not_count(monkeypatch):
+    network = HeldUp(1.0, 2.0)
+    monkeypatch.setattr(time, "perf_counter", lambda: network.now)
+    timing, _ = time_precisions(REHEARSAL, lambda: network)
+    assert timing == pytest.approx((1.0, 2.0))
 
 
 def test_what_was_measured_is_not_measured_again():

@@ -42,8 +42,10 @@ def test_recipes_of_the_papers_ask_for_pretrained_weights(tmp_path, monkeypatch)
     assert recipe.model.pretrained == "auto"  # `true` in the file
     with pytest.raises(UserError, match="the pretrained weights of 'resnet101s' cannot be had"):
         choose_model(recipe)
-    file = recipe_from_words(["voc/imas", "data.root=somewhere", "model.pretrained=resnet101.pth"])
-    assert choose_model(file)[1] == ["Encoder resnet101s: weights from resnet101.pth."]
+    file = tmp_path / "resnet101.pth"
+    file.touch()
+    recipe = recipe_from_words(["voc/imas", "data.root=somewhere", f"model.pretrained={file}"])
+    assert choose_model(recipe)[1] == [f"Encoder resnet101s: weights from {file}."]
 
 
 def test_only_what_is_open_is_taken_from_an_earlier_run():

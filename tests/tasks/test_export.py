@@ -37,7 +37,9 @@ def test_int8_and_fp16_are_scored_beside_the_original(exported, export_run, tmp_
 
     monkeypatch.setattr(task, "write_checked", copied)  # the file is there already
     for precision in ("int8", "fp16"):
-        made = export(export_run, "onnx", precision, out=tmp_path / precision, tell=say_nothing)
+        made = export(
+            export_run, "onnx", precision, out=tmp_path / f"{precision}.onnx", tell=say_nothing
+        )
         assert [score.name for score in made.scores] == [
             "original",
             "onnx fp32",
@@ -47,7 +49,7 @@ def test_int8_and_fp16_are_scored_beside_the_original(exported, export_run, tmp_
         assert full.miou == pytest.approx(original.miou, abs=0.01) and small.miou > 0
         assert small.megabytes < full.megabytes and made.card["precision"] == precision
         assert made.file.stat().st_size == pytest.approx(small.megabytes * 1e6)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["fp16", "int8"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fp16.onnx", "int8.onnx"]
 
 
 def test_safetensors_hold_the_weights_of_any_network(export_run, tmp_path):
@@ -103,17 +105,18 @@ def test_without_the_data_a_made_up_image_is_compared(export_run, tmp_path, monk
 )
 def test_what_cannot_be_written_is_refused(words, message, export_run, tmp_path):
     with pytest.raises(UserError, match=message):
-        export(export_run, **words, out=tmp_path / "x", tell=say_nothing)
+        out = tmp_path / f"x.{words.get('format', 'onnx')}"
+        export(export_run, **words, out=out, tell=say_nothing)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_packages_and_places_are_named(export_run, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="Cannot write .*file/x"):
-        export(export_run, "torchscript", out=tmp_path / "file" / "x", tell=say_nothing)
+        export(export_run, "torchscript", out=tmp_path / "file" / "x.torchscript")
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(UserError, match=r"'onnxscript'.*fewmask\[onnx\]"):
-        export(export_run, out=tmp_path / "x", tell=say_nothing)
+        export(export_run, out=tmp_path / "x.onnx", tell=say_nothing)
 
 
 @pytest.mark.slow

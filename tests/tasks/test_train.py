@@ -31,8 +31,8 @@ def run(tmp_path_factory):
         ("training.lr=1", "training.lr"),
         ("data.labeled=3", "data.labeled"),
         ("seed=3", "seed"),
-        ("method.name=imas", "method"),
-        ("loader.crop=32", "loader"),
+        ("method.name=imas", "method.name"),
+        ("loader.crop=32", "loader.crop"),
     ],
 )
 def test_settings_that_would_make_it_another_run_cannot_change(word, named, run):

@@ -97,7 +97,7 @@ def parse_options(options: Iterable[str]) -> dict[str, Any]:
                 "training.steps=2000."
             )
         *parents, leaf = key.strip().split(".")
-        is_name = key.strip() in SECTIONS_WITH_NAME
+        is_name = key.strip() in SECTIONS_WITH_NAME and not text.lstrip().startswith("{")
         if is_name:
             parents, leaf = [*parents, leaf], "name"
         inner = nested

@@ -50,8 +50,26 @@ def load(file: Path, *needed: str) -> dict[str, Any]:
     Raises:
         UserError: if it is missing, damaged, of another format, or lacks a needed key.
     """
+    content = _read(file)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(
+            f"{file} is not a fewmask checkpoint of format {FORMAT}. Another program or another "
+            "version wrote it."
+        )
+    content = {OLD_KEYS.get(key, key): value for key, value in content.items()}
+    missing = [key for key in needed if key not in content]
+    if missing:
+        raise UserError(
+            f"{file} lacks '{missing[0]}'. A last.pt continues a run; a best.pt holds one network "
+            "for prediction. This file is the other one, or damaged."
+        )
+    return content
+
+
+def _read(file: Path) -> Any:
+    """Whatever a file of torch holds, if it is plain."""
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        return torch.load(file, map_location="cpu", weights_only=True)
     except IsADirectoryError:
         raise UserError(
             f"{file} is a folder, not a checkpoint. In a run folder: weights/best.pt or "
@@ -72,19 +90,6 @@ def load(file: Path, *needed: str) -> dict[str, Any]:
             f"Cannot read the checkpoint {file}: {reason}. It is damaged, or was not written by "
             "fewmask. Restore it, or train again."
         ) from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(
-            f"{file} is not a fewmask checkpoint of format {FORMAT}. Another program or another "
-            "version wrote it."
-        )
-    content = {OLD_KEYS.get(key, key): value for key, value in content.items()}
-    missing = [key for key in needed if key not in content]
-    if missing:
-        raise UserError(
-            f"{file} lacks '{missing[0]}'. A last.pt continues a run; a best.pt holds one network "
-            "for prediction. This file is the other one, or damaged."
-        )
-    return content
 
 
 def fill(network: nn.Module, weights: dict[str, Any], file: Path) -> None:

@@ -78,6 +78,8 @@ def train(
     if weights is not None:
         _require_usable(weights, out)
         recipe = starting_from(recipe, weights)
+        if is_first():
+            tell(f"All networks start from the weights in {weights}.")
     recipe, data = open_and_settle(recipe, data, tell)
     start = Start(weights, profile=profile)
     if not is_first():  # under torchrun, only the first process creates the folder and prints
@@ -87,7 +89,7 @@ def train(
         _require_startable(recipe, data)  # before the run that is to be replaced is emptied
     name = f"{_word(recipe.data.name)}-{_word(recipe.method.name)}"
     folder = new_run_folder(name, overwrite, out)
-    _write_run_files(RunPaths(folder), recipe, data)
+    _write_run_files(RunPaths(folder), recipe, data, weights)
     try:
         return _launch(recipe, folder, data, start)
     except UserError:
@@ -190,11 +192,12 @@ def _require_changeable(paths: RunPaths, changes: Mapping[str, Any], prefix: str
         )
 
 
-def _write_run_files(paths: RunPaths, recipe: Recipe, data: Data) -> None:
+def _write_run_files(paths: RunPaths, recipe: Recipe, data: Data, weights: Path | None) -> None:
     """Writes the files that are needed to repeat a run: recipe, environment, image names."""
     # First, because it makes a folder a run: a kill right after it can be repaired by --overwrite.
     atomic.write_text(paths.recipe, recipe.to_yaml())
-    paths.environment.write_text(json.dumps(environment(), indent=2), encoding="utf-8")
+    facts = environment() | ({} if weights is None else {"started from": str(weights.resolve())})
+    paths.environment.write_text(json.dumps(facts, indent=2), encoding="utf-8")
     write_subsets(paths, data)
 
 

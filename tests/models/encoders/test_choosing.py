@@ -50,6 +50,9 @@ def test_random_weights_only_for_those_who_ask_for_them():
 
 def test_a_file_belongs_to_an_encoder_that_must_be_named(tmp_path):
     file = tmp_path / "weights.pth"
+    with pytest.raises(UserError, match="no such file.*model.pretrained=false"):
+        choose_encoder("auto", file, "cpu")
+    file.touch()
     with pytest.raises(UserError, match="which encoder was this file made for"):
         choose_encoder("auto", file, "cpu")
     assert choose_encoder("resnet18", file, "cpu").pretrained == file

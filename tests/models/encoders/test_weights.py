@@ -51,5 +51,5 @@ def test_weights_of_another_encoder(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         load_weights(TimmEncoder("test_resnet").backbone, tmp_path / "missing.pth")
     (tmp_path / "bad.pth").write_bytes(b"nonsense")
-    with pytest.raises(UserError, match="not a readable weights file"):
+    with pytest.raises(UserError, match="not a file of weights"):
         load_weights(TimmEncoder("test_resnet").backbone, tmp_path / "bad.pth")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from fewmask.errors import UserError
 from fewmask.models.encoders import hub_weights
 from fewmask.models.encoders.pretrained import LIGHT, Pretrained, find_source, no_source
-from fewmask.models.encoders.weights import read_weights
+from fewmask.models.encoders.weights import require_file
 
 AUTO = "auto"
 """The encoder that is chosen here."""
@@ -37,7 +37,7 @@ def choose_encoder(
         UserError: if pretrained weights are wanted and cannot be had.
     """
     if isinstance(pretrained, Path):
-        read_weights(pretrained)
+        require_file(pretrained)
     if encoder == AUTO:
         return _choose_any(pretrained, accelerator, may_fall_back)
     if not pretrained:

@@ -102,11 +102,7 @@ def read_weights(file: Path) -> Weights:
     Raises:
         UserError: if the file is missing or holds something else.
     """
-    if not file.is_file():
-        raise UserError(
-            f"model.pretrained={file}: there is no such file. For random weights: "
-            "model.pretrained=false."
-        )
+    require_file(file)
     try:
         if file.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -127,3 +123,16 @@ def read_weights(file: Path) -> Weights:
             "networks of a run of fewmask, use --weights instead."
         )
     return {key.removeprefix("module."): value for key, value in content.items()}
+
+
+def require_file(file: Path) -> None:
+    """Makes sure that a file of weights is there.
+
+    Raises:
+        UserError: if it is not.
+    """
+    if not file.is_file():
+        raise UserError(
+            f"model.pretrained={file}: there is no such file. For random weights: "
+            "model.pretrained=false."
+        )
