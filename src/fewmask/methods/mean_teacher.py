@@ -48,7 +48,7 @@ class MeanTeacher(Method):
     """Student and EMA teacher; the student matches the teacher's probabilities."""
 
     class Config(Method.Config):
-        """Hyper-parameters of Mean Teacher; the defaults are those of CutMix-Seg."""
+        """Hyper-parameters of Mean Teacher; the defaults are CutMix-Seg's, except `ema_decay`."""
 
         threshold: float = 0.97
         """tau: the share of pixels with at least this confidence is the weight of the unlabeled
