@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from fewmask.batch import Progress
 from fewmask.methods.pseudoseg import PseudoSeg, fuse
 from fewmask.models.encoders.freezing import freeze_all
+from fewmask.parts.boxes import boxes_at
 from fewmask.parts.cam import class_activation_maps, classes_in
 from fewmask.parts.losses import cross_entropy, soft_cross_entropy
-from fewmask.parts.mixing import at_grid, boxes_at, random_cut
+from fewmask.parts.mixing import at_grid, random_cut
 from fewmask.parts.pseudo_labels import sharpen
 from fewmask.parts.resizing import resize
 

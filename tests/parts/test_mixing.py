@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from fewmask.parts.mixing import boxes_at, easy_hard_partners, paste, random_boxes
+from fewmask.parts.boxes import boxes_at, random_boxes
+from fewmask.parts.mixing import easy_hard_partners, mirrored_partners, paste
 
 
 @pytest.mark.parametrize(
@@ -40,8 +41,6 @@ def test_images_and_labels_are_cut_at_the_same_place():
         assert torch.equal(mixed[i][:, ~boxes[i]], images[i][:, ~boxes[i]])
 
 
-def test_random_boxes_have_the_expected_share():
-    torch.manual_seed(0)
-    sides = torch.stack([random_boxes(1, 64, 64, (0.1, 0.9))[0].any(1).sum() for _ in range(400)])
-    assert sides.min() >= 2 and sides.max() <= 58
-    assert 0.3 < (sides / 64).float().mean() < 0.5  # nominal 0.5, less what the border cuts off
+@pytest.mark.parametrize(("count", "partners"), [(4, [3, 2, 1, 0]), (5, [4, 3, 2, 1, 0]), (1, [0])])
+def test_mirrored_partners_are_each_others(count, partners):
+    assert mirrored_partners(torch.zeros(count, 3, 2, 2)).tolist() == partners

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fewmask.batch import IGNORE
-from fewmask.parts.pixel_loss import pixel_cross_entropy
+from fewmask.parts.pixel_loss import pixel_cross_entropy, pixel_squared_difference
 from fewmask.parts.resizing import resize
 from tests.parts.conftest import SHAPES
 
@@ -78,3 +78,24 @@ def test_half_precision_goes_in_and_comes_back():
     expected = plain(logits.detach().float(), target, torch.ones(target.shape))
     torch.testing.assert_close(loss, expected)  # computed in float
     assert logits.grad.dtype == torch.bfloat16
+
+
+def plain_difference(logits, target, pasted, boxes, weight) -> Tensor:
+    student, base, other = (resize(x, boxes.shape[-2:]) for x in (logits, target, pasted))
+    wanted = torch.where(boxes[:, None], other, base).softmax(1)
+    return ((student.softmax(1) - wanted).square().sum(1) * weight).sum((1, 2))
+
+
+@pytest.mark.usefixtures("strip_size")
+@pytest.mark.parametrize(("shape", "size"), SHAPES)
+def test_the_squared_difference_is_that_of_the_plain_formula(shape, size):
+    torch.manual_seed(0)
+    logits, *targets = 5 * torch.randn(3, *shape)
+    logits.requires_grad_()
+    boxes, weight = torch.rand(shape[0], *size) < 0.4, torch.rand(shape[0], *size)
+    upstream = torch.rand(shape[0])
+    given = (logits, *targets, boxes, weight)
+    found, expected = pixel_squared_difference(*given), plain_difference(*given)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
+    gradients = [torch.autograd.grad((upstream * x).sum(), logits)[0] for x in (found, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)

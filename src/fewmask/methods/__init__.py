@@ -6,6 +6,8 @@ __all__ = ["METHODS", "Method", "Minimize", "title_of"]
 
 METHODS = {
     "supervised": "fewmask.methods.supervised:Supervised",
+    "mean_teacher": "fewmask.methods.mean_teacher:MeanTeacher",
+    "fixmatch": "fewmask.methods.fixmatch:FixMatch",
     "imas": "fewmask.methods.imas:IMAS",
     "pcr": "fewmask.methods.pcr:PCR",
     "gta": "fewmask.methods.gta:GTA",
@@ -15,6 +17,8 @@ METHODS = {
 
 TITLES = {
     "supervised": "supervised",
+    "mean_teacher": "Mean Teacher",
+    "fixmatch": "FixMatch",
     "imas": "iMAS",
     "pcr": "PCR",
     "gta": "GTA-Seg",

@@ -31,8 +31,9 @@ from fewmask.batch import IGNORE, Batch, Progress, StepReport, Views
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Output, Segmenter
 from fewmask.parts import processes
+from fewmask.parts.boxes import random_boxes
 from fewmask.parts.losses import SupervisedLoss, confident_cross_entropy
-from fewmask.parts.mixing import cutmix, easy_hard_partners, random_boxes, require_partners
+from fewmask.parts.mixing import cutmix, easy_hard_partners, require_partners
 from fewmask.parts.precision import exact_float
 from fewmask.parts.pseudo_labels import PseudoLabel, keep_confident, pseudo_label
 from fewmask.parts.teacher import Teacher, ramped_decay

@@ -1,11 +1,10 @@
-"""CutMix and CutOut: partners, boxes, and pasting images together with their pseudo-labels.
+"""CutMix and CutOut: partners, and pasting images together with their pseudo-labels.
 
 Images are paired over the global batch, so that a step does not depend on the number of processes.
 The released implementations pair images within one GPU. Random numbers come from torch's CPU
 generator, which is in the same state in every process.
 
-Source: Yun et al., CutMix, ICCV 2019; easy-hard pairing: Zhao et al., iMAS, CVPR 2023; boxes of
-half the area: Wang et al., U2PL, CVPR 2022.
+Source: Yun et al., CutMix, ICCV 2019; easy-hard pairing: Zhao et al., iMAS, CVPR 2023.
 """
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 from fewmask.batch import send
 from fewmask.errors import UserError
 from fewmask.parts import processes
+from fewmask.parts.boxes import boxes_at, half_area_boxes
 from fewmask.parts.pseudo_labels import PseudoLabel
 
 
@@ -56,6 +56,18 @@ def cutmix_with_next(
     return cutmix(images, pseudo, partner, half_area_boxes(count, height, width))
 
 
+def mirrored_partners(images: Tensor) -> Tensor:
+    """Pairs the first image of the global batch with the last, and so on, as FixMatch's code does.
+
+    Args:
+        images: [B, C, H, W], of this process.
+
+    Returns:
+        [G] int64, the partner of each image; symmetric. With odd G the middle image gets itself.
+    """
+    return torch.arange(len(images) * processes.world_size(), device=images.device).flip(0)
+
+
 def require_partners(images: Tensor) -> None:
     """Refuses a global batch in which an image has no other image to mix with.
 
@@ -85,82 +97,6 @@ def easy_hard_partners(easiness: Tensor) -> Tensor:
     partner = torch.empty_like(order)
     partner[order] = order.flip(0)
     return partner
-
-
-def random_boxes(
-    count: int, height: int, width: int, side_range: tuple[float, float], margin: float = 1 / 16
-) -> Tensor:
-    """Draws one box per image, all of the same size, each at its own place.
-
-    The side is a fraction v ~ U(side_range) of the image's sides; centers are uniform, at least
-    `margin` of a side from the top and the left. Boxes are clipped at the border.
-    Random numbers come from torch's CPU generator.
-
-    Returns:
-        [count, height, width] bool, True inside the box.
-    """
-    low, high = side_range
-    v = low + (high - low) * torch.rand(()).item()
-    rows = torch.randint(int(height * margin), height, (count,))
-    columns = torch.randint(int(width * margin), width, (count,))
-    sides = (int(v * height), int(v * width))
-    return boxes_at(rows, columns, sides, height, width)
-
-
-def half_area_boxes(count: int, height: int, width: int) -> Tensor:
-    """Draws one box per image, each with half of the image's area and both sides above one half.
-
-    Source: U2PL's released code, which PCR and GTA-Seg share.
-
-    Returns:
-        [count, height, width] bool, True inside the box.
-    """
-    boxes = []
-    for _ in range(count):
-        box_width = int(torch.randint(width // 2 + 1, width, ()))
-        box_height = half_area_height(height, width, box_width)
-        left = int(torch.randint(0, width - box_width + 1, ()))
-        top = int(torch.randint(0, height - box_height + 1, ()))
-        boxes.append(rectangle(top, left, box_height, box_width, height, width))
-    return torch.stack(boxes)
-
-
-def half_area_height(height: int, width: int, box_width: int) -> int:
-    """The height with which a box of a given width covers half of an image."""
-    return round(height * width / 2 / box_width)
-
-
-def rectangle(
-    top: int, left: int, box_height: int, box_width: int, height: int, width: int
-) -> Tensor:
-    """A box in an image: [height, width] bool, True inside."""
-    box = torch.zeros(height, width, dtype=torch.bool)
-    box[top : top + box_height, left : left + box_width] = True
-    return box
-
-
-def boxes_at(
-    rows: Tensor, columns: Tensor, sides: tuple[int, int], height: int, width: int
-) -> Tensor:
-    """Boxes around given centers: [clip(c - side//2), clip(c + side//2)) in rows and columns.
-
-    Args:
-        rows: [B] int64, center rows.
-        columns: [B] int64, center columns.
-        sides: height and width of every box, in pixels.
-        height: of the image, in pixels.
-        width: of the image, in pixels.
-
-    Returns:
-        [B, height, width] bool, True inside the box.
-    """
-    y, x = torch.arange(height), torch.arange(width)
-    half_height, half_width = sides[0] // 2, sides[1] // 2
-    in_rows = (y >= rows[:, None] - half_height) & (y < rows[:, None] + half_height)  # [B, H]
-    in_columns = (x >= columns[:, None] - half_width) & (
-        x < columns[:, None] + half_width
-    )  # [B, W]
-    return in_rows[:, :, None] & in_columns[:, None, :]
 
 
 def paste(x: Tensor, partner: Tensor, boxes: Tensor) -> Tensor:

@@ -41,7 +41,11 @@ def test_a_users_own_view_is_found_by_import_path(my_views):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("sepia", "'sepia', which is unknown. Known: imas, pseudoseg. .* package.module:function"),
+        (
+            "sepia",
+            "'sepia', which is unknown. Known: imas, pseudoseg, unimatch. .* "
+            "package.module:function",
+        ),
         ("my_views:sepa", "has no 'sepa'"),
         ("no_such_module:sepia", "no module 'no_such_module'"),
         ("my_views:number", "is a int. Name a function"),

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from fewmask.data.views import colors
+
 cv2.setNumThreads(0)  # the loader's workers are the parallelism
 
 Operation = Callable[[np.ndarray, float], np.ndarray]
@@ -68,24 +70,22 @@ def invert(image: np.ndarray, u: float) -> np.ndarray:
 
 def blur(image: np.ndarray, u: float) -> np.ndarray:
     """Gaussian blur, see `blur_radius`."""
-    return cv2.GaussianBlur(image, (0, 0), blur_radius(abs(u)))
+    return colors.gaussian_blur(image, blur_radius(abs(u)))
 
 
 def contrast(image: np.ndarray, u: float) -> np.ndarray:
     """Blends with the mean gray, see `enhance_factor`."""
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return _blend(np.full_like(image, int(gray.mean() + 0.5)), image, enhance_factor(abs(u)))
+    return colors.scale_contrast(image, enhance_factor(abs(u)))
 
 
 def brightness(image: np.ndarray, u: float) -> np.ndarray:
     """Blends with black, see `enhance_factor`."""
-    return _blend(np.zeros_like(image), image, enhance_factor(abs(u)))
+    return colors.scale_brightness(image, enhance_factor(abs(u)))
 
 
 def saturation(image: np.ndarray, u: float) -> np.ndarray:
     """Blends with the gray image, see `enhance_factor`."""
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return _blend(cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB), image, enhance_factor(abs(u)))
+    return colors.scale_saturation(image, enhance_factor(abs(u)))
 
 
 def sharpness(image: np.ndarray, u: float) -> np.ndarray:
@@ -94,7 +94,7 @@ def sharpness(image: np.ndarray, u: float) -> np.ndarray:
     kernel = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], dtype=np.float32) / 13  # Pillow's SMOOTH
     smooth = image.copy()
     smooth[1:-1, 1:-1] = cv2.filter2D(image, -1, kernel)[1:-1, 1:-1]
-    return _blend(smooth, image, enhance_factor(abs(u)))
+    return colors.blend(smooth, image, enhance_factor(abs(u)))
 
 
 def posterize(image: np.ndarray, u: float) -> np.ndarray:
@@ -111,9 +111,7 @@ def solarize(image: np.ndarray, u: float) -> np.ndarray:
 
 def hue(image: np.ndarray, u: float) -> np.ndarray:
     """Shifts the hue, see `hue_shift`. Here the sign of u counts."""
-    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL)
-    hsv[:, :, 0] += np.uint8(hue_shift(u) % 256)  # uint8 wraps around, as the hue circle does
-    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL)
+    return colors.shift_hue(image, hue_shift(u))
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -155,11 +153,6 @@ def solarize_threshold(u: float) -> int:
 def hue_shift(u: float) -> int:
     """Shift on a hue circle of 256 steps, for u in [-1, 1]: up to half a turn either way."""
     return int(255 * 0.5 * MAGNITUDE * u)
-
-
-def _blend(degenerate: np.ndarray, image: np.ndarray, factor: float) -> np.ndarray:
-    """Pillow's ImageEnhance: factor 1 gives the image, 0 the degenerate one."""
-    return cv2.addWeighted(image, factor, degenerate, 1 - factor, 0)
 
 
 def _per_channel(image: np.ndarray, table: np.ndarray) -> np.ndarray:

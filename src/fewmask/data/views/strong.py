@@ -17,6 +17,7 @@ StrongView = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 STRONG_VIEWS = {
     "imas": "fewmask.data.views.imas:imas_strong_view",
     "pseudoseg": "fewmask.data.views.pseudoseg:pseudoseg_strong_view",
+    "unimatch": "fewmask.data.views.unimatch:unimatch_strong_view",
 }
 """Plain word to import path. Name a view of your own as package.module:function."""
 
