@@ -30,3 +30,5 @@ def test_the_quality_of_pseudo_labels_is_a_sentence():
     assert wording.pseudo_labels(quality) == (
         "on val, pseudo-labels cover 45 % of pixels; 83.8 % are correct; mean confidence 98.9 %"
     )
+    none = quality._replace(used=0.0, accuracy=0.0, confidence=0.0)
+    assert wording.pseudo_labels(none) == "on val, no pixel gets a pseudo-label"

@@ -43,6 +43,8 @@ def evaluation(scores: Mapping[str, Scores], best: Mapping[str, float]) -> str:
 
 def pseudo_labels(quality: PseudoQuality) -> str:
     """How good the pseudo-labels are on the validation images."""
+    if quality.used == 0:
+        return "on val, no pixel gets a pseudo-label"
     return (
         f"on val, pseudo-labels cover {percent(quality.used)} of pixels; "
         f"{percent(quality.accuracy, 1)} are correct; "
