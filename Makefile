@@ -7,8 +7,10 @@ BIN := .venv/bin
 demo: install  ## train supervised and iMAS on built-in scenes, end with a table and a picture
 	$(BIN)/fewmask demo
 
+# One thread for each process: several would get into each other's way.
+test: export OMP_NUM_THREADS = 1
 test: install  ## run every test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 lint: install  ## format, lint, types, and figures on pages that differ from the stored results
 	$(BIN)/ruff format --check .
