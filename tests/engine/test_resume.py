@@ -18,7 +18,7 @@ from fewmask.config import find
 from fewmask.errors import UserError
 from fewmask.run_folder import checkpoint
 from tests.conftest import TINY_WORDS, short_run_words
-from tests.models.encoders.small import register
+from tests.models.encoders.small import FAMILIES, register
 
 STEPS = 12
 WORDS = ("training.steps=12", "training.evaluate_every=4", "training.checkpoint_every=1")
@@ -89,6 +89,21 @@ def test_a_transformer_with_a_part_frozen_is_resumed(tmp_path):
     last = [checkpoint.load(tmp_path / run / "weights" / "last.pt") for run in ("whole", "part")]
     assert last[0]["step"] == 4 and losses(tmp_path / "whole")[4]
     assert_equal_state(*(run["method"] for run in last))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_of_encoders_is_resumed_exactly(family, tmp_path):
+    register()
+    words = ("synthetic", *TINY_WORDS, *METHODS["supervised"], f"model.encoder={family}")
+    words += ("training.optimizer=adamw", "training.schedule=constant", "training.precision=bf16")
+    fewmask.train(*words, "training.steps=3", out=tmp_path / "whole")
+    fewmask.train(*words, "training.steps=1", out=tmp_path / "part")
+    before = checkpoint.load(tmp_path / "part" / "weights" / "last.pt")["method"]
+    fewmask.resume(tmp_path / "part", "training.steps=3")
+    last = [checkpoint.load(tmp_path / run / "weights" / "last.pt") for run in ("whole", "part")]
+    assert_equal_state(*(run["method"] for run in last))
+    assert any(not torch.equal(x, last[0]["method"][name]) for name, x in before.items())
 
 
 def test_interrupted_and_resumed_with_other_workers(whole, tmp_path, monkeypatch):
