@@ -20,7 +20,7 @@ def test_it_starts_from_the_weights_that_the_run_would_start_from(tmp_path):
     recipe = recipe_from_words([*WORDS, "model.pretrained=auto"])
     with pytest.raises(UserError, match="There is no checkpoint"):
         rehearse(recipe, tmp_path / "missing.pt", tell=say_nothing)
-    assert rehearse(recipe, run.paths.best, tell=say_nothing).seconds_per_step > 0
+    assert rehearse(recipe, run.paths.best, tell=say_nothing).cost.step > 0
     other = recipe_from_words([*WORDS, "model.decoder.channels=9"])
     with pytest.raises(UserError, match="do not fit this network"):
         rehearse(other, run.paths.best, tell=say_nothing)

@@ -50,7 +50,7 @@ def test_a_resumed_run_may_get_longer_not_shorter(run):
 def test_a_rehearsal_measures_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rehearsal = rehearse(recipe_from_words(WORDS), tell=lambda note: None)
-    assert rehearsal.seconds_per_step > 0 and rehearsal.peak_memory_gib > 0
+    assert rehearsal.cost.step > 0 and rehearsal.cost.memory_gib > 0
     assert not list(tmp_path.iterdir())
 
 

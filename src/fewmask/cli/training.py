@@ -11,6 +11,10 @@ from fewmask.errors import UserError
 Methods = Annotated[str, typer.Option(help="Methods, separated by commas, or all.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Runs of each method.")]
 Out = Annotated[Path, typer.Option(help="The folder to write to.")]
+Time = Annotated[
+    str | None,
+    typer.Option(help="How long a run shall take (30m, 2h, 1h30m); it decides training.steps."),
+]
 
 
 @command()
@@ -83,6 +87,7 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run in --out.")
     ] = False,
+    time: Time = None,
     devices: Annotated[int | None, typer.Option(help="How many devices to train on.")] = None,
     seed: Annotated[
         int | None, typer.Option(help="Random seed for weights, batches and augmentation.")
@@ -105,6 +110,7 @@ def train(
     words = [*(words or [])]
     words += [f"machine.devices={devices}"] if devices is not None else []
     words += [f"seed={seed}"] if seed is not None else []
+    words += _in_minutes(time)
     if resume is not None:
         _refuse_with_resume(words, weights, out, overwrite, profile)
         if not (print_config or dry_run):
@@ -119,6 +125,13 @@ def train(
         from fewmask.tasks import train as task
 
         _say_done(task.train(recipe, out, overwrite, weights, profile), profile)
+
+
+def _in_minutes(time: str | None) -> list[str]:
+    """`--time 1h30m` as an option of the recipe."""
+    from fewmask.cli.words import minutes
+
+    return [] if time is None else [f"training.minutes={minutes(time):g}"]
 
 
 def _recipe(words: list[str], resumed: Path | None) -> Any:
@@ -142,12 +155,12 @@ def _rehearse(recipe: Any, weights: Path | None) -> None:
     from fewmask.tasks.rehearse import rehearse
 
     rehearsal = rehearse(recipe, weights)
-    steps = rehearsal.recipe.training.steps
-    hours = rehearsal.seconds_per_step * steps / 3600
+    steps, cost = rehearsal.recipe.training.steps, rehearsal.cost
+    hours = cost.step * steps / 3600
     duration = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
     print(
-        f"It runs: {rehearsal.seconds_per_step:.2f} s per step, about {duration} for {steps} "
-        f"steps; peak memory {rehearsal.peak_memory_gib:.1f} GiB. Nothing was written."
+        f"It runs: {cost.step:.2f} s per step, about {duration} for {steps} "
+        f"steps; peak memory {cost.memory_gib:.1f} GiB. Nothing was written."
     )
 
 

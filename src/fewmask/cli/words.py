@@ -137,3 +137,20 @@ def _parse_value(text: str, option: str) -> Any:
     if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
         return float(value)  # YAML 1.1 reads 1e-3 as text, but people mean the number
     return value
+
+
+def minutes(text: str) -> float:
+    """The minutes of a duration such as `30m`, `2h`, `1h30m` or `90s`.
+
+    Raises:
+        UserError: if it is none.
+    """
+    found = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?", text.replace(" ", ""))
+    try:
+        hours, whole, seconds = (float(part or 0) for part in found.groups()) if found else (0,) * 3
+    except ValueError:  # 1.2.3h
+        hours = whole = seconds = 0
+    total = 60 * hours + whole + seconds / 60
+    if total <= 0:
+        raise UserError(f"--time {text}: expected a duration, such as 30m, 2h or 1h30m.")
+    return total

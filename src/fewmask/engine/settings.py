@@ -18,6 +18,9 @@ class TrainingConfig(BaseConfig):
     epochs: int | None = Field(default=None, ge=1)
     """Passes over the unlabeled images, or over the labeled ones if the method uses no others.
     If you set it, it decides `steps`."""
+    minutes: float | None = Field(default=None, gt=0)
+    """Minutes that the run shall take on this machine. If you set it, it decides `steps`, and how
+    often the networks are evaluated, by a few steps that are timed first."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with momentum, or AdamW."""
     lr: float = Field(default=0.001, gt=0)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from fewmask.batch import Batch, Progress, StepReport, to_device
 from fewmask.data import Data
 from fewmask.data.loader import load_batches
 from fewmask.engine import setup
+from fewmask.engine.cost import Cost
 from fewmask.engine.divergence import refuse_nan
 from fewmask.engine.logger import Logger, Metrics
 from fewmask.engine.memory import forget_peak_memory, peak_memory
@@ -35,6 +37,8 @@ from fewmask.run_folder.tables import read_table
 
 STEP_SEEDS = 2
 """The number of this stream of seeds; 0 and 1 are the loader's."""
+REHEARSED = 4
+"""How often a rehearsal takes the last step."""
 
 
 class Trainer:
@@ -112,24 +116,22 @@ class Trainer:
         finally:
             logger.close()
 
-    def rehearse(self) -> tuple[float, float]:
-        """Takes the first step, and the last one twice, and evaluates one image; writes nothing.
+    def rehearse(self) -> Cost:
+        """Takes the first step, and the last one a few times, and evaluates a few images.
 
-        The last step is past every warm-up, so it needs the most time and memory.
-
-        Returns:
-            Seconds of the last step, and peak memory in GiB.
+        The last step is past every warm-up, so it costs the most. Nothing is written.
         """
-        seconds, last = 0.0, self.training.steps - 1
-        batches = load_batches(self.streams, 0, 3, workers=0, pin=False)
-        for step, rounds in zip((0, last, last), batches, strict=True):
+        seconds, last = [], self.training.steps - 1
+        batches = load_batches(self.streams, 0, REHEARSED + 1, workers=0, pin=False)
+        for step, rounds in zip([0] + [last] * REHEARSED, batches, strict=True):
             start = time.perf_counter()
             for _ in self._train_on(rounds, step):
                 pass
             wait_for(self.fabric.device)
-            seconds = time.perf_counter() - start
-        self.validation.rehearse()
-        return seconds, peak_memory(self.fabric.device)
+            seconds.append(time.perf_counter() - start)
+        evaluation = self.validation.rehearse()
+        # The first two steps also allocate memory, and compile if that is wanted.
+        return Cost(median(seconds[2:]), evaluation, peak_memory(self.fabric.device))
 
     def _loop(self, last_step: int, logger: Logger, profiler: Profile | None) -> dict[str, Scores]:
         scores: dict[str, Scores] = {}

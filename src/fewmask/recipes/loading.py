@@ -10,6 +10,7 @@ from fewmask.data.sources.folder import folder_values
 from fewmask.errors import UserError
 from fewmask.methods import METHODS
 from fewmask.models.decoders.decoder import UNNAMED as UNNAMED_DECODER
+from fewmask.recipes.automatic import AUTO, automatic_recipe
 from fewmask.recipes.recipe import Recipe
 from fewmask.recipes.shipped import recipe_values
 
@@ -24,7 +25,8 @@ def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None 
     options of the chosen method are used.
 
     Args:
-        base: the name of a shipped recipe, a YAML file, or None for the defaults.
+        base: the name of a shipped recipe, or a YAML file. None (or `auto`): automatic settings,
+            the shipped recipe for this machine.
         given: nested values that replace those of the file, such as
             `{"method": {"threshold": 0.9}}`.
 
@@ -35,12 +37,12 @@ def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None 
         load_recipe("synthetic", {"training": {"steps": 200}})
     """
     given = _expand_decoder(given or {})
+    if base is None or str(base) == AUTO:
+        base = automatic_recipe(given)
     values = merge(_with_decoder_name(_expand_decoder(_read(base))), _expand_data(given))
     values.pop("published", None)  # scores to compare with, not settings
     _require_sections(values)
-    if "steps" in given.get("training", {}) and "epochs" not in given["training"]:
-        # Epochs in a recipe would otherwise override the steps that the user asked for.
-        values["training"].pop("epochs", None)
+    _keep_given_length(values, given.get("training", {}))
     _choose_method(values)
     return validate(Recipe, values)
 
@@ -61,9 +63,16 @@ def load_run_recipe(file: Path, changes: Mapping[str, Any] | None = None) -> Rec
     return load_recipe(file, merge(unnamed, changes or {}))
 
 
-def _read(base: str | Path | None) -> Values:
-    if base is None:
-        return {}
+def _keep_given_length(values: Values, given: Mapping[str, Any]) -> None:
+    """Drops what a recipe file says on the length of a run, if the user says it in another way."""
+    ways = ("minutes", "epochs", "steps")  # the first of those that are set counts
+    if isinstance(given, Mapping) and any(way in given for way in ways):
+        for way in ways:
+            if way not in given:
+                values["training"].pop(way, None)
+
+
+def _read(base: str | Path) -> Values:
     if Path(base).suffix in (".yaml", ".yml") or Path(base).is_file():
         return _expand_data(read_yaml(Path(base)))
     return recipe_values(str(base))

@@ -20,6 +20,7 @@ from fewmask.report.pictures import contact_sheet
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import require_same_images
 from fewmask.runs.build import open_data
+from fewmask.runs.duration import Plan, settle_duration, with_plan
 from fewmask.runs.precision import settle_precision
 from fewmask.runs.run import Run
 from fewmask.tasks.train import resume, train
@@ -48,7 +49,8 @@ def compare(recipes: Sequence[Recipe], out: Path) -> Comparison | None:
     """
     recipes = _with_one_encoder(recipes, out)
     data = open_data(recipes[0], any(recipe.needs_unlabeled for recipe in recipes))
-    recipes, rows = _in_one_precision(recipes, data, out), []
+    recipes = _of_one_length(_in_one_precision(recipes, data, out), data, out)
+    rows = []
     # The recipes of a method follow each other, as groupby needs them.
     for method, of_method in groupby(recipes, key=lambda recipe: recipe.method.name):
         runs = []
@@ -97,6 +99,22 @@ def _in_one_precision(recipes: Sequence[Recipe], data: Data, out: Path) -> list[
         recipe.model_copy(update={"training": recipe.training.model_copy(update=precision)})
         for recipe in recipes
     ]
+
+
+def _of_one_length(recipes: Sequence[Recipe], data: Data, out: Path) -> list[Recipe]:
+    """The recipes with equal steps, found by timing if a duration is wished.
+
+    The time is that of a method with unlabeled images, whose steps take longer.
+    """
+    if recipes[0].training.minutes is None:
+        return [*recipes]
+    paths = [RunPaths(_folder(out, recipe)).recipe for recipe in recipes]
+    before = [load_run_recipe(path).training for path in paths if path.is_file()]
+    if not before:
+        slow = next((recipe for recipe in recipes if recipe.needs_unlabeled), recipes[0])
+        before = [settle_duration(settle(slow, data)[0], data, print).training]
+    plan = Plan(before[0].steps, before[0].evaluate_every)
+    return [with_plan(recipe, plan) for recipe in recipes]
 
 
 def _trained(recipe: Recipe, data: Data, folder: Path) -> Run:

@@ -4,12 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from lightning_fabric import Fabric
-
-from fewmask.data import Data
-from fewmask.engine.launch import launch
+from fewmask.engine.cost import Cost
 from fewmask.recipes import Recipe
-from fewmask.runs.build import build_method, make_trainer, start_from
+from fewmask.runs.duration import measure_cost
 from fewmask.tasks.train import open_and_settle, starting_from
 
 
@@ -17,8 +14,7 @@ class Rehearsal(NamedTuple):
     """What a run would cost."""
 
     recipe: Recipe
-    seconds_per_step: float
-    peak_memory_gib: float
+    cost: Cost
 
 
 def rehearse(
@@ -28,16 +24,4 @@ def rehearse(
     if weights is not None:
         recipe = starting_from(recipe, weights)
     recipe, data = open_and_settle(recipe, None, tell)
-    # One process is enough: time and memory are measured per device.
-    machine = recipe.machine.model_copy(update={"devices": 1})
-    took = launch(machine, recipe.training.precision, _rehearse_process, recipe, data, weights)
-    return Rehearsal(recipe, *took)
-
-
-def _rehearse_process(
-    fabric: Fabric, recipe: Recipe, data: Data, weights: Path | None
-) -> tuple[float, float]:
-    method = build_method(recipe, len(data.classes), pretrained=True)
-    if weights is not None:
-        start_from(method, weights)
-    return make_trainer(fabric, recipe, method, data, Path()).rehearse()
+    return Rehearsal(recipe, measure_cost(recipe, data, weights))

@@ -26,6 +26,7 @@ from fewmask.run_folder.creating import new_run_folder
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import require_same_images, write_subsets
 from fewmask.runs.build import build_method, encoder_of, make_trainer, open_data, start_from
+from fewmask.runs.duration import settle_duration
 from fewmask.runs.precision import settle_precision
 from fewmask.runs.run import Run
 
@@ -145,7 +146,8 @@ def open_and_settle(
     recipe, notes = settle(recipe, data)
     for note in notes:
         tell(note)
-    return settle_precision(recipe, len(data.classes), tell), data
+    recipe = settle_precision(recipe, len(data.classes), tell)
+    return settle_duration(recipe, data, tell), data
 
 
 def _require_usable(weights: Path, out: Path | None) -> None:

@@ -1,0 +1,52 @@
+"""Automatic settings: what runs when no recipe is named."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fewmask.config import validate
+from fewmask.engine.devices import choose_accelerator
+from fewmask.engine.settings import MachineConfig
+from fewmask.methods import title_of
+from fewmask.recipes.recipe import Recipe
+
+AUTO = "auto"
+"""The name that stands for the automatic settings."""
+
+
+def automatic_recipe(given: Mapping[str, Any]) -> str:
+    """The shipped recipe with the automatic settings for this machine: `auto/cpu` or `auto/gpu`.
+
+    Args:
+        given: the user's own settings, which may choose the device.
+
+    Raises:
+        UserError: if the user asks for a device that is not there.
+    """
+    wanted = {**given.get("machine", {}), "devices": 1}  # how many is checked at the launch
+    machine = validate(MachineConfig, wanted, "machine")
+    return "auto/cpu" if choose_accelerator(machine) == "cpu" else "auto/gpu"
+
+
+def described(recipe: Recipe) -> list[str]:
+    """What the automatic settings are, a line each, with the option that changes it.
+
+    Encoder, weights, precision and the number of steps are told later, when they are chosen.
+    """
+    loader, training = recipe.loader, recipe.training
+    batch = f"{loader.labeled_batch} labeled"
+    if recipe.needs_unlabeled:
+        batch += f" + {loader.unlabeled_batch} unlabeled"
+    length = f"{training.steps} steps"
+    if training.minutes is not None:
+        length = f"the steps that fit into {training.minutes:g} minutes"
+    rates = f"{training.lr:g} for the encoder, {training.lr * training.head_lr_factor:g} elsewhere"
+    lines = {
+        "method": (title_of(recipe.method.name), "method=NAME"),
+        "images": (f"long side {recipe.data.long_side} pixels", "data.long_side"),
+        "crops": (f"{loader.crop} pixels, {batch} a step", "loader.*"),
+        "learning": (f"{training.optimizer}, rate {rates}", "training.lr"),
+        "length": (length, "--time or training.steps"),
+    }
+    return ["Automatic settings, as no recipe is named. On the right: what changes them."] + [
+        f"  {name:<9} {choice:<58} {option}" for name, (choice, option) in lines.items()
+    ]

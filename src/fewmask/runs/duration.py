@@ -1,0 +1,113 @@
+"""Fits the number of steps to `training.minutes`, by a few steps that are timed first."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from lightning_fabric import Fabric
+
+from fewmask.config import validate
+from fewmask.data import Data
+from fewmask.engine.cost import Cost
+from fewmask.engine.launch import is_first, is_started_by_others, launch
+from fewmask.engine.settings import TrainingConfig
+from fewmask.recipes import Recipe
+from fewmask.runs.build import build_method, make_trainer, start_from
+
+EVALUATIONS = (5, 10)
+"""The fewest and the most evaluations of a run whose length is given as a time."""
+EVALUATION_SHARE = 0.2
+"""Evaluations take about this share of the time at most, unless even the fewest take longer."""
+MOST_STEPS = 20_000
+"""Longer runs were not found to be better with few labels."""
+
+
+def settle_duration(recipe: Recipe, data: Data, tell: Callable[[str], None]) -> Recipe:
+    """The recipe with a number of steps in place of `training.minutes`.
+
+    A resumed run must not choose again, so the choice is part of its recipe.
+
+    Args:
+        recipe: settled otherwise.
+        data: of the recipe, opened.
+        tell: receives a sentence on the choice.
+
+    """
+    minutes = recipe.training.minutes
+    if minutes is None:
+        return recipe
+    if is_started_by_others():
+        # The processes could come to different results, and cannot talk to each other yet.
+        steps = recipe.training.steps
+        if is_first():
+            tell(
+                f"training.minutes={minutes:g} is not used under torchrun or SLURM, where steps "
+                f"are not timed. The run has {steps} steps; to choose: training.steps=N."
+            )
+        return with_plan(recipe, Plan(steps, None))
+    tell(f"Timing a few steps, to see how many fit into {minutes:g} minutes ...")
+    cost = measure_cost(recipe, data)
+    plan = plan_steps(60 * minutes, cost)
+    tell(
+        f"{plan.steps} steps of {cost.step:.2f} s and {plan.steps // plan.evaluate_every} "
+        f"evaluations of {cost.evaluation:.0f} s take about {minutes:g} minutes. Another length: "
+        "--time 1h, or training.steps=N."
+    )
+    return with_plan(recipe, plan)
+
+
+class Plan(NamedTuple):
+    """What fits into a time."""
+
+    steps: int
+    evaluate_every: int | None
+    """Steps between evaluations; None: a tenth of all steps."""
+
+
+def plan_steps(seconds: float, cost: Cost) -> Plan:
+    """How many steps and evaluations fit into a time; at least one of each.
+
+    Args:
+        seconds: that the run shall take.
+        cost: of a step and an evaluation.
+    """
+    fewest, most = EVALUATIONS
+    affordable = int(EVALUATION_SHARE * seconds / max(cost.evaluation, 1e-6))
+    evaluations = min(max(affordable, fewest), most)
+    # However slow an evaluation is, half of the time is for training.
+    left = max(seconds - evaluations * cost.evaluation, seconds / 2)
+    steps = max(1, min(int(left / cost.step), MOST_STEPS))
+    rounded = steps // 100 * 100 if steps >= 1000 else steps // 10 * 10
+    steps = rounded or steps
+    return Plan(steps, math.ceil(steps / evaluations))
+
+
+def with_plan(recipe: Recipe, plan: Plan) -> Recipe:
+    """The recipe with the steps of a plan, and evaluations as often as it says."""
+    training = recipe.training.model_dump() | {"minutes": None, "steps": plan.steps}
+    if training["evaluate_every"] is None:
+        training["evaluate_every"] = plan.evaluate_every
+    settled = validate(TrainingConfig, training, "training")
+    return recipe.model_copy(update={"training": settled})
+
+
+def measure_cost(recipe: Recipe, data: Data, weights: Path | None = None) -> Cost:
+    """Builds everything and takes a few steps of a run, without writing anything.
+
+    Args:
+        recipe: settled, apart from the number of steps.
+        data: of the recipe, opened.
+        weights: a checkpoint to start from, if any.
+    """
+    # One process is enough: time and memory are measured per device.
+    machine = recipe.machine.model_copy(update={"devices": 1})
+    cost: Cost = launch(machine, recipe.training.precision, _rehearse, recipe, data, weights)
+    return cost
+
+
+def _rehearse(fabric: Fabric, recipe: Recipe, data: Data, weights: Path | None) -> Cost:
+    method = build_method(recipe, len(data.classes), pretrained=True)
+    if weights is not None:
+        start_from(method, weights)
+    return make_trainer(fabric, recipe, method, data, Path()).rehearse()
