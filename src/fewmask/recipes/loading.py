@@ -16,6 +16,12 @@ from fewmask.recipes.shipped import recipe_values
 Values = dict[str, Any]
 """Settings by section and name, as in a YAML file."""
 
+OVERRIDING = {
+    "training": {"steps": "epochs"},
+    "method": {"warmup_epochs": "warmup_steps", "copy_epochs": "copy_steps"},
+}
+"""Lengths by section: an option, and the other one that decides if both are set."""
+
 
 def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None = None) -> Recipe:
     """Composes a recipe: defaults < recipe file < given values.
@@ -38,10 +44,8 @@ def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None 
     values = merge(_with_decoder_name(_expand_decoder(_read(base))), _expand_data(given))
     values.pop("published", None)  # scores to compare with, not settings
     _require_sections(values)
-    if "steps" in given.get("training", {}) and "epochs" not in given["training"]:
-        # Epochs in a recipe would otherwise override the steps that the user asked for.
-        values["training"].pop("epochs", None)
     _choose_method(values)
+    _drop_overriding(values, given)
     return validate(Recipe, values)
 
 
@@ -131,3 +135,12 @@ def _choose_method(values: Values) -> None:
             raise UserError(f"methods.{name}: unknown method. {did_you_mean(name, METHODS)}")
     chosen = values.setdefault("method", {}).setdefault("name", "imas")
     values["method"] = merge(by_method.get(chosen, {}), values["method"])
+
+
+def _drop_overriding(values: Values, given: Mapping[str, Any]) -> None:
+    """Drops options of the file that would override the user's, such as epochs against steps."""
+    for section, pairs in OVERRIDING.items():
+        own = given.get(section, {})
+        for option, overriding in pairs.items():
+            if option in own and overriding not in own:
+                values[section].pop(overriding, None)
