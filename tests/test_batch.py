@@ -7,6 +7,7 @@ from fewmask.batch import (
     IMAGENET,
     Batch,
     Labeled,
+    Progress,
     StepReport,
     Unlabeled,
     normalize,
@@ -55,3 +56,9 @@ def test_a_step_report_names_its_values_for_the_log():
 def test_a_tensor_that_is_already_there_is_not_copied():
     x = torch.ones(2)
     assert send(x, torch.device("cpu")) is x
+
+
+def test_a_warm_up_is_counted_in_steps_or_else_in_epochs():
+    progress = Progress(step=0, total_steps=100, steps_per_epoch=7)
+    assert progress.in_steps(2, None) == 14
+    assert progress.in_steps(2, 5) == 5 and progress.in_steps(2, 0) == 0

@@ -77,6 +77,10 @@ class Progress(NamedTuple):
     total_steps: int
     steps_per_epoch: int  # steps in one pass over the unlabeled set (labeled set if there is none)
 
+    def in_steps(self, epochs: int, steps: int | None) -> int:
+        """The length of a warm-up in steps: `steps`, or that of `epochs` if `steps` is None."""
+        return epochs * self.steps_per_epoch if steps is None else steps
+
 
 @dataclass(frozen=True)
 class StepReport:

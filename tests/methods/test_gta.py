@@ -189,6 +189,12 @@ def method(student, **options) -> GTA:
     return GTA(lambda: student, GTA.Config(name="gta", **options))
 
 
+def test_the_warm_up_can_be_counted_in_steps(student, batch, minimize):
+    gta = method(student, warmup_steps=3)
+    late = [gta.step(batch, minimize, WARMUP._replace(step=step)).used_pixels for step in (2, 3)]
+    assert late[0] is None and late[1] is not None
+
+
 def test_no_two_networks_share_storage(student, batch, minimize):
     gta = method(student)
     for progress in (WARMUP, FIRST, LATER):

@@ -161,7 +161,9 @@ def test_unlabeled_term_from_end_to_end():
 )
 def test_decay_of_the_teacher(step, epoch_steps, copy_epochs, expected):
     progress = Progress(step, 10_000, epoch_steps)
-    assert ema_decay(progress, 0.996, copy_epochs) == pytest.approx(expected, abs=1e-6)
+    assert ema_decay(progress, 0.996, progress.in_steps(copy_epochs, None)) == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def imas(student: Segmenter, **options) -> IMAS:
@@ -178,7 +180,7 @@ def test_step_trains_the_student_and_the_teacher_follows(student, batch, minimiz
     assert any(
         not torch.equal(a, b) for a, b in zip(student_before, student.parameters(), strict=True)
     )
-    decay = ema_decay(TEACHER_FREE, 0.996, 1)
+    decay = ema_decay(TEACHER_FREE, 0.996, TEACHER_FREE.steps_per_epoch)
     for old, teacher, new in zip(
         before, method.teacher.parameters(), student.parameters(), strict=True
     ):
@@ -192,6 +194,16 @@ def test_teacher_copies_the_student_in_the_first_epoch(student, batch, minimize)
     method.step(batch, minimize, Progress(step=3, total_steps=1000, steps_per_epoch=10))
     teacher, trained = method.teacher.network.state_dict(), student.state_dict()
     assert all(torch.equal(teacher[key], trained[key]) for key in trained)
+
+
+def test_the_copying_can_be_counted_in_steps(student, batch, minimize):
+    """An epoch has ten steps; the teacher copies for three, and only follows in the fourth."""
+    method, is_copy = imas(student, copy_steps=3, threshold=0.4), []
+    for step in (2, 3):
+        method.step(batch, minimize, Progress(step, total_steps=1000, steps_per_epoch=10))
+        pairs = zip(method.teacher.parameters(), student.parameters(), strict=True)
+        is_copy.append(all(torch.equal(theirs, ours) for theirs, ours in pairs))
+    assert is_copy == [True, False]
 
 
 def test_student_and_teacher_share_no_storage(student):

@@ -43,6 +43,17 @@ def test_warm_up_trains_on_labels_alone_and_the_teacher_is_a_copy(student, batch
     assert list(pcr.predictors()) == ["teacher", "student"]
 
 
+def test_the_warm_up_can_be_counted_in_steps(student, batch, minimize):
+    """Ten steps are an epoch here; three of them are enough if the option says so."""
+    pcr, third = method(student, warmup_steps=3), FIRST._replace(step=3)
+    pcr.prepare([batch.labeled], third._replace(step=2))
+    assert pcr.step(batch, minimize, third._replace(step=2)).used_pixels is None
+    assert not pcr.prototypes.known.any()
+    pcr.prepare([batch.labeled], third)
+    assert pcr.prototypes.known.any()
+    assert pcr.step(batch, minimize, third).used_pixels is not None
+
+
 def test_step_moves_student_teacher_and_prototypes(student, batch, minimize):
     torch.manual_seed(0)
     pcr = prepared(student, batch)

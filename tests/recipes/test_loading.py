@@ -37,6 +37,24 @@ def test_a_recipe_holds_the_options_of_several_methods(tmp_path: Path):
     assert (pcr.threshold, pcr.warmup_epochs) == (0.5, 3)
 
 
+def test_epochs_that_the_user_gives_replace_the_steps_of_the_file(tmp_path: Path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "data: {name: synthetic}\n"
+        "methods: {imas: {copy_steps: 9}, pcr: {warmup_steps: 9, threshold: 0.7}}\n"
+    )
+
+    def method(*words):
+        return recipe_from_words([file, *words]).method
+
+    assert method("method.copy_epochs=2").copy_steps is None
+    pcr = method("method=pcr", "method.warmup_epochs=2")
+    assert (pcr.warmup_epochs, pcr.warmup_steps, pcr.threshold) == (2, None, 0.7)
+    assert method("method=pcr", "method.threshold=0.5").warmup_steps == 9
+    both = ("method.warmup_epochs=2", "method.warmup_steps=3")
+    assert method("method=pcr", *both).warmup_steps == 3
+
+
 def test_a_misspelt_method_in_a_recipe_is_named(tmp_path: Path):
     file = tmp_path / "mine.yaml"
     file.write_text("data: {name: synthetic}\nmethods: {imsa: {threshold: 0.7}}\n")

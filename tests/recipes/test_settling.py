@@ -1,5 +1,9 @@
 """What a recipe leaves open is worked out from data and machine."""
 
+import re
+
+import pytest
+
 from fewmask.cli.words import recipe_from_words
 from fewmask.models.decoders.decoder import decoder_config
 from fewmask.recipes import settle
@@ -70,3 +74,24 @@ def test_the_recipe_names_the_decoder_that_was_chosen(tmp_path):
         assert f"The decoder for tests.tiny:{encoder} is {name}." in said
         again, said = settle(settled, data)
         assert again.model == settled.model and not any("decoder" in note for note in said)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("method=pcr",), None),  # 1 epoch: 4 unlabeled images in twos are 2 steps
+        (("method=pcr", "training.steps=2"), "warmup_epochs=1 lasts 2 steps and the run 2, so no"),
+        (("method=gta", "method.warmup_steps=6"), "warmup_steps=6 lasts 6 steps and the run 5"),
+        (("method=imas", "method.copy_epochs=3"), "copy_epochs=3 lasts 6 steps .* stays a copy"),
+        (("method=gta", "method.warmup_epochs=9", "method.warmup_steps=4"), None),
+        (("method=supervised",), None),
+    ],
+)
+def test_a_warm_up_as_long_as_the_run_is_named(words, says, tmp_path):
+    words = (*words, *(["training.steps=5"] if "training.steps=2" not in words else []))
+    words = ("data=voc", f"data.root={tmp_path}", "loader.unlabeled_batch=2", *words)
+    tree("voc", tmp_path)
+    _, said = settle(recipe_from_words(words), opened("voc", tmp_path, labeled=3))
+    found = [note for note in said if "lasts" in note]
+    assert len(found) == (says is not None)
+    assert says is None or re.search(says, found[0])

@@ -73,11 +73,17 @@ def test_every_shipped_recipe_validates():
     assert recipe.data.long_side == 180 and recipe.method.threshold == 0.95
 
 
-@pytest.mark.parametrize("recipe", ["synthetic", "camvid"])
+@pytest.mark.parametrize("recipe", ["synthetic", "camvid", "animals"])
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_validates_in_every_recipe(recipe, method):
-    words = ["data.root=somewhere"] if recipe == "camvid" else []
+    words = ["data.root=somewhere"] if recipe != "synthetic" else []
     assert recipe_from_words([recipe, *words, f"method={method}"]).method.name == method
+
+
+def test_animals_takes_a_step_on_a_prepared_voc_at_reduced_size(tmp_path):
+    words = ["animals", f"data.root={tree('voc', tmp_path)}", "data.labeled=3", *SMALL]
+    recipe, seconds, _ = rehearse(recipe_from_words(words))
+    assert seconds > 0 and len(recipe.data.classes) == 7 and recipe.method.copy_steps == 150
 
 
 def test_a_folder_in_the_place_of_a_recipe_is_recognized(tmp_path):

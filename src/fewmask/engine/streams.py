@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from fewmask.batch import Labeled, Normalization, Views, to_device
+from fewmask.batch import Labeled, Normalization, Progress, Views, to_device
 from fewmask.data import BatchStream, Data, LoaderConfig
 from fewmask.engine.settings import Settings
 from fewmask.errors import UserError
@@ -55,6 +55,11 @@ def steps_per_epoch(data: Data, loader: LoaderConfig, views: Views | None) -> in
     if views is None:
         return max(1, len(data.labeled) // loader.labeled_batch)
     return max(1, len(data.unlabeled) // loader.unlabeled_batch)
+
+
+def progress_at_start(data: Data, settings: Settings, views: Views | None) -> Progress:
+    """How far a run is before its first step."""
+    return Progress(0, settings.training.steps, steps_per_epoch(data, settings.loader, views))
 
 
 class LabeledPass:

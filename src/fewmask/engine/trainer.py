@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from fewmask.batch import Batch, Progress, StepReport, to_device
+from fewmask.batch import Batch, StepReport, to_device
 from fewmask.data import Data
 from fewmask.data.loader import load_batches
 from fewmask.engine import setup
@@ -26,7 +26,7 @@ from fewmask.engine.settings import Settings
 from fewmask.engine.sinks.choosing import create_sinks
 from fewmask.engine.stopping import StopSignals
 from fewmask.engine.stopwatch import Stopwatch, wait_for
-from fewmask.engine.streams import LabeledPass, steps_per_epoch, training_streams
+from fewmask.engine.streams import LabeledPass, progress_at_start, training_streams
 from fewmask.engine.validation import Validation
 from fewmask.evaluation import Scores
 from fewmask.methods import Method
@@ -77,7 +77,7 @@ class Trainer:
         self.normalization = method.student.normalization
         self.streams = training_streams(data, settings, method.views, self.normalization)
         self.labeled_pass = LabeledPass(data, settings, fabric.device, self.normalization)
-        self.steps_per_epoch = steps_per_epoch(data, settings.loader, method.views)
+        self.start = progress_at_start(data, settings, method.views)
         self.minimizer = setup.place(method, fabric, data, settings)
         self.checkpoints = Checkpoints(self.paths, method, self.minimizer, card)
         self.validation = Validation(fabric, method, data, settings)
@@ -162,7 +162,7 @@ class Trainer:
     def _train_on(self, rounds: list[Batch], step: int) -> Iterator[StepReport]:
         """Takes a gradient step, round by round."""
         self.minimizer.begin(step)
-        progress = Progress(step, self.training.steps, self.steps_per_epoch)
+        progress = self.start._replace(step=step)
         for i, batch in enumerate(rounds):
             # All randomness of a step follows from its number, so that a resumed run is the same.
             seeds = np.random.SeedSequence((self.settings.seed, STEP_SEEDS, step, i))

@@ -14,7 +14,7 @@ does. S learns from human labels alone, and the teacher T, which makes the pseud
     L_s      = CE(S(x_l), y_l)                                         minimized over S
     theta_T <- d theta_T + (1 - d) theta_S
 
-During the warm-up epochs S learns from labels alone; then A and T start as copies of it.
+During the warm-up S learns from labels alone; then A and T start as copies of it.
 
 This file follows the paper. The released code differs, and does not test the paper's claim:
 * There, one line makes S and A share the mask predictor's memory permanently, so that pseudo-labels
@@ -30,6 +30,7 @@ import copy
 from collections.abc import Callable
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from fewmask.batch import IGNORE, Batch, Progress, StepReport, Views
@@ -64,6 +65,9 @@ class GTA(Method):
         """Probability that a batch is mixed."""
         warmup_epochs: int = 1
         """Epochs in which only the student learns, from labels."""
+        warmup_steps: int | None = Field(default=None, ge=0)
+        """Steps of this warm-up; null: `warmup_epochs` passes over the unlabeled images, as in the
+        paper."""
         teacher_batch_statistics: bool = False
         """Lets the teacher's BatchNorm normalize by the batch instead of running statistics; better
         in short runs."""
@@ -92,7 +96,7 @@ class GTA(Method):
         assert batch.unlabeled is not None
         weak, _, valid, *_ = batch.unlabeled
         require_partners(weak)
-        updates = progress.step - c.warmup_epochs * progress.steps_per_epoch
+        updates = progress.step - progress.in_steps(c.warmup_epochs, c.warmup_steps)
         if updates < 0:
             loss_s = self._teach_student(self.student(x_l), y_l, minimize, decay=0)
             return StepReport({"labeled": loss_s.detach()})

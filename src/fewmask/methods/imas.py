@@ -25,6 +25,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from fewmask.batch import IGNORE, Batch, Progress, StepReport, Views
@@ -58,6 +59,9 @@ class IMAS(Method):
         copy_epochs: int = 1
         """Epochs in which the teacher is a copy of the student; the released code uses one, and the
         paper does not mention it."""
+        copy_steps: int | None = Field(default=None, ge=0)
+        """Steps in which the teacher is a copy; null: `copy_epochs` passes over the unlabeled
+        images."""
         ignore_background: bool = True
         """Excludes class 0 from the IoU weights, as the released code does; set it to false if
         class 0 is not a background."""
@@ -109,7 +113,8 @@ class IMAS(Method):
         # h is that of the base image, also where CutMix pasted another one.
         loss_u = (h * torch.stack(per_image)).mean()
         if minimize(loss_l + c.unlabeled_weight * loss_u, over=self.student):
-            self.teacher.update(self.student, ema_decay(progress, c.ema_decay, c.copy_epochs))
+            copying = progress.in_steps(c.copy_epochs, c.copy_steps)
+            self.teacher.update(self.student, ema_decay(progress, c.ema_decay, copying))
         return StepReport(
             {"labeled": loss_l.detach(), "unlabeled": loss_u.detach()},
             used_pixels=((pseudo.confidence >= c.threshold) & valid).float().mean(),
@@ -219,12 +224,12 @@ def easiness(
     return Easiness(h.float(), rho_s.float(), rho_t.float())
 
 
-def ema_decay(progress: Progress, decay: float, copy_epochs: int) -> float:
-    """The teacher's decay: 0 for `copy_epochs` epochs, then min(1 - 1/n, decay).
+def ema_decay(progress: Progress, decay: float, copy_steps: int) -> float:
+    """The teacher's decay: 0 for `copy_steps` steps, then min(1 - 1/n, decay).
 
-    n counts steps as the released code does, from the start of the last copying epoch.
+    n counts steps as the released code does, from one epoch before the copying ends.
     """
-    since_copying = progress.step - copy_epochs * progress.steps_per_epoch
+    since_copying = progress.step - copy_steps
     if since_copying < 0:
         return 0.0
     return ramped_decay(since_copying + progress.steps_per_epoch, decay)

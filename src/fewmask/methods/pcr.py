@@ -13,7 +13,7 @@ p_ck, and a pixel takes the class of the nearest one. The teacher's linear head 
     p_ck     <- alpha p_ck + (1 - alpha) mean { f_j : y_j = c, k nearest within c }
     theta_t   = EMA(theta_s)
 
-During the warm-up epochs the student learns from labels alone; then k-means over features of the
+During the warm-up the student learns from labels alone; then k-means over features of the
 labeled images places the prototypes. Labeled and confident unlabeled pixels update the prototypes
 together.
 
@@ -26,6 +26,7 @@ No training code was ever released. Where the paper is silent, we chose:
 from collections.abc import Callable, Iterable
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from fewmask.batch import IGNORE, Batch, Labeled, Progress, StepReport, Views
@@ -62,6 +63,9 @@ class PCR(Method):
         """Probability that a batch is mixed."""
         warmup_epochs: int = 1
         """Epochs on labeled images alone, before the prototypes are placed."""
+        warmup_steps: int | None = Field(default=None, ge=0)
+        """Steps of this warm-up; null: `warmup_epochs` passes over the unlabeled images, as in the
+        paper."""
         ema_decay: float = 0.99
         """beta: how slowly the teacher follows the student, once the ramp 1 - 1/(n + 1) has reached
         beta."""
@@ -173,7 +177,8 @@ class PCR(Method):
 
     def _updates(self, progress: Progress) -> int:
         """Semi-supervised steps done so far; negative in the warm-up."""
-        return progress.step - self.config.warmup_epochs * progress.steps_per_epoch
+        c = self.config
+        return progress.step - progress.in_steps(c.warmup_epochs, c.warmup_steps)
 
     def _only_known(self, labels: Tensor) -> Tensor:
         """Ignores labels of classes without prototypes: their logit is -inf."""

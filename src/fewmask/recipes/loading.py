@@ -17,6 +17,12 @@ from fewmask.recipes.shipped import recipe_values
 Values = dict[str, Any]
 """Settings by section and name, as in a YAML file."""
 
+OVERRIDING = {
+    "training": {"steps": ("epochs", "minutes"), "epochs": ("minutes",)},
+    "method": {"warmup_epochs": ("warmup_steps",), "copy_epochs": ("copy_steps",)},
+}
+"""Lengths by section: an option, and others that decide if both are set."""
+
 
 def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None = None) -> Recipe:
     """Composes a recipe: defaults < recipe file < given values.
@@ -42,8 +48,8 @@ def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None 
     values = merge(_with_decoder_name(_expand_decoder(_read(base))), _expand_data(given))
     values.pop("published", None)  # scores to compare with, not settings
     _require_sections(values)
-    _keep_given_length(values, given.get("training", {}))
     _choose_method(values)
+    _drop_overriding(values, given)
     return validate(Recipe, values)
 
 
@@ -61,15 +67,6 @@ def load_run_recipe(file: Path, changes: Mapping[str, Any] | None = None) -> Rec
     is_old = "aligned" not in (read_yaml(file).get("model") or {})
     unnamed: Values = {"model": {"aligned": False}} if is_old else {}
     return load_recipe(file, merge(unnamed, changes or {}))
-
-
-def _keep_given_length(values: Values, given: Mapping[str, Any]) -> None:
-    """Drops what a recipe file says on the length of a run, if the user says it in another way."""
-    ways = ("minutes", "epochs", "steps")  # the first of those that are set counts
-    if isinstance(given, Mapping) and any(way in given for way in ways):
-        for way in ways:
-            if way not in given:
-                values["training"].pop(way, None)
 
 
 def _read(base: str | Path) -> Values:
@@ -140,3 +137,13 @@ def _choose_method(values: Values) -> None:
             raise UserError(f"methods.{name}: unknown method. {did_you_mean(name, METHODS)}")
     chosen = values.setdefault("method", {}).setdefault("name", "imas")
     values["method"] = merge(by_method.get(chosen, {}), values["method"])
+
+
+def _drop_overriding(values: Values, given: Mapping[str, Any]) -> None:
+    """Drops options of the file that would override the user's, such as epochs against steps."""
+    for section, pairs in OVERRIDING.items():
+        own = given.get(section, {})
+        for option, others in pairs.items():
+            for overriding in others if option in own else ():
+                if overriding not in own:
+                    values[section].pop(overriding, None)

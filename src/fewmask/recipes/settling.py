@@ -11,7 +11,7 @@ from fewmask.data import Data, DataSource
 from fewmask.data.dataset import label_shares
 from fewmask.data.pool.shard_files import is_remote
 from fewmask.engine.settings import TrainingConfig
-from fewmask.engine.streams import steps_per_epoch
+from fewmask.engine.streams import progress_at_start, steps_per_epoch
 from fewmask.errors import UserError
 from fewmask.methods import Method
 from fewmask.models.model import ModelConfig, name_decoder
@@ -19,6 +19,12 @@ from fewmask.recipes.recipe import Recipe
 
 MAX_CLASS_WEIGHT = 10.0
 """Limits the weight of very rare classes, whose few pixels would dominate the loss."""
+
+WARM_UPS = {
+    "warmup": "no step uses an unlabeled image",
+    "copy": "the teacher stays a copy of the student",
+}
+"""How options of methods call their warm-ups (`warmup_epochs`), and what is missing until then."""
 
 
 def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
@@ -53,7 +59,9 @@ def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
         "data": absolute_paths(recipe.data),
         "model": _with_decoder(recipe.model, notes),
     }
-    return recipe.model_copy(update=settled), notes
+    recipe = recipe.model_copy(update=settled)
+    _note_long_warm_ups(recipe, data, notes)
+    return recipe, notes
 
 
 def _steps(recipe: Recipe, data: Data, notes: list[str]) -> int:
@@ -114,6 +122,23 @@ def balanced_weights(data: Data) -> tuple[float, ...]:
     weights = 1 / np.sqrt(np.maximum(shares, 1e-6))  # a class without pixels divides by 0
     weights = np.minimum(weights / (shares * weights).sum(), MAX_CLASS_WEIGHT)
     return tuple(weights.round(4).tolist())
+
+
+def _note_long_warm_ups(recipe: Recipe, data: Data, notes: list[str]) -> None:
+    """Says so if a warm-up of the method lasts as long as the run."""
+    progress = progress_at_start(data, recipe, recipe.method_class.views)
+    for phase, effect in WARM_UPS.items():
+        in_epochs, in_steps = f"{phase}_epochs", f"{phase}_steps"
+        if not hasattr(recipe.method, in_steps):
+            continue
+        epochs, steps = (getattr(recipe.method, option) for option in (in_epochs, in_steps))
+        length, total = progress.in_steps(epochs, steps), progress.total_steps
+        if length >= total:
+            cause = f"{in_epochs}={epochs}" if steps is None else f"{in_steps}={steps}"
+            notes.append(
+                f"method.{cause} lasts {length} steps and the run {total}, so {effect}. Set "
+                f"method.{in_steps} to a smaller number, or train longer (training.steps)."
+            )
 
 
 def _with_decoder(config: ModelConfig, notes: list[str]) -> ModelConfig:

@@ -1,4 +1,4 @@
-"""PASCAL VOC 2012 with the masks of SBD: 10,582 training images, 21 classes.
+"""PASCAL VOC 2012 with the masks of SBD: 10,582 training images, 21 classes or some of them.
 
 Layout, below `VOCdevkit/VOC2012` or in the folder itself:
 
@@ -7,8 +7,9 @@ Layout, below `VOCdevkit/VOC2012` or in the folder itself:
     SegmentationClassAug/2007_000032.png       VOC's masks, and SBD's masks for the other images
     ImageSets/Segmentation/{train,val}.txt     1,464 and 1,449 ids
     ImageSets/Segmentation/train_aug.txt       10,582 ids
+    ImageSets/Segmentation/image_labels.csv    the classes that the mask of each image shows
 
-`fewmask prepare voc` makes the last folder and list from SBD's `benchmark_RELEASE`.
+`fewmask prepare voc` makes the last folder and the last two files, from SBD's `benchmark_RELEASE`.
 
 Source: Everingham et al., IJCV 2015; Hariharan et al., ICCV 2011.
 """
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
+from pydantic import field_validator
 
 from fewmask import atomic
 from fewmask.data.classes import Classes
@@ -26,15 +27,16 @@ from fewmask.data.files import Files, Paths
 from fewmask.data.images import read_mask
 from fewmask.data.label_table import LabelTable
 from fewmask.data.lists.reading import image_id, read_lines
-from fewmask.data.sources.published_dataset import Archive, PublishedDataset, first_folder, names_in
+from fewmask.data.source import Data
+from fewmask.data.sources.kept_classes import keep_classes, require_known, write_image_labels
+from fewmask.data.sources.published_dataset import Archive, PublishedDataset, first_folder
+from fewmask.data.sources.sbd import SBD_HOME, find_sbd, read_sbd, sbd_ids, stems
 from fewmask.errors import UserError
 
 NAMES = (
     "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse "
     "motorbike person pottedplant sheep sofa train tvmonitor"
 ).split()
-
-SBD_HOME = "the Semantic Boundaries Dataset (benchmark.tgz, www2.eecs.berkeley.edu)"
 
 
 def voc_colors(count: int) -> list[tuple[int, int, int]]:
@@ -70,6 +72,36 @@ class VOC(PublishedDataset):
             "82b4d87ceb2ed10f6038a1cba92111cb",
         ),
     )
+
+    class Config(PublishedDataset.Config):
+        """Where VOC lies, and which of its images and classes are used."""
+
+        classes: tuple[str, ...] | None = None
+        """The classes to keep, in this order, such as [background, cat, dog]. Pixels of other
+        classes have no label, and images that show no kept class besides the background are left
+        out. null keeps all 21."""
+
+        @field_validator("classes")
+        @classmethod
+        def _known(cls, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
+            if classes is not None:
+                require_known(classes, NAMES)
+            return classes
+
+    config: Config
+
+    def open(self) -> Data:
+        """Lists the three sets, with the classes and images that `classes` keeps."""
+        data = super().open()
+        if self.config.classes is None:
+            return data
+        file = Layout.of(self.config.root).image_labels
+        if not file.is_file():
+            raise UserError(
+                f"data.classes needs {file}, which says what each image shows. To make it from the "
+                f"masks, run: fewmask prepare voc --root {self.config.root}"
+            )
+        return keep_classes(data, self.config.classes, file)
 
     def train(self) -> Files:
         """The augmented training set."""
@@ -121,32 +153,14 @@ class VOC(PublishedDataset):
 
     @classmethod
     def convert(cls, root: Path) -> None:
-        """Makes SegmentationClassAug and train_aug.txt from VOC's masks and SBD's.
+        """Makes SegmentationClassAug and its lists from VOC's masks and SBD's.
 
         An image that both have annotated keeps VOC's mask. VOC's validation images are left out.
         """
         layout = Layout.of(root)
-        masks, out = layout.home / "SegmentationClass", layout.home / "SegmentationClassAug"
-        file = layout.lists / "train_aug.txt"  # written last: if it is there, everything is done
-        train, val = (_ids(layout.lists / f"{split}.txt") for split in ("train", "val"))
-        sbd = _find_sbd(root, layout)
-        if sbd is not None:
-            names = sorted((_sbd_ids(sbd) | train) - val)
-            jobs = [
-                (masks / f"{name}.png" if name in train else sbd / "cls" / f"{name}.mat", out)
-                for name in names
-            ]
-            convert_all(_to_png, jobs, "VOC and SBD masks")
-        elif file.is_file() and out.is_dir():
-            return  # a ready copy
-        elif out.is_dir():  # a ready copy without its list
-            names = sorted(_stems(out, ".png") - val)
-        else:
-            raise UserError(
-                f"SBD is missing: there is no benchmark_RELEASE/dataset/cls below {root}. It comes "
-                f"from {SBD_HOME}; unpack it into {root}, or run again with --download."
-            )
-        atomic.write_text(file, "".join(f"{name}\n" for name in names))
+        _join_masks(root, layout)
+        data = cls(cls.Config(name=cls.KEY, root=root)).open()
+        write_image_labels((data.labeled, data.val), NAMES, layout.image_labels)
 
 
 class Layout(NamedTuple):
@@ -171,6 +185,11 @@ class Layout(NamedTuple):
             )
         return cls(home, home / "ImageSets" / "Segmentation")
 
+    @property
+    def image_labels(self) -> Path:
+        """The file that says which classes each image shows."""
+        return self.lists / "image_labels.csv"
+
 
 def _ids(file: Path) -> set[str]:
     if not file.is_file():
@@ -178,37 +197,29 @@ def _ids(file: Path) -> set[str]:
     return {image_id(line) for line in read_lines(file)}
 
 
-def _stems(folder: Path, suffix: str) -> set[str]:
-    return {n.removesuffix(suffix) for n in names_in(folder) if n.endswith(suffix)}
-
-
-def _sbd_ids(sbd: Path) -> set[str]:
-    """The ids that SBD has masks of.
-
-    Raises:
-        UserError: if a mask on SBD's own lists is missing.
-    """
-    found = _stems(sbd / "cls", ".mat")
-    listed = {
-        image_id(line)
-        for split in ("train", "val")
-        if (sbd / f"{split}.txt").is_file()
-        for line in read_lines(sbd / f"{split}.txt")
-    }
-    missing = sorted(listed - found)
-    if missing:
+def _join_masks(root: Path, layout: Layout) -> None:
+    """Makes SegmentationClassAug and train_aug.txt; what is done is skipped."""
+    masks, out = layout.home / "SegmentationClass", layout.home / "SegmentationClassAug"
+    file = layout.lists / "train_aug.txt"  # written last: if it is there, everything is done
+    train, val = (_ids(layout.lists / f"{split}.txt") for split in ("train", "val"))
+    sbd = find_sbd(root, layout.home)
+    if sbd is not None:
+        names = sorted((sbd_ids(sbd) | train) - val)
+        jobs = [
+            (masks / f"{name}.png" if name in train else sbd / "cls" / f"{name}.mat", out)
+            for name in names
+        ]
+        convert_all(_to_png, jobs, "VOC and SBD masks")
+    elif file.is_file() and out.is_dir():
+        return  # a ready copy
+    elif out.is_dir():  # a ready copy without its list
+        names = sorted(stems(out, ".png") - val)
+    else:
         raise UserError(
-            f"{len(missing)} SBD mask(s) are missing (first: {sbd / 'cls' / missing[0]}.mat). They "
-            f"are part of {SBD_HOME}. Unpack it again."
+            f"SBD is missing: there is no benchmark_RELEASE/dataset/cls below {root}. It comes "
+            f"from {SBD_HOME}; unpack it into {root}, or run again with --download."
         )
-    return found | listed
-
-
-def _find_sbd(root: Path, layout: Layout) -> Path | None:
-    """SBD's folder with img/ and cls/, or None if there is none."""
-    above = (root, root.parent, layout.home.parent, layout.home.parent.parent)
-    places = [base / inner for base in above for inner in ("benchmark_RELEASE/dataset", "SBD")]
-    return first_folder(places, "cls")
+    atomic.write_text(file, "".join(f"{name}\n" for name in names))
 
 
 def _to_png(job: tuple[Path, Path]) -> None:
@@ -217,27 +228,5 @@ def _to_png(job: tuple[Path, Path]) -> None:
     out = folder / f"{source.stem}.png"
     if out.is_file():
         return
-    mask = read_mask(source) if source.suffix == ".png" else _read_sbd(source)
+    mask = read_mask(source) if source.suffix == ".png" else read_sbd(source)
     save_mask(mask, out)
-
-
-def _read_sbd(file: Path) -> np.ndarray:
-    """The class mask of an SBD file, uint8 [H, W]."""
-    try:
-        from scipy.io import loadmat
-    except ImportError:
-        raise UserError("SBD's .mat files need SciPy: pip install 'fewmask[prepare]'") from None
-    try:
-        content = loadmat(file, mat_dtype=True)["GTcls"][0]["Segmentation"][0]
-    except FileNotFoundError:
-        raise UserError(f"The SBD file {file} is missing. It is part of {SBD_HOME}.") from None
-    except Exception as error:  # SciPy raises a dozen kinds for a damaged file
-        raise UserError(
-            f"Cannot read the SBD mask {file}: {error}. Unpack it again from {SBD_HOME}."
-        ) from None
-    mask = np.asarray(content)
-    if mask.ndim != 2 or not np.isin(mask, [*range(21), 255]).all():
-        raise UserError(
-            f"The SBD mask {file} holds values outside 0..20. Unpack it again from {SBD_HOME}."
-        )
-    return mask.astype(np.uint8)
