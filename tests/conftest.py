@@ -130,3 +130,9 @@ def photos(tmp_path: Path) -> Path:
             mask[5:20, 5:30] = 1
             Image.fromarray(mask).save(tmp_path / "photos" / "masks" / f"p{i}.png")
     return tmp_path / "photos"
+
+
+@pytest.fixture
+def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every item of long work has a line, as if time had passed."""
+    monkeypatch.setattr("fewmask.engine.screen.SILENCE", 0.0)

@@ -46,6 +46,15 @@ def test_dry_run_writes_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_dry_run_of_a_long_run_says_so_and_what_to_try(tmp_path):
+    short = fewmask("train", "synthetic", *TINY_WORDS, "training.steps=9", "--dry-run")
+    assert "for 9 steps; peak memory" in short and "take long" not in short
+    text = fewmask("train", "synthetic", *TINY_WORDS, "training.steps=9000000", "--dry-run")
+    assert "s per step; peak memory" in text
+    assert "This will take long: 9,000,000 steps take about" in text
+    assert "on this CPU" in text and "try training.steps=" in text and "loader.crop" in text
+
+
 def test_runs_can_be_used_from_another_folder(tmp_path):
     shutil.copytree(ten_photos(tmp_path), tmp_path / "a" / "photos")
     words = ("data=photos", "data.names=[a, b]", *TINY_PHOTOS)

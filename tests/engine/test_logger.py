@@ -12,6 +12,7 @@ from fewmask.engine.sinks.choosing import LoggingConfig, create_sinks
 from fewmask.errors import UserError
 from fewmask.evaluation import Scores
 from fewmask.run_folder.paths import RunPaths
+from tests.engine.clock import Clock
 
 SCORES = Scores(50.0, 90.0, (60.0, 40.0), np.eye(2, dtype=np.int64))
 
@@ -171,3 +172,97 @@ def test_only_what_was_opened_is_closed(memory, tmp_path):
         logger.open(RunPaths(tmp_path), 0)
     logger.close()
     assert memory.calls[-1] == ("close",) and logger.sinks == [memory]
+
+
+class Ticking(Clock):
+    """Moves a logger on, step by step."""
+
+    def take(self, logger, seconds, *steps):
+        for step in steps:
+            self.now += seconds
+            logger.advance(step)
+
+
+def progress_of(memory):
+    return [call[1] for call in memory.calls if call[0] == "text"]
+
+
+def test_every_step_counts_and_a_line_comes_after_a_while(memory, tmp_path, monkeypatch):
+    clock = Ticking(monkeypatch)
+    logger = Logger([memory], 100, [], [], torch.device("cpu"), evaluate_every=50)
+    logger.open(RunPaths(tmp_path), 0)
+    clock.take(logger, 20, 1, 2, 3)
+    assert progress_of(memory) == [
+        "step 1/100  after 20 s",
+        "step 3/100  after 1 min, about 32 min left, plus evaluations",
+    ]
+    # Nothing but lines: the numbers of a run do not depend on the time.
+    assert {call[0] for call in memory.calls} == {"open", "text"}
+
+
+def test_a_step_with_metrics_has_one_line(memory, tmp_path, monkeypatch):
+    clock = Ticking(monkeypatch)
+    logger = Logger([memory], 10, [], [], torch.device("cpu"))
+    logger.open(RunPaths(tmp_path), 0)
+    clock.now += 40
+    logger.metrics(1, lr=0.1)
+    logger.advance(1)
+    assert progress_of(memory) == ["step 1/10  lr 0.1  0.0 images/s  after 40 s"]
+
+
+def test_an_evaluation_shows_its_images_and_the_estimate_counts_the_next_ones(
+    memory, tmp_path, monkeypatch
+):
+    clock = Ticking(monkeypatch)
+    logger = Logger([memory], 10, [], [], torch.device("cpu"), evaluate_every=5)
+    logger.open(RunPaths(tmp_path), 0)
+    clock.take(logger, 1, 1, 2, 3, 4, 5)
+    with logger.paused():
+        for _ in logger.tracks("teacher")(range(4)):
+            clock.now += 25
+    clock.take(logger, 1, 6)
+    clock.take(logger, 30, 7)
+    assert progress_of(memory)[1:] == [
+        "teacher: val image 2/4  after 50 s, about 50 s left",
+        "teacher: val image 4/4  after 1 min 40 s",
+        "step 7/10  after 2 min 16 s, about 1 min 58 s left",
+    ]
+
+
+def test_a_long_run_is_announced_once_after_its_first_steps(memory, tmp_path, monkeypatch):
+    clock = Ticking(monkeypatch)
+    logger = Logger([memory], 20_000, [], [], torch.device("cpu"))
+    logger.open(RunPaths(tmp_path), 0)
+    clock.take(logger, 1, 1, 2, 3, 4)
+    assert len(progress_of(memory)) == 1
+    clock.take(logger, 1, 5, 6, 7)
+    (warning,) = progress_of(memory)[1:]
+    assert "20,000 steps take about 5 h 33 min on this CPU" in warning
+
+
+def test_slow_steps_announce_a_long_run_sooner(memory, tmp_path, monkeypatch):
+    clock = Ticking(monkeypatch)
+    logger = Logger([memory], 200, [], [], torch.device("cpu"))
+    logger.open(RunPaths(tmp_path), 0)
+    clock.take(logger, 29, 1, 2)
+    assert "take long" not in "".join(progress_of(memory))
+    clock.take(logger, 29, 3)
+    assert "200 steps take about 1 h 37 min on this CPU" in progress_of(memory)[-1]
+
+
+@pytest.mark.parametrize(("runs", "is_long"), [(1, False), (6, True)])
+def test_a_comparison_is_as_long_as_all_of_its_runs(runs, is_long, memory, tmp_path, monkeypatch):
+    clock = Ticking(monkeypatch)
+    logger = Logger([memory], 1000, [], [], torch.device("cpu"), runs=runs)
+    logger.open(RunPaths(tmp_path), 0)
+    clock.take(logger, 1, *range(1, 9))
+    assert ("6 such runs" in "".join(progress_of(memory))) == is_long
+
+
+def test_a_resumed_run_is_not_announced_again(memory, tmp_path, monkeypatch):
+    clock = Ticking(monkeypatch)
+    logger = Logger([memory], 20_000, [], [], torch.device("cpu"))
+    logger.open(RunPaths(tmp_path), 100)
+    clock.take(logger, 17, *range(101, 120))
+    assert "take long" not in "".join(progress_of(memory))
+    assert progress_of(memory)[0] == "step 101/20000  after 17 s"

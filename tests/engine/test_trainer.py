@@ -155,3 +155,19 @@ def test_options_of_the_supervised_loss_reach_the_first_step(tmp_path):
     hard = {"aux_weight": 0.0, "kind": "ohem", "ohem_min_kept": 1}
     assert loss(**hard, ohem_threshold=1.0) == pytest.approx(main, abs=1e-3)
     assert loss(**hard, ohem_threshold=0.1) > main + 0.1
+
+
+def test_what_is_shown_of_the_time_changes_no_number(tmp_path, talkative, capsys):
+    words = ("training.steps=6", "training.log_every=3", "training.evaluate_every=3")
+    run = fewmask.train(*TINY, *words, out=tmp_path / "run").folder
+    printed = capsys.readouterr().out
+    for shown in ("step 1/6  after ", "step 2/6  after ", "student: val image 4/4  after "):
+        assert shown in printed
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [3, 6]
+    losses = [line["loss_labeled"] for line in lines]
+    words = (*words[:1], "training.log_every=1", words[2])
+    every = fewmask.train(*TINY, *words, out=tmp_path / "every").folder
+    each = [json.loads(line) for line in (every / "metrics.jsonl").read_text().splitlines()]
+    means = [np.mean([line["loss_labeled"] for line in each[i : i + 3]]) for i in (0, 3)]
+    assert losses == pytest.approx(means, abs=1e-4)

@@ -1,6 +1,7 @@
 """The lines of a run in words."""
 
 import numpy as np
+import pytest
 import torch
 
 from fewmask.batch import StepReport
@@ -32,3 +33,35 @@ def test_the_quality_of_pseudo_labels_is_a_sentence():
     )
     none = quality._replace(used=0.0, accuracy=0.0, confidence=0.0)
     assert wording.pseudo_labels(none) == "on val, no pixel gets a pseudo-label"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "0 s"), (42.4, "42 s"), (59.6, "1 min"), (250, "4 min 10 s"), (599.7, "10 min"),
+        (1770, "30 min"), (3599, "1 h"), (4800, "1 h 20 min"), (35_990, "10 h"),
+        (338_400, "94 h"), (4_000_000, "1,111 h"),
+    ],
+)  # fmt: skip
+def test_durations_are_as_exact_as_one_wants_to_know_them(seconds, words):
+    assert wording.duration(seconds) == words
+
+
+def test_a_run_of_more_than_an_hour_is_called_long_and_says_what_to_try():
+    assert wording.long_run(3600, 1.0, "cpu") is None
+    said = wording.long_run(20_000, 17.0, "cpu")
+    assert "20,000 steps take about 94 h on this CPU. Evaluations are not counted." in said
+    assert "training.steps=210 (about 1 h), a smaller loader.crop" in said
+    assert "model.encoder" in said
+    assert "on this GPU" in wording.long_run(20_000, 17.0, "cuda")
+
+
+def test_many_short_runs_are_long_together():
+    assert wording.long_run(1000, 1.0, "cpu", runs=3) is None
+    said = wording.long_run(1000, 1.0, "cpu", runs=6)
+    assert "1,000 steps take about 17 min on this CPU; 6 such runs, about 1 h 40 min." in said
+    assert "training.steps=600 (about 1 h)" in said
+
+
+def test_steps_that_take_more_than_an_hour_each_leave_one_to_try():
+    assert "training.steps=1 (about 2 h)" in wording.long_run(10, 7200.0, "cpu")

@@ -37,3 +37,15 @@ def test_a_class_in_no_image_is_left_out_or_counts_as_zero():
 
     assert miou() == miou(absent_class="leave_out") > 0
     assert miou(absent_class="zero") == pytest.approx(miou() * 3 / 4)
+
+
+def test_whoever_tracks_an_evaluation_is_asked_for_each_image():
+    asked = []
+
+    def track(indices):
+        for index in indices:
+            asked.append(index)
+            yield index
+
+    found = evaluate(ByColor(), Samples(), 3, EvaluationConfig(), "cpu", track)
+    assert asked == [0, 1] and found.confusion.sum() == 14

@@ -103,3 +103,30 @@ def test_a_comparison_with_an_encoder_of_ones_own_is_continued(tmp_path, capsys)
     for _ in range(2):
         assert compare.compare(comparison_recipes(words, ["supervised"], range(1)), tmp_path)
     assert capsys.readouterr().out.count("already finished") == 1
+
+
+def test_each_run_knows_how_many_are_left_and_says_its_number(tmp_path, monkeypatch, capsys):
+    left, whole = [], compare.train
+
+    def watched(recipe, folder, **options):
+        left.append(options["runs"])
+        return whole(recipe, folder, **options)
+
+    monkeypatch.setattr(compare, "train", watched)
+    compared(WORDS, ["supervised"], range(3), tmp_path)
+    assert left == [3, 2, 1] and "supervised, seed 1 (run 2 of 3)" in capsys.readouterr().out
+
+
+def test_a_long_comparison_says_so_after_its_first_steps(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("fewmask.engine.wording.LONG", 0.0)
+    words = [*WORDS[:-1], "training.steps=7"]
+    monkeypatch.setattr("fewmask.engine.logger.TRIAL_SECONDS", 0.0)
+    compared(words, ["supervised"], range(2), tmp_path)
+    first, _, second = capsys.readouterr().out.partition("(run 2 of 2)")
+    assert first.count("This will take long: 7 steps") == 1 and "; 2 such runs, about" in first
+    assert second.count("This will take long: 7 steps") == 1 and "such runs" not in second
+
+
+def test_it_tells_how_far_its_last_look_at_the_images_has_come(tmp_path, talkative, capsys):
+    compared(WORDS, ["supervised"], range(1), tmp_path)
+    assert "scoring image 4/4  after " in capsys.readouterr().out

@@ -28,3 +28,11 @@ def test_data_of_other_classes_is_refused(folder, tmp_path, photos):
     for score in (evaluate, examine):
         with pytest.raises(UserError, match=r"was trained on the classes .* data has \['a', 'b'\]"):
             score(Run.open(folder, changes=changes))
+
+
+def test_it_tells_how_far_it_has_come(folder, talkative, capsys):
+    for score in (evaluate, examine):
+        score(Run.open(folder), "student")
+        lines = capsys.readouterr().out.splitlines()
+        shown = [line for line in lines if line.startswith("evaluating image")]
+        assert len(shown) == 4 and shown[-1].startswith("evaluating image 4/4  after ")

@@ -82,3 +82,33 @@ def test_two_images_of_one_name_are_refused(folder, predictor, tmp_path):
 def test_a_share_that_does_not_exist_is_refused(share, folder, predictor, tmp_path):
     with pytest.raises(UserError, match="expected .k, n. with 0 <= k < n"):
         predict(predictor, [folder], tmp_path / "out", share)
+
+
+def test_it_tells_whoever_asked_how_far_it_has_come(folder, predictor, tmp_path, talkative, capsys):
+    said = []
+    predict(predictor, [folder], tmp_path / "out", tell=said.append)
+    assert [line.partition("  ")[0] for line in said if line.startswith("predicting")] == [
+        f"predicting image {done}/3" for done in (0, 1, 2)
+    ]
+    assert capsys.readouterr().out == ""
+
+
+def test_a_cpu_predicts_images_of_one_size_one_at_a_time(folder, predictor, tmp_path, monkeypatch):
+    """Nothing can be told of how far it has come until all that go together are done."""
+    together, predict_many = [], predictor.predict_many
+
+    def watched(images):
+        together.append(len(images))
+        return predict_many(images)
+
+    monkeypatch.setattr(predictor, "predict_many", watched)
+    predict(predictor, [folder], tmp_path / "out")
+    predictor.device = "cuda"  # as far as the order of work goes
+    monkeypatch.setattr(predictor, "predict_many", lambda images: watched_on_gpu(images))
+
+    def watched_on_gpu(images):
+        predictor.device = "cpu"
+        return watched(images)
+
+    predict(predictor, [folder], tmp_path / "out", overwrite=True)
+    assert together == [1, 1, 1, 3]

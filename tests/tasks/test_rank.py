@@ -64,3 +64,11 @@ def test_unknown_criteria_and_runs_without_easiness(run, tmp_path):
     with pytest.raises(UserError, match="only iMAS does"):
         rank.rank(with_unlabeled(supervised), 3, "easiness", tmp_path)
     assert len(rank.rank(with_unlabeled(supervised), 3, "entropy", tmp_path)) == 3
+
+
+def test_it_tells_how_far_it_has_come(run, tmp_path, talkative, capsys):
+    rank.rank(with_unlabeled(run), 3, "entropy", tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    ranking = [line for line in lines if line.startswith("ranking image")]
+    assert len(ranking) == 7 and ranking[3].startswith("ranking image 4/7  after ")
+    assert "left" in ranking[3] and "drawing image 3/3  after " in "".join(lines)

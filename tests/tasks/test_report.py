@@ -119,3 +119,10 @@ def test_the_command_and_its_mistakes(runs, tmp_path):
     assert "is not a run folder" in fewmask("report", tmp_path, code=2)
     with pytest.raises(UserError):
         report.report([Run(tmp_path)])
+
+
+def test_it_tells_how_far_it_has_come(runs, talkative, capsys):
+    report.report(open_runs(runs))
+    said = capsys.readouterr().out
+    for run in ("supervised", "imas"):
+        assert f"{run}: examining image 1/" in said and f"{run}: drawing image 1/" in said

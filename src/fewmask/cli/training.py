@@ -152,16 +152,21 @@ def _resume(folder: Path, options: list[str]) -> None:
 
 
 def _rehearse(recipe: Any, weights: Path | None) -> None:
+    from fewmask.engine import wording
+    from fewmask.engine.devices import choose_accelerator
     from fewmask.tasks.rehearse import rehearse
 
     rehearsal = rehearse(recipe, weights)
-    steps, cost = rehearsal.recipe.training.steps, rehearsal.cost
-    hours = cost.step * steps / 3600
-    duration = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+    steps, each = rehearsal.recipe.training.steps, rehearsal.cost.step
+    warning = wording.long_run(steps, each, choose_accelerator(rehearsal.recipe.machine))
+    # A long duration is in the warning.
+    whole = "" if warning else f", about {wording.duration(each * steps)} for {steps:,} steps"
     print(
-        f"It runs: {cost.step:.2f} s per step, about {duration} for {steps} "
-        f"steps; peak memory {cost.memory_gib:.1f} GiB. Nothing was written."
+        f"It runs: {each:.2f} s per step{whole}; peak memory {rehearsal.cost.memory_gib:.1f} GiB. "
+        "Nothing was written."
     )
+    if warning is not None:
+        print(warning)
 
 
 def _say_done(run: Any, profile: bool) -> None:

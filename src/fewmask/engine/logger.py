@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import NamedTuple
 
@@ -13,13 +13,19 @@ from torch import Tensor
 from fewmask.batch import StepReport, send
 from fewmask.engine import wording
 from fewmask.engine.averages import ReportAverage
+from fewmask.engine.pace import Pace
 from fewmask.engine.pseudo_quality import PseudoQuality
-from fewmask.engine.screen import Screen
+from fewmask.engine.screen import Activity, Screen
 from fewmask.engine.sinks import Sink, Table
 from fewmask.engine.sinks.choosing import RUN_FOLDER_SINKS
+from fewmask.engine.stopwatch import wait_for
 from fewmask.evaluation import Scores
+from fewmask.evaluation.evaluator import Track
 from fewmask.parts import processes
 from fewmask.run_folder.paths import RunPaths
+
+TRIAL, TRIAL_SECONDS = 5, 30.0
+"""Steps, or seconds after the first step, from which a run knows whether it will take long."""
 
 
 class Metrics(NamedTuple):
@@ -44,6 +50,8 @@ class Logger:
         names: names of the unlabeled images, for the hardness table.
         class_names: K of them.
         device: where processes exchange numbers.
+        evaluate_every: steps between evaluations, which take time, too; None: there are none.
+        runs: how many runs of this kind there will be, with this one.
     """
 
     def __init__(
@@ -53,12 +61,15 @@ class Logger:
         names: Sequence[str],
         class_names: Sequence[str],
         device: torch.device,
+        evaluate_every: int | None = None,
+        runs: int = 1,
     ):
         is_first = processes.rank() == 0
         self.sinks = list(sinks) if is_first else []
-        self.screen = Screen(total_steps) if is_first else None
+        self.screen = Screen(self.say) if is_first else None
         self.total_steps, self.names, self.class_names = total_steps, names, class_names
-        self.device = device
+        self.device, self.evaluate_every, self.runs = device, evaluate_every, runs
+        self.steps: Activity | None = None  # as the first process shows it
         self.reports = ReportAverage(device)
         self.easiness: list[tuple[int, Tensor, Tensor]] = []
         self.since, self.images = time.perf_counter(), 0
@@ -75,7 +86,11 @@ class Logger:
             sink.open(paths, first_step)
             self.sinks.append(sink)  # only what was opened is written to, and closed
         if self.screen is not None:
-            self.screen.open(first_step)
+            self.screen.open()
+            pace = Pace(self.total_steps, first_step, self.evaluate_every)
+            self.steps = Activity(self.screen, "step", pace, at_once=True)
+            # Who resumes a run knows that it takes long.
+            self.is_on_trial = first_step == 0
         self.since = time.perf_counter()
 
     def say(self, line: str) -> None:
@@ -97,6 +112,20 @@ class Logger:
         if indices is not None and report.easiness is not None:
             self.easiness.append((step, indices, send(report.easiness, self.device)))
         self.images += images
+
+    def advance(self, step: int) -> None:
+        """Shows that a step is done. After the first ones, says so if the run will take long."""
+        if self.steps is None:
+            return
+        if self.is_on_trial:
+            wait_for(self.device)  # a GPU may still be at work on the step
+        self.steps.reach(step)
+        if self.is_on_trial:
+            self._warn_of_long_run(step, self.steps.pace)
+
+    def tracks(self, network: str) -> Track:
+        """Shows how many images of an evaluation are done, for a network by name."""
+        return iter if self.screen is None else partial(self.screen.track, f"{network}: val image")
 
     def metrics(self, step: int, lr: float) -> Metrics:
         """Averages what was collected since the last call, and logs it."""
@@ -150,7 +179,8 @@ class Logger:
     def paused(self) -> Iterator[None]:
         """Leaves what happens inside (an evaluation, a checkpoint) out of images per second."""
         start = time.perf_counter()
-        yield
+        with nullcontext() if self.steps is None else self.steps.pace.paused():
+            yield
         self.since += time.perf_counter() - start
 
     def close(self) -> None:
@@ -185,9 +215,16 @@ class Logger:
         is_cuda = torch.cuda.is_available()
         gib = torch.cuda.max_memory_allocated() / 2**30 if is_cuda else None
         info = wording.progress(*metrics, gib)
-        # With a bar, one line per log interval would push everything else off the screen.
-        if self.screen is not None and not self.screen.move_bar(step, info):
-            self._say_at(step, info)
+        if self.steps is not None:
+            self.steps.report(step, info)
+
+    def _warn_of_long_run(self, step: int, pace: Pace) -> None:
+        each = pace.seconds_each
+        if each is not None and (step >= TRIAL or pace.seconds_seen >= TRIAL_SECONDS):
+            self.is_on_trial = False
+            warning = wording.long_run(self.total_steps, each, self.device.type, self.runs)
+            if warning is not None:
+                self.say(warning)
 
     def _say_at(self, step: int, text: str) -> None:
         self.say(f"step {step}/{self.total_steps}  {text}")

@@ -1,4 +1,4 @@
-"""Prepares what the loop of a run needs: the method on its device, health, logger."""
+"""Prepares what the loop of a run needs: the method on its device, health, profile."""
 
 import torch
 from lightning_fabric import Fabric
@@ -9,11 +9,14 @@ from fewmask.data.dataset import label_shares
 from fewmask.engine.compiling import compile_networks
 from fewmask.engine.health import Health
 from fewmask.engine.minimizer import Minimizer
+from fewmask.engine.profiling import Profile
 from fewmask.engine.remedies import Remedies
 from fewmask.engine.run_precision import compute_in_run_precision
 from fewmask.engine.settings import Settings
+from fewmask.engine.stopwatch import Stopwatch
 from fewmask.engine.sync_batchnorm import share_batchnorm
 from fewmask.methods import Method
+from fewmask.run_folder.paths import RunPaths
 
 PRIOR_MASKS = 200
 """Labeled masks that are read to learn how common each class is."""
@@ -51,6 +54,13 @@ def create_health(method: Method, data: Data, settings: Settings) -> Health:
         prior = label_shares(data.labeled, len(data.classes), most=PRIOR_MASKS)
     remedies = Remedies.of(method=method.config, loader=settings.loader, training=settings.training)
     return Health(data.classes.names, settings.training.steps, remedies, prior)
+
+
+def profiler(fabric: Fabric, method: Method, clock: Stopwatch, paths: RunPaths) -> Profile | None:
+    """Measures on the first process only: others would write into the same files."""
+    if fabric.global_rank != 0:
+        return None
+    return Profile([*method.children()], clock, paths, fabric.device.type == "cuda")
 
 
 def _blank_image(data: Data, side: int, device: torch.device) -> Tensor:

@@ -89,13 +89,16 @@ class Trainer:
             self.minimizer.load_state_dict(state["minimizer"])
             self.step, self.checkpoints.best = state["step"], state["best"]
 
-    def run(self, last_step: int | None = None, profile: bool = False) -> dict[str, Scores]:
+    def run(
+        self, last_step: int | None = None, profile: bool = False, runs: int = 1
+    ) -> dict[str, Scores]:
         """Trains up to `last_step`, by default to the end.
 
         Args:
             last_step: where to stop.
             profile: whether to measure what some of the first steps spend their time on; see
                 `engine/profiling.py`.
+            runs: how many such runs there will be, with this one.
 
         Returns:
             The last scores of each network; empty if a signal has stopped training.
@@ -104,8 +107,10 @@ class Trainer:
             UserError: if training diverges, or a checkpoint cannot be written.
         """
         forget_peak_memory(self.fabric.device)
-        logger = self._create_logger()
-        profiler = self._create_profiler() if profile else None
+        logger = self._create_logger(runs)
+        profiler = (
+            setup.profiler(self.fabric, self.method, self.clock, self.paths) if profile else None
+        )
         try:
             logger.open(self.paths, self.step)
             with self.stop.listen(), profiler or nullcontext():
@@ -141,6 +146,7 @@ class Trainer:
             if profiler is not None:
                 profiler.step()
             scores = self._after_step(logger) or scores
+            logger.advance(self.step)
             if self.stop.agree_to_stop(self.step):
                 self._save_and_say_how_to_resume(logger)
                 break
@@ -212,7 +218,7 @@ class Trainer:
 
     def _evaluate(self, logger: Logger) -> dict[str, Scores]:
         """Scores every network, and saves the main one if it was never better."""
-        scores = self.validation.scores()
+        scores = self.validation.scores(tracks=logger.tracks)
         self.checkpoints.save_if_best(self.step, scores)
         logger.scores(self.step, scores, self.checkpoints.best)
         return scores
@@ -229,7 +235,7 @@ class Trainer:
         # A run that was killed before its last evaluation still lacks the rows of its last step.
         rows = read_table(self.paths.results)
         is_logged = any(int(row["step"]) == self.step for row in rows)
-        return self.validation.scores() if is_logged else self._evaluate(logger)
+        return self.validation.scores(tracks=logger.tracks) if is_logged else self._evaluate(logger)
 
     def _save_and_say_how_to_resume(self, logger: Logger) -> None:
         self.is_stopped = True
@@ -239,13 +245,7 @@ class Trainer:
             f"To continue: fewmask train --resume {self.paths.folder}"
         )
 
-    def _create_logger(self) -> Logger:
+    def _create_logger(self, runs: int) -> Logger:
         names, classes = self.data.unlabeled.names, self.data.classes.names
-        return Logger(self.sinks, self.training.steps, names, classes, self.fabric.device)
-
-    def _create_profiler(self) -> Profile | None:
-        """Measures on the first process only: others would write into the same files."""
-        if self.fabric.global_rank != 0:
-            return None
-        networks, is_cuda = [*self.method.children()], self.fabric.device.type == "cuda"
-        return Profile(networks, self.clock, self.paths, is_cuda)
+        steps, every = self.training.steps, self.training.evaluation_interval()
+        return Logger(self.sinks, steps, names, classes, self.fabric.device, every, runs)

@@ -1,6 +1,7 @@
 """How the networks of a method are scored while it trains."""
 
 import time
+from collections.abc import Callable
 
 from lightning_fabric import Fabric
 
@@ -10,6 +11,7 @@ from fewmask.engine.pseudo_quality import PseudoQuality, pseudo_quality
 from fewmask.engine.settings import Settings
 from fewmask.engine.streams import validation_stream
 from fewmask.evaluation import Scores, evaluate
+from fewmask.evaluation.evaluator import Track
 from fewmask.methods import Method
 
 FEW = 4
@@ -36,17 +38,20 @@ class Validation:
             normalization = method.student.normalization
             self.stream = validation_stream(data, settings.loader, normalization)
 
-    def scores(self, most: int | None = None) -> dict[str, Scores]:
+    def scores(
+        self, most: int | None = None, tracks: Callable[[str], Track] = lambda network: iter
+    ) -> dict[str, Scores]:
         """The scores of each network on the validation images, the main network's first.
 
         Args:
             most: how many images at most; None: all.
+            tracks: shows how many images are done, for a network by name.
         """
         classes, device, val = len(self.data.classes), self.fabric.device, self.data.val
         val = val if most is None else val.subset(range(min(most, len(val))))
         with self.fabric.autocast(), eagerly():
             return {
-                name: evaluate(network, val, classes, self.config, device)
+                name: evaluate(network, val, classes, self.config, device, tracks(name))
                 for name, network in self.method.predictors().items()
             }
 

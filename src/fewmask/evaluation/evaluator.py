@@ -1,6 +1,6 @@
 """Scores a network on a labeled data set, exactly, on any number of processes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from fewmask.evaluation.metrics import Scores, confusion_matrix, scores
 from fewmask.evaluation.protocols import EvaluationConfig
 from fewmask.parts import processes
 
+Track = Callable[[Sequence[int]], Iterable[int]]
+"""Passes on the indices of images, and may show how many are done; `iter` shows nothing."""
+
 
 def evaluate(
     network: nn.Module,
@@ -20,6 +23,7 @@ def evaluate(
     num_classes: int,
     config: EvaluationConfig,
     device: torch.device | str = "cpu",
+    track: Track = iter,
 ) -> Scores:
     """Scores a network. Every image counts once, at the size of its mask.
 
@@ -31,10 +35,11 @@ def evaluate(
         num_classes: K.
         config: inference mode and the policy for absent classes.
         device: where the network is.
+        track: is asked for the indices of the images.
     """
     confusion = np.zeros((num_classes, num_classes), np.int64)
     share = range(processes.rank(), len(dataset), processes.world_size())
-    for one in confusions(network, dataset, num_classes, config, share, device):
+    for one in confusions(network, dataset, num_classes, config, track(share), device):
         confusion += one
     # Pixels are summed over the processes, not scores: shares of unequal size stay exact.
     summed = processes.total(torch.from_numpy(confusion).to(device)).cpu().numpy()

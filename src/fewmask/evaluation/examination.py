@@ -9,7 +9,7 @@ from torch import nn
 
 from fewmask.batch import IGNORE
 from fewmask.data import Dataset
-from fewmask.evaluation.evaluator import predictions
+from fewmask.evaluation.evaluator import Track, predictions
 from fewmask.evaluation.metrics import Scores, confusion_matrix, scores
 from fewmask.evaluation.protocols import EvaluationConfig
 
@@ -52,6 +52,7 @@ def examine(
     num_classes: int,
     config: EvaluationConfig,
     device: torch.device | str = "cpu",
+    track: Track = iter,
 ) -> Examination:
     """Predicts every image of a labeled data set once and measures more than its scores.
 
@@ -61,12 +62,14 @@ def examine(
         num_classes: K.
         config: inference mode and the policy for absent classes.
         device: where the network is.
+        track: is asked for the indices of the images.
     """
     confusion = np.zeros((num_classes, num_classes), np.int64)
     border = np.zeros((2, num_classes), np.int64)
     bins = np.zeros((3, BINS))  # pixels, sum of confidence, correct pixels
     image_miou = []
-    for truth, probs in predictions(network, dataset, config, range(len(dataset)), device):
+    indices = track(range(len(dataset)))
+    for truth, probs in predictions(network, dataset, config, indices, device):
         highest, label = probs.max(dim=0)
         prediction = label.to(torch.uint8).cpu().numpy()
         one = confusion_matrix(truth, prediction, num_classes)

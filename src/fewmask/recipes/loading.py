@@ -17,7 +17,7 @@ from fewmask.recipes.shipped import recipe_values
 Values = dict[str, Any]
 """Settings by section and name, as in a YAML file."""
 
-OVERRIDING = {
+OVERRIDING: dict[str, dict[str, tuple[str, ...]]] = {
     "training": {"steps": ("epochs", "minutes"), "epochs": ("minutes",)},
     "method": {"warmup_epochs": ("warmup_steps",), "copy_epochs": ("copy_steps",)},
 }

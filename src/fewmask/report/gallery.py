@@ -7,6 +7,7 @@ import numpy as np
 from fewmask.batch import IGNORE
 from fewmask.data import Dataset
 from fewmask.data.images import as_rgb
+from fewmask.evaluation.evaluator import Track
 from fewmask.evaluation.predictor import Predictor
 from fewmask.report.inline_pictures import map_of_confidence, map_of_labels, photo
 
@@ -38,6 +39,7 @@ def worst_cases(
     image_miou: np.ndarray,
     count: int,
     threshold: float | None,
+    track: Track = iter,
 ) -> list[Case]:
     """The images with the lowest mIoU, the worst first.
 
@@ -48,6 +50,7 @@ def worst_cases(
         count: how many to show; at least one is shown.
         threshold: confidence below which a pixel gets no pseudo-label; None if the method has no
             such threshold.
+        track: is asked for the indices of the images that are shown.
     """
     # An image without labels has no mIoU (NaN), so it comes last.
     worst = np.argsort(np.nan_to_num(image_miou, nan=np.inf))[: max(1, count)]
@@ -58,7 +61,7 @@ def worst_cases(
             photo(as_rgb(val.image(index))),
             _layers(predictor, val.image(index), val.mask(index), threshold),
         )
-        for index in worst.tolist()
+        for index in track(worst.tolist())
     ]
 
 

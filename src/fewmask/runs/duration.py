@@ -45,7 +45,7 @@ def settle_duration(recipe: Recipe, data: Data, tell: Callable[[str], None]) -> 
                 f"training.minutes={minutes:g} is not used under torchrun or SLURM, where steps "
                 f"are not timed. The run has {steps} steps; to choose: training.steps=N."
             )
-        return with_plan(recipe, Plan(steps, None))
+        return with_plan(recipe, Plan(steps, recipe.training.evaluation_interval()))
     tell(f"Timing a few steps, to see how many fit into {minutes:g} minutes ...")
     cost = measure_cost(recipe, data)
     plan = plan_steps(60 * minutes, cost)
@@ -61,8 +61,7 @@ class Plan(NamedTuple):
     """What fits into a time."""
 
     steps: int
-    evaluate_every: int | None
-    """Steps between evaluations; None: a tenth of all steps."""
+    evaluate_every: int
 
 
 def plan_steps(seconds: float, cost: Cost) -> Plan:

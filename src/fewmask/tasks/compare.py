@@ -10,6 +10,7 @@ import numpy as np
 
 from fewmask.data import Classes, Data, Dataset
 from fewmask.data.images import as_rgb
+from fewmask.engine.screen import Screen
 from fewmask.errors import UserError
 from fewmask.evaluation.evaluator import confusions
 from fewmask.evaluation.metrics import intersection_and_union
@@ -50,13 +51,15 @@ def compare(recipes: Sequence[Recipe], out: Path) -> Comparison | None:
     recipes = _with_one_encoder(recipes, out)
     data = open_data(recipes[0], any(recipe.needs_unlabeled for recipe in recipes))
     recipes = _of_one_length(_in_one_precision(recipes, data, out), data, out)
-    rows = []
+    rows, number = [], 0
     # The recipes of a method follow each other, as groupby needs them.
     for method, of_method in groupby(recipes, key=lambda recipe: recipe.method.name):
         runs = []
         for recipe in of_method:
-            print(f"\n{method}, seed {recipe.seed}")
-            runs.append(_trained(recipe, data, _folder(out, recipe)))
+            number += 1
+            print(f"\n{method}, seed {recipe.seed} (run {number} of {len(recipes)})")
+            left = len(recipes) + 1 - number
+            runs.append(_trained(recipe, data, _folder(out, recipe), left))
             if not runs[-1].is_finished:
                 return None
         rows.append(_row(method, runs))
@@ -113,12 +116,12 @@ def _of_one_length(recipes: Sequence[Recipe], data: Data, out: Path) -> list[Rec
     if not before:
         slow = next((recipe for recipe in recipes if recipe.needs_unlabeled), recipes[0])
         before = [settle_duration(settle(slow, data)[0], data, print).training]
-    plan = Plan(before[0].steps, before[0].evaluate_every)
+    plan = Plan(before[0].steps, before[0].evaluation_interval())
     return [with_plan(recipe, plan) for recipe in recipes]
 
 
-def _trained(recipe: Recipe, data: Data, folder: Path) -> Run:
-    """The finished run of a recipe; it is resumed or trained first if necessary."""
+def _trained(recipe: Recipe, data: Data, folder: Path, left: int) -> Run:
+    """The finished run of a recipe, resumed or trained if necessary; `left` runs with this one."""
     # The run must record the same images as when it is trained alone, where no pool is opened.
     if not recipe.needs_unlabeled:
         data = data.without_pool()
@@ -127,7 +130,7 @@ def _trained(recipe: Recipe, data: Data, folder: Path) -> Run:
         _require_same_settings(paths, settle(recipe, data)[0])
     # Without a checkpoint there is nothing to continue: it was killed in its first moments.
     if not (paths.recipe.is_file() and paths.last.is_file()):
-        return train(recipe, folder, overwrite=True, data=data)
+        return train(recipe, folder, overwrite=True, data=data, runs=left)
     require_same_images(paths, data)
     run = Run.open(folder, data=data)
     if not run.is_finished:
@@ -169,15 +172,16 @@ def image_counts(run: Run, network: str) -> np.ndarray:
         network: of the last checkpoint: `student`, `teacher` ...
     """
     predictor, val = run.network(network), run.val
-    per_image = confusions(
-        predictor.network,
-        val,
-        len(predictor.classes),
-        run.recipe.evaluation,
-        range(len(val)),
-        predictor.device,
-    )
-    counts = [np.stack([*intersection_and_union(c), c.sum(1)]) for c in per_image]
+    with Screen() as screen:
+        per_image = confusions(
+            predictor.network,
+            val,
+            len(predictor.classes),
+            run.recipe.evaluation,
+            screen.track("scoring image", range(len(val))),
+            predictor.device,
+        )
+        counts = [np.stack([*intersection_and_union(c), c.sum(1)]) for c in per_image]
     return np.stack(counts, axis=1)
 
 

@@ -1,16 +1,23 @@
 """Scores a trained run on its validation images, or on others."""
 
+from functools import partial
+
 import torch
 from lightning_fabric import Fabric
 
 from fewmask.data import Classes
 from fewmask.engine.launch import launch
+from fewmask.engine.screen import Screen
 from fewmask.errors import UserError
 from fewmask.evaluation import Scores
 from fewmask.evaluation import evaluate as evaluate_network
+from fewmask.evaluation.evaluator import Track
 from fewmask.evaluation.examination import Examination
 from fewmask.evaluation.examination import examine as examine_network
 from fewmask.runs.run import Run
+
+SHOWN = "evaluating image"
+"""The words before the number of images that are done."""
 
 
 def evaluate(run: Run, weights: str = "best") -> tuple[Classes, Scores]:
@@ -37,13 +44,15 @@ def examine(run: Run, weights: str = "best") -> tuple[Classes, Examination]:
     """Like `evaluate`, on one device, with boundary IoU, calibration and the mIoU of each image."""
     predictor = run.network(weights)
     _require_same_classes(run, predictor.classes)
-    found = examine_network(
-        predictor.network,
-        run.val,
-        len(run.data.classes),
-        run.recipe.evaluation,
-        predictor.device,
-    )
+    with Screen() as screen:
+        found = examine_network(
+            predictor.network,
+            run.val,
+            len(run.data.classes),
+            run.recipe.evaluation,
+            predictor.device,
+            partial(screen.track, SHOWN),
+        )
     return run.data.classes, found
 
 
@@ -52,10 +61,11 @@ def _evaluate_process(fabric: Fabric, run: Run, weights: str) -> Scores:
     _require_same_classes(run, predictor.classes)
     # Convolutions are faster in this memory order, which training uses too.
     network = predictor.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    with fabric.autocast():
-        return evaluate_network(
-            network, run.val, len(run.data.classes), run.recipe.evaluation, fabric.device
-        )
+    classes, config = len(run.data.classes), run.recipe.evaluation
+    with fabric.autocast(), Screen() as screen:
+        # Processes share the images equally, so the first one knows how far all of them are.
+        track: Track = partial(screen.track, SHOWN) if fabric.global_rank == 0 else iter
+        return evaluate_network(network, run.val, classes, config, fabric.device, track)
 
 
 def _require_same_classes(run: Run, classes: Classes) -> None:

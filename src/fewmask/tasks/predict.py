@@ -13,6 +13,8 @@ import numpy as np
 from fewmask.data.image_files import list_images, unique_names, unread_pictures
 from fewmask.data.images import IMAGE_SUFFIXES, read_image
 from fewmask.data.lists.reading import read_lines
+from fewmask.engine.pace import Pace
+from fewmask.engine.screen import Activity, Screen
 from fewmask.errors import UserError
 from fewmask.evaluation.predictor import Predictor
 from fewmask.report.prediction_folder import Job, PredictionFolder
@@ -110,15 +112,19 @@ class FolderPredictor:
 
     def __init__(self, predictor: Predictor, folder: PredictionFolder, tell: Callable[[str], None]):
         self.predictor, self.folder, self.tell = predictor, folder, tell
+        self.screen = Screen(tell)
         self.names: list[str] = []
         self.failures: list[str] = []
         self.kept = 0
 
-    def run(self, files: Iterable[Named]) -> Predicted:
+    def run(self, files: Sequence[Named]) -> Predicted:
         """Predicts images, each with the name of its prediction."""
         writing: deque[Future[None]] = deque()
-        with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as writers:
-            for jobs in _of_one_size(self._readable(files, readers)):
+        # A CPU is not faster with more, but would say nothing until all of them are done.
+        together = 1 if self.predictor.device == "cpu" else AT_ONCE
+        threads = ThreadPoolExecutor(THREADS), ThreadPoolExecutor(THREADS)
+        with self.screen, threads[0] as readers, threads[1] as writers:
+            for jobs in _of_one_size(self._readable(files, readers), together):
                 predictions = self.predictor.predict_many([job.image for job in jobs])
                 for job, prediction in zip(jobs, predictions, strict=True):
                     writing.append(writers.submit(self.folder.write, job, prediction))
@@ -129,12 +135,12 @@ class FolderPredictor:
                 future.result()
         return Predicted(self.names, self.failures, self.kept)
 
-    def _readable(self, files: Iterable[Named], readers: ThreadPoolExecutor) -> Iterator[Job]:
+    def _readable(self, files: Sequence[Named], readers: ThreadPoolExecutor) -> Iterator[Job]:
         """The images to predict. Records those that were predicted before or cannot be read."""
+        shown = Activity(self.screen, "predicting image", Pace(len(files)))
         for (file, name), image in _ahead(self._read, files, readers):
+            shown.reach(len(self.names))
             self.names.append(name)
-            if len(self.names) % 100 == 0:
-                self.tell(f"{len(self.names)} images")
             if image is None:
                 self.kept += 1
             elif isinstance(image, UserError):
@@ -158,10 +164,10 @@ class FolderPredictor:
             return error
 
 
-def _of_one_size(jobs: Iterable[Job]) -> Iterator[list[Job]]:
-    """Groups consecutive jobs of the same size, at most `AT_ONCE` together."""
+def _of_one_size(jobs: Iterable[Job], most: int) -> Iterator[list[Job]]:
+    """Groups consecutive jobs of the same size, at most `most` together."""
     for _, neighbors in groupby(jobs, key=lambda job: job.image.shape):
-        while together := list(islice(neighbors, AT_ONCE)):
+        while together := list(islice(neighbors, most)):
             yield together
 
 

@@ -1,7 +1,7 @@
 """Ranks the unlabeled images of a run by hardness, and chooses which ones to label next."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from fewmask import atomic
 from fewmask.config import did_you_mean
 from fewmask.data import Data
 from fewmask.data.images import as_rgb
+from fewmask.engine.screen import Screen
 from fewmask.errors import UserError
 from fewmask.evaluation.hardness import CRITERIA, Criterion, assess, choose, entropy
 from fewmask.evaluation.predictor import Predictor
@@ -51,7 +52,9 @@ def rank(run: Run, count: int, by: str, out: Path) -> list[str]:
     predictors = [run.network(name) for name in list(run.result.networks)[:NETWORKS]]
     # Easiness is one number per image; the contact sheet then shows entropy by pixel.
     criterion = CRITERIA.get(by, entropy)
-    indices, scores, features = _assess_all(data, predictors, criterion)
+    with Screen() as screen:
+        every = screen.track("ranking image", range(len(data.unlabeled)))
+        indices, scores, features = _assess_all(data, predictors, criterion, every)
     if by == "easiness":
         logged = _logged_hardness(run)
         scores = [logged[index] for index in indices]
@@ -73,11 +76,11 @@ def held_out(run: Run) -> Path | None:
 
 
 def _assess_all(
-    data: Data, predictors: Sequence[Predictor], criterion: Criterion
+    data: Data, predictors: Sequence[Predictor], criterion: Criterion, every: Iterable[int]
 ) -> tuple[list[int], list[float], list[np.ndarray]]:
     """Index, hardness and features of each unlabeled image that can be read."""
     indices, scores, features = [], [], []
-    for index in range(len(data.unlabeled)):
+    for index in every:
         try:
             image = data.unlabeled.image(index)
         except UserError as error:  # a pool is too large to be checked before it is used
@@ -133,12 +136,13 @@ def _draw(
 ) -> None:
     """Draws the first chosen images: photo, prediction, and hardness (bright is hard)."""
     rows = []
-    for index in chosen[:SHOWN]:
-        image = data.unlabeled.image(index)
-        assessed = assess(predictors, image, criterion)
-        brightness = 255 * assessed.hardness / max(1e-9, assessed.hardness.max())
-        hard = np.rint(brightness).astype(np.uint8)
-        colors = data.classes.colors[assessed.prediction]
-        # Every image is drawn with its own brightest pixel white, or easy ones would be black.
-        rows.append([as_rgb(image), colors, np.repeat(hard[:, :, None], 3, axis=2)])
+    with Screen() as screen:
+        for index in screen.track("drawing image", chosen[:SHOWN]):
+            image = data.unlabeled.image(index)
+            assessed = assess(predictors, image, criterion)
+            brightness = 255 * assessed.hardness / max(1e-9, assessed.hardness.max())
+            hard = np.rint(brightness).astype(np.uint8)
+            colors = data.classes.colors[assessed.prediction]
+            # Every image is drawn with its own brightest pixel white, or easy ones would be black.
+            rows.append([as_rgb(image), colors, np.repeat(hard[:, :, None], 3, axis=2)])
     save_whole(contact_sheet(rows, ["image", "prediction", "uncertain (bright)"], 160), file)

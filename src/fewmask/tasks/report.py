@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from fewmask import atomic
+from fewmask.engine.screen import Screen
 from fewmask.evaluation.examination import examine
 from fewmask.report import curves, gallery, page, sections
 from fewmask.report.comparison import BASELINE
@@ -33,10 +35,11 @@ def report(runs: Sequence[Run], out: Path | None = None, verdict: Sequence[str] 
     """
     results = [run.result for run in runs]
     baseline = next((result for result in results if result.method == BASELINE), None)
-    pages = [
-        _run_page(run, result, None if result is baseline else baseline, GALLERY // len(runs))
-        for run, result in zip(runs, results, strict=True)
-    ]
+    with Screen() as screen:
+        pages = [
+            _run_page(run, None if result is baseline else baseline, GALLERY // len(runs), screen)
+            for run, result in zip(runs, results, strict=True)
+        ]
     names = runs[0].folder.name if len(runs) == 1 else f"{len(runs)} runs"
     # As JSON: paths and tuples compare and print like what the user wrote.
     different = differences([run.recipe.model_dump(mode="json") for run in runs])
@@ -48,12 +51,12 @@ def report(runs: Sequence[Run], out: Path | None = None, verdict: Sequence[str] 
     return out
 
 
-def _run_page(run: Run, result: Result, baseline: Result | None, pictures: int) -> page.RunPage:
-    names = run.data.classes.names
+def _run_page(run: Run, baseline: Result | None, pictures: int, screen: Screen) -> page.RunPage:
+    names, result = run.data.classes.names, run.result
     network = next(iter(result.networks))
-    predictor = run.network(network)
-    evaluation = run.recipe.evaluation
-    found = examine(predictor.network, run.val, len(names), evaluation, predictor.device)
+    predictor, evaluation = run.network(network), run.recipe.evaluation
+    tracked = partial(screen.track, f"{run.folder.name}: examining image")
+    found = examine(predictor.network, run.val, len(names), evaluation, predictor.device, tracked)
     threshold = getattr(run.recipe.method, "threshold", None)
     return page.RunPage(
         result=result,
@@ -65,7 +68,14 @@ def _run_page(run: Run, result: Result, baseline: Result | None, pictures: int) 
         calibration=sections.calibration(found),
         hardness=sections.hardness(run.paths),
         times=sections.times(result),
-        gallery=gallery.worst_cases(predictor, run.val, found.image_miou, pictures, threshold),
+        gallery=gallery.worst_cases(
+            predictor,
+            run.val,
+            found.image_miou,
+            pictures,
+            threshold,
+            partial(screen.track, f"{run.folder.name}: drawing image"),
+        ),
     )
 
 

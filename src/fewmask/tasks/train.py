@@ -51,6 +51,8 @@ class Start(NamedTuple):
     weights: Path | None = None
     is_resumed: bool = False
     profile: bool = False
+    runs: int = 1
+    """Runs of this kind that there will be, with this one."""
 
 
 def train(
@@ -61,6 +63,7 @@ def train(
     profile: bool = False,
     data: Data | None = None,
     tell: Callable[[str], None] = print,
+    runs: int = 1,
 ) -> Run:
     """Trains a model.
 
@@ -72,6 +75,7 @@ def train(
         profile: whether to write a table of what the first steps spend their time on.
         data: the data of the recipe, if they are already open.
         tell: receives notes on what was decided for the user.
+        runs: how many such runs there will be, with this one.
 
     Raises:
         UserError: for wrong settings or data, before training starts.
@@ -82,7 +86,7 @@ def train(
         if is_first():
             tell(f"All networks start from the weights in {weights}.")
     recipe, data = open_and_settle(recipe, data, tell)
-    start = Start(weights, profile=profile)
+    start = Start(weights, profile=profile, runs=runs)
     if not is_first():  # under torchrun, only the first process creates the folder and prints
         return _launch(recipe, out or Path("runs"), data, start)
     is_new = out is None or not out.exists()
@@ -222,7 +226,7 @@ def _train_process(fabric: Fabric, recipe: Recipe, folder: Path, data: Data, sta
             f"Resuming {folder} after step {trainer.step} of {recipe.training.steps}. Networks, "
             "optimizers, learning rate and best scores are restored."
         )
-    trainer.run(profile=start.profile)
+    trainer.run(profile=start.profile, runs=start.runs)
 
 
 def _word(name: str) -> str:
