@@ -122,21 +122,20 @@ class Trainer:
             logger.close()
 
     def rehearse(self) -> Cost:
-        """Takes the first step, and the last one a few times, and evaluates a few images.
+        """Takes the first step, and a few times the last one, which costs the most; writes nothing.
 
-        The last step is past every warm-up, so it costs the most. Nothing is written.
+        It also evaluates a few images.
         """
         seconds, last = [], self.training.steps - 1
         batches = load_batches(self.streams, 0, REHEARSED + 1, workers=0, pin=False)
         for step, rounds in zip([0] + [last] * REHEARSED, batches, strict=True):
             start = time.perf_counter()
-            for _ in self._train_on(rounds, step):
-                pass
+            list(self._train_on(rounds, step))
             wait_for(self.fabric.device)
             seconds.append(time.perf_counter() - start)
-        evaluation = self.validation.rehearse()
         # The first two steps also allocate memory, and compile if that is wanted.
-        return Cost(median(seconds[2:]), evaluation, peak_memory(self.fabric.device))
+        step, evaluation = median(seconds[2:]), self.validation.rehearse()
+        return Cost(step, evaluation, peak_memory(self.fabric.device))
 
     def _loop(self, last_step: int, logger: Logger, profiler: Profile | None) -> dict[str, Scores]:
         scores: dict[str, Scores] = {}
