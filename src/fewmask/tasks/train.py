@@ -50,6 +50,7 @@ class Start(NamedTuple):
     weights: Path | None = None
     is_resumed: bool = False
     profile: bool = False
+    is_compared: bool = False
 
 
 def train(
@@ -60,6 +61,7 @@ def train(
     profile: bool = False,
     data: Data | None = None,
     tell: Callable[[str], None] = print,
+    is_compared: bool = False,
 ) -> Run:
     """Trains a model.
 
@@ -71,6 +73,8 @@ def train(
         profile: whether to write a table of what the first steps spend their time on.
         data: the data of the recipe, if they are already open.
         tell: receives notes on what was decided for the user.
+        is_compared: whether it is compared with other methods; advice then names the options of
+            this method alone.
 
     Raises:
         UserError: for wrong settings or data, before training starts.
@@ -81,7 +85,7 @@ def train(
         if is_first():
             tell(f"All networks start from the weights in {weights}.")
     recipe, data = open_and_settle(recipe, data, tell)
-    start = Start(weights, profile=profile)
+    start = Start(weights, profile=profile, is_compared=is_compared)
     if not is_first():  # under torchrun, only the first process creates the folder and prints
         return _launch(recipe, out or Path("runs"), data, start)
     is_new = out is None or not out.exists()
@@ -99,13 +103,19 @@ def train(
         raise
 
 
-def resume(folder: Path, changes: Mapping[str, Any] | None = None, data: Data | None = None) -> Run:
+def resume(
+    folder: Path,
+    changes: Mapping[str, Any] | None = None,
+    data: Data | None = None,
+    is_compared: bool = False,
+) -> Run:
     """Continues a run exactly where its last checkpoint left it.
 
     Args:
         folder: the run folder.
         changes: nested settings; `CHANGEABLE` lists those that may change.
         data: the data of the run, if they are already open.
+        is_compared: as for `train`.
 
     Raises:
         UserError: if there is no such run, or if a change would make it another run.
@@ -127,7 +137,7 @@ def resume(folder: Path, changes: Mapping[str, Any] | None = None, data: Data | 
     create_sinks(recipe.logging)  # a sink that cannot be used must not get into the recipe
     if is_first():
         atomic.write_text(paths.recipe, recipe.to_yaml())
-    return _launch(recipe, folder, data, Start(is_resumed=True))
+    return _launch(recipe, folder, data, Start(is_resumed=True, is_compared=is_compared))
 
 
 def open_and_settle(
@@ -215,6 +225,8 @@ def _train_process(fabric: Fabric, recipe: Recipe, folder: Path, data: Data, sta
     if start.weights is not None:
         start_from(method, start.weights)
     trainer = make_trainer(fabric, recipe, method, data, folder, start.is_resumed)
+    if start.is_compared:
+        trainer.health.remedies.method = f"methods.{recipe.method.name}"
     if start.is_resumed and fabric.global_rank == 0:
         print(
             f"Resuming {folder} after step {trainer.step} of {recipe.training.steps}. Networks, "
