@@ -1,4 +1,4 @@
-"""Commands that train: demo, compare, train; and recipes, info."""
+"""The command that trains one model; and recipes, info."""
 
 import csv
 import json
@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 import yaml
-from PIL import Image
 
 from tests.conftest import TINY_WORDS
 from tests.photos import ten_photos
@@ -71,14 +70,6 @@ def test_runs_can_be_used_from_another_folder(tmp_path):
     assert "has already taken 5 steps" in error
 
 
-def test_a_comparison_notices_that_its_data_changed(tmp_path):
-    photos = ten_photos(tmp_path)
-    words = ("compare", f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS, "--seeds", "1")
-    fewmask(*words, cwd=tmp_path)
-    shutil.copy(photos / "masks" / "p0.png", photos / "masks" / "p6.png")
-    assert "have changed since the run began" in fewmask(*words, cwd=tmp_path, code=2)
-
-
 def test_recipes_list_published_scores_and_print_one():
     text = fewmask("recipes")
     assert "voc/unimatch/92" in text and "68.78" in text
@@ -89,22 +80,6 @@ def test_info():
     text = fewmask("info")
     for word in ("torch", "imas", "camvid", "synthetic", "deeplabv3plus", "tensorboard"):
         assert word in text
-
-
-@pytest.mark.slow
-def test_demo_ends_with_a_table_and_a_picture(tmp_path):
-    words = [*TINY_WORDS, "training.steps=2", "--seeds", "2", "--methods", "supervised,imas"]
-    text = fewmask("demo", *words, cwd=tmp_path)
-    assert "mIoU" in text and "demo.png" in text
-    picture = Image.open(tmp_path / "runs" / "demo" / "demo.png")
-    assert picture.width > 500 and picture.height > 300
-    assert (tmp_path / "runs/demo/imas-seed1/weights/best.pt").exists()
-
-
-def test_demo_names_an_unknown_method_before_it_trains(tmp_path):
-    error = fewmask("demo", "--methods", "supervised,psr", cwd=tmp_path, code=2)
-    assert "--methods: unknown method 'psr'. Did you mean 'pcr'?" in error
-    assert not (tmp_path / "runs").exists()
 
 
 def test_image_labels_from_the_command_line(run, tmp_path):

@@ -45,6 +45,16 @@ def test_values_are_read_as_yaml():
     }
 
 
+def test_options_of_a_method_by_its_name():
+    assert parse_options(["methods.imas.threshold=0.9"]) == {
+        "methods": {"imas": {"threshold": 0.9}}
+    }
+    own = parse_options(["methods.my.lab:Soft.supervised_loss.kind=ohem"])
+    assert own == {"methods": {"my.lab:Soft": {"supervised_loss": {"kind": "ohem"}}}}
+    expect(["methods.imsa.threshold=1"], "methods.imsa: unknown method. Did you mean 'imas'?")
+    expect(["methods.pcr.treshold=1"], "methods.pcr.treshold: unknown", "'threshold'")
+
+
 def test_a_users_method_is_found_by_import_path():
     recipe = recipe_from_words(
         ["synthetic", "method=fewmask.methods.imas:IMAS", "method.threshold=0.5"]

@@ -24,6 +24,14 @@ def test_only_what_can_be_changed_is_suggested(values, says):
     assert Remedies(values).suggest((LOWER, RAISE, TURN_ON), "train longer") == says
 
 
+def test_options_of_a_method_are_called_as_the_command_takes_them():
+    remedies = Remedies({"method.x.y": 1, "loader.x": 1})
+    both = (lower("method.x.y"), raise_("loader.x"))
+    assert remedies.suggest(both, "stop") == "Lower method.x.y, raise loader.x, or stop."
+    remedies.method = "methods.imas"
+    assert remedies.suggest(both, "stop") == "Lower methods.imas.x.y, raise loader.x, or stop."
+
+
 def test_the_options_of_a_recipe_have_dotted_names():
     recipe = recipe_from_words(["synthetic", "method=gta"])
     values = Remedies.of(method=recipe.method, training=recipe.training).values

@@ -48,7 +48,28 @@ def test_seeds_are_averaged_and_absent_classes_left_out():
     one[:, :, :, 1] = 0
     gain = paired_difference(two, one)
     assert gain.value == pytest.approx(20)
-    assert (gain.low, gain.high) == pytest.approx((10, 30))  # the seeds differ
+    # One image leaves only the seeds: 14.1 * sqrt(1/2 + 1/1) times 12.7, the 97.5 % point of t(1).
+    assert (gain.low, gain.high) == pytest.approx((20 - 220, 20 + 220), rel=0.1)
+
+
+@pytest.mark.parametrize(("seeds", "t"), [(2, 4.303), (3, 2.776)])
+def test_few_seeds_leave_a_wide_interval(seeds, t):
+    """Two means over scores that scatter by 2: Student's t with 2 or 4 degrees of freedom."""
+    scores = {2: (-1.4142, 1.4142), 3: (-2, 0, 2)}[seeds]
+    runs = np.concatenate([1000 * counts([[50, 50]]) for _ in scores])
+    runs[:, 0] = runs[:, 0] + 1000 * np.reshape(scores, (-1, 1, 1))
+    gain = paired_difference(runs, runs)
+    half = t * 2 * np.sqrt(2 / seeds)
+    assert (gain.low, gain.high) == pytest.approx((-half, half), rel=0.05)
+
+
+def test_one_seed_leaves_the_images_alone():
+    """The interval of one seed is the plain percentile interval over resampled images."""
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.integers(20, 60, (2, 40, 1))
+    gain = paired_difference(counts(ours), counts(theirs))
+    drawn = (ours - theirs)[:, 0][rng.integers(40, size=(20_000, 40))].mean(axis=1)
+    assert (gain.low, gain.high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.3)
 
 
 def test_a_class_counts_for_both_methods_or_for_none():

@@ -62,6 +62,42 @@ def test_a_misspelt_method_in_a_recipe_is_named(tmp_path: Path):
         recipe_from_words([file])
 
 
+def test_options_for_one_method_as_given_take_precedence(tmp_path: Path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "data: {name: synthetic}\n"
+        "method: {name: imas, threshold: 0.6}\n"
+        "methods: {imas: {threshold: 0.7, ema_decay: 0.9}}\n"
+    )
+    words = [file, "method.threshold=0.8", "methods.imas.threshold=0.5", "methods.pcr.cells=8"]
+    imas = recipe_from_words(words).method
+    assert (imas.name, imas.threshold, imas.ema_decay) == ("imas", 0.5, 0.9)
+    pcr = recipe_from_words([*words, "method=pcr"]).method
+    assert (pcr.name, pcr.threshold, pcr.cells) == ("pcr", 0.8, 8)
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("methods.gta.keep_procent=9", "methods.gta.keep_procent: unknown .*'keep_percent'"),
+        ("methods.gta.keep_percent=much", "methods.gta.keep_percent='much'"),
+        ("methods.gta=9", "methods.gta=9: expected options. Write them as methods.gta.KEY=VALUE"),
+        ("methods=9", "methods=9: expected options"),
+        ("methods.gta.name=pcr", "methods.gta.name=pcr: expected gta"),
+        ("methods.no_such.module:X.a=1", "no module 'no_such'"),
+    ],
+)
+def test_options_of_a_method_that_is_not_chosen_are_checked(word, says):
+    with pytest.raises(UserError, match=says):
+        recipe_from_words(["synthetic", "method=imas", word])
+
+
+def test_a_file_may_name_a_method_that_cannot_be_imported_here(tmp_path: Path):
+    file = tmp_path / "mine.yaml"
+    file.write_text('data: {name: synthetic}\nmethods: {"no_such:X": {a: 1}}\n')
+    assert recipe_from_words([file]).method.name == "imas"
+
+
 DECODER = """
 from fewmask.models.decoders.decoder import Decoder
 

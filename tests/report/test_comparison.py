@@ -1,29 +1,41 @@
-"""The verdict of a comparison, in words."""
+"""The tables of a comparison."""
+
+import io
 
 import numpy as np
+import pytest
+from rich.console import Console
 
 from fewmask.cli.words import recipe_from_words
-from fewmask.report.comparison import Comparison, Row, verdict
-from fewmask.run_folder.result import NetworkScore
+from fewmask.report.comparison import Comparison, class_table, table
+from tests.report.rows import row
 
 
-def row(method, hits):
-    hits = np.asarray(hits)
-    full = np.full_like(hits, 100)
-    counts = np.stack([hits, full, full])[None]
-    return Row(method, [], [NetworkScore(0, 0, 1)], counts, 1.0, 1.0)
-
-
-def test_the_verdict_names_help_harm_and_the_classes_that_lose():
+@pytest.fixture
+def comparison():
     data = recipe_from_words(["synthetic", "data.val=30"]).source().open()
     base = np.full((30, len(data.classes)), 40)
-    better, worse, mixed = base + 5, base - 5, base.copy()
-    better[:, 2] = 30
-    mixed[::2] += 9
-    mixed[1::2] -= 9
-    rows = [row("supervised", base), row("a", better), row("b", worse), row("c", mixed)]
-    helped, harmed, unclear = verdict(Comparison(rows, data))
-    assert helped.startswith("a helped: +") and f"Worse: {data.classes.names[2]} -10.0" in helped
-    assert "b made the result worse" in harmed and "without the unlabeled images" in harmed
-    assert "c made no difference" in unclear
-    assert "no baseline to compare with" in verdict(Comparison(rows[1:], data))[0]
+    return Comparison([row("supervised", base, base + 2), row("imas", base + 8, base + 10)], data)
+
+
+def shown(rich_table):
+    console = Console(file=io.StringIO(), width=200)
+    console.print(rich_table)
+    return console.file.getvalue()
+
+
+def test_the_table_has_mean_and_spread_over_seeds_and_the_gain_over_the_baseline(comparison):
+    *_, supervised, imas, _ = shown(table(comparison)).rstrip(" \n").split("\n") + [""]
+    assert supervised.split()[:2] == ["supervised", "41.0±1.4"]
+    assert imas.split()[:4] == ["iMAS", "49.0±1.4", "49.0±1.4", "+8.0"]
+
+
+def test_every_class_has_its_mean_iou(comparison):
+    lines = [line.split() for line in shown(class_table(comparison)).splitlines()]
+    assert ["star", "41.0", "49.0"] in lines
+
+
+def test_the_baseline_has_no_difference_to_itself(comparison):
+    supervised, imas = comparison.rows
+    assert comparison.difference(supervised) is None
+    assert comparison.difference(imas).value == pytest.approx(8)

@@ -6,7 +6,8 @@ import pytest
 import fewmask
 from fewmask.cli.words import comparison_recipes
 from fewmask.errors import UserError
-from fewmask.report.comparison import class_table, table, verdict
+from fewmask.report.comparison import class_table, table
+from fewmask.report.verdict import verdict
 from fewmask.run_folder.subsets import read_facts
 from fewmask.runs.run import Run
 from fewmask.tasks import compare, train
@@ -53,7 +54,7 @@ def test_an_interrupted_run_is_resumed(tmp_path, monkeypatch):
     resumed = []
     resume = train.resume
     monkeypatch.setattr(
-        compare, "resume", lambda f, data: resumed.append(f) or resume(f, data=data)
+        compare, "resume", lambda f, **options: resumed.append(f) or resume(f, **options)
     )
     assert compared(words, ["supervised"], range(1), tmp_path) is not None
     assert resumed == [folder]
@@ -67,6 +68,44 @@ def test_other_settings_are_refused_before_training(tmp_path):
         )
     with pytest.raises(UserError, match="--methods and --seeds"):
         compared([*WORDS, "seed=3"], ["supervised"], range(1), tmp_path)
+
+
+def test_other_settings_are_refused_before_any_run_is_trained(tmp_path):
+    compared(WORDS, ["supervised", "imas"], range(1), tmp_path)
+    with pytest.raises(UserError, match="imas-seed0 holds a run with other settings"):
+        changed = [*WORDS, "methods.imas.threshold=0.5"]
+        compared(changed, ["supervised", "imas"], range(2), tmp_path)
+    assert not (tmp_path / "supervised-seed1").exists()
+
+
+def test_advice_in_a_comparison_names_options_as_compare_takes_them(tmp_path):
+    words = [*WORDS[:-1], "training.steps=4"]
+    compared([*words, "methods.imas.threshold=1.01"], ["imas"], range(1), tmp_path / "a")
+    log = (tmp_path / "a" / "imas-seed0" / "train.log").read_text()
+    assert "Lower methods.imas.threshold" in log
+    advised = compared([*words, "methods.imas.threshold=0.5"], ["imas"], range(1), tmp_path / "b")
+    assert Run.open(advised.rows[0].folders[0]).recipe.method.threshold == 0.5
+
+
+def test_a_row_holds_the_curve_of_each_seed(tmp_path):
+    (row,) = compared(WORDS, ["imas"], range(2), tmp_path).rows
+    assert [[step for step, _ in curve] for curve in row.curves] == [[1, 2], [1, 2]]
+    last = [curve[-1][1] for curve in row.curves]
+    assert last == pytest.approx([score.miou for score in row.scores])
+
+
+def test_runs_done_and_to_come_are_listed(tmp_path, capsys):
+    compared(WORDS, ["supervised"], range(1), tmp_path)
+    capsys.readouterr()
+    compared(WORDS, ["supervised", "imas"], range(2), tmp_path)
+    printed = capsys.readouterr().out
+    for line in (
+        "4 runs: supervised seed 0 (done), supervised seed 1, imas seed 0, imas seed 1",
+        "run 1 of 4: supervised, seed 0",
+        "run 4 of 4: imas, seed 1",
+        "still to come: 1 of supervised, about 0.0 min; 2 of imas",
+    ):
+        assert f"\n{line}\n" in printed
 
 
 def test_a_method_without_unlabeled_images_records_what_it_does_alone(photos, tmp_path):

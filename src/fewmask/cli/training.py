@@ -1,75 +1,17 @@
-"""Commands that train: demo, compare, train; and what to know before: recipes, info."""
+"""The command that trains one model; and what to know before: recipes, info."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fewmask.cli.app import Options, Words, command
+from fewmask.cli.app import Words, command
 from fewmask.errors import UserError
 
-Methods = Annotated[str, typer.Option(help="Methods, separated by commas, or all.")]
-Seeds = Annotated[int, typer.Option(min=1, help="Runs of each method.")]
-Out = Annotated[Path, typer.Option(help="The folder to write to.")]
 Time = Annotated[
     str | None,
     typer.Option(help="How long a run shall take (30m, 2h, 1h30m); it decides training.steps."),
 ]
-
-
-@command()
-def demo(
-    options: Options = None,
-    methods: Methods = "supervised,imas",
-    seeds: Seeds = 1,
-    out: Out = Path("runs/demo"),
-) -> None:
-    """Train methods side by side on built-in scenes: no download, minutes on a laptop."""
-    _compare(["synthetic", *(options or [])], methods, seeds, out, "demo.png")
-
-
-@command()
-def compare(
-    words: Words = None,
-    methods: Methods = "supervised,imas",
-    seeds: Seeds = 3,
-    out: Out = Path("runs/comparison"),
-) -> None:
-    """Train several methods with several seeds, and report whether the unlabeled images helped.
-
-    Finished runs are kept and interrupted ones resumed: after an interruption, run the same
-    command again.
-
-    Example: `fewmask compare data=photos training.steps=4000 --methods supervised,imas,pcr`
-    """
-    _compare(words or [], methods, seeds, out, "comparison.png")
-
-
-def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str) -> None:
-    # Heavy packages are imported inside the commands, so that help appears at once.
-    from rich.console import Console
-
-    from fewmask.cli.words import comparison_recipes, method_names
-    from fewmask.methods import METHODS
-    from fewmask.report.comparison import class_table, table, verdict
-    from fewmask.runs.run import Run
-    from fewmask.tasks import compare as task
-    from fewmask.tasks.report import report
-
-    recipes = comparison_recipes(words, method_names(methods, [*METHODS]), range(seeds))
-    done = task.compare(recipes, out)
-    if done is None:
-        return
-    task.picture(done, out / picture)
-    sentences = verdict(done)
-    first_seed = [Run.open(row.folders[0], data=done.data) for row in done.rows]
-    page = report(first_seed, out / first_seed[0].paths.report.name, sentences)
-    console = Console()
-    console.print()
-    console.print(table(done))
-    console.print(class_table(done))
-    print("\n".join(sentences))
-    print(f"\nReport: {page}\nPicture: {out / picture}\nRuns: {out}/METHOD-seedN")
 
 
 @command()

@@ -9,6 +9,7 @@ import yaml
 
 from fewmask.config import did_you_mean
 from fewmask.errors import UserError
+from fewmask.recipes.comparing import load_comparison
 from fewmask.recipes.loading import load_recipe
 from fewmask.recipes.recipe import Recipe
 
@@ -41,8 +42,10 @@ def comparison_recipes(
 ) -> list[Recipe]:
     """One recipe per method and seed, with all other settings equal.
 
+    `method.KEY=VALUE` is for every method that has the option, `methods.imas.KEY=VALUE` for iMAS.
+
     Raises:
-        UserError: if the words name a method or a seed.
+        UserError: if the words name a method or a seed, or an option that none of the methods has.
     """
     base, options = split_words(words)
     for option in options:
@@ -50,12 +53,7 @@ def comparison_recipes(
             raise UserError(
                 f"{option}: a comparison takes methods and seeds from --methods and --seeds."
             )
-    seeds = list(seeds)
-    return [
-        load_recipe(base, parse_options([f"method={method}", f"seed={seed}", *options]))
-        for method in methods
-        for seed in seeds
-    ]
+    return load_comparison(base, parse_options(options), methods, seeds)
 
 
 def method_names(text: str, known: Sequence[str]) -> list[str]:
@@ -96,7 +94,7 @@ def parse_options(options: Iterable[str]) -> dict[str, Any]:
                 f"'{option}' is not an option. Write options as key=value, for example "
                 "training.steps=2000."
             )
-        *parents, leaf = key.strip().split(".")
+        *parents, leaf = _names(key.strip())
         is_name = key.strip() in SECTIONS_WITH_NAME and not text.lstrip().startswith("{")
         if is_name:
             parents, leaf = [*parents, leaf], "name"
@@ -110,6 +108,16 @@ def parse_options(options: Iterable[str]) -> dict[str, Any]:
         # A name is not read as YAML: a folder may be called 2024-05-01, which YAML reads as a date.
         inner[leaf] = text if is_name else _parse_value(text, option)
     return nested
+
+
+def _names(key: str) -> list[str]:
+    """The names in a dotted key. In `methods.package.module:Class.KEY`, a method is one of them."""
+    section, _, rest = key.partition(".")
+    if section != "methods" or ":" not in rest:
+        return key.split(".")
+    module, _, rest = rest.partition(":")
+    own_class, *others = rest.split(".")
+    return [section, f"{module}:{own_class}", *others]
 
 
 def evaluation_options(options: Iterable[str]) -> dict[str, Any]:

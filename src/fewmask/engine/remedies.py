@@ -34,10 +34,12 @@ class Remedies:
 
     Args:
         values: the value of each option, by dotted name.
+        method: how the section `method` is called: in a comparison, `methods.NAME`, so that a
+            remedy changes no other method.
     """
 
-    def __init__(self, values: dict[str, Any]):
-        self.values = values
+    def __init__(self, values: dict[str, Any], method: str = "method"):
+        self.values, self.method = values, method
 
     @classmethod
     def of(cls, **sections: BaseModel) -> Self:
@@ -58,9 +60,14 @@ class Remedies:
             otherwise: what can be done in every run, such as `train longer`.
         """
         known = [remedy for remedy in remedies if self._applies(remedy)]
-        words = [f"{verb} {option}{to}" for verb, option, to in known]
+        words = [f"{verb} {self._named(option)}{to}" for verb, option, to in known]
         text = f"{', '.join(words)}, or {otherwise}" if words else otherwise
         return f"{text[0].upper()}{text[1:]}."
+
+    def _named(self, option: str) -> str:
+        """An option as the user's command takes it."""
+        section, _, rest = option.partition(".")
+        return f"{self.method}.{rest}" if section == "method" else option
 
     def _applies(self, remedy: Remedy) -> bool:
         if remedy.option not in self.values:

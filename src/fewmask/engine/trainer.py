@@ -134,8 +134,8 @@ class Trainer:
             wait_for(self.fabric.device)
             seconds.append(time.perf_counter() - start)
         # The first two steps also allocate memory, and compile if that is wanted.
-        step, evaluation = median(seconds[2:]), self.validation.rehearse()
-        return Cost(step, evaluation, peak_memory(self.fabric.device))
+        usual, evaluation = median(seconds[2:]), self.validation.rehearse()
+        return Cost(usual, evaluation, peak_memory(self.fabric.device))
 
     def _loop(self, last_step: int, logger: Logger, profiler: Profile | None) -> dict[str, Scores]:
         scores: dict[str, Scores] = {}

@@ -1,4 +1,4 @@
-"""Whether a difference in mIoU is larger than the choice of validation images can explain.
+"""Whether a difference in mIoU is larger than validation images and seeds can explain.
 
 Paired bootstrap over images: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 16.
 """
@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 DRAWS = 2000
+REPEATS = 50
+"""Draws of seeds for each draw of images."""
 
 
 class Interval(NamedTuple):
@@ -19,11 +21,17 @@ class Interval(NamedTuple):
 
 
 def paired_difference(ours: np.ndarray, theirs: np.ndarray, draws: int = DRAWS) -> Interval:
-    """MIoU of ours minus theirs, with its interval over resampled validation images.
+    """MIoU of ours minus theirs, with its interval over validation images and seeds.
 
-    Each draw takes the same images, with replacement, for both. It also draws seeds, separately for
-    each; with one seed, the interval covers only the choice of images. The mean is over the classes
-    in the ground truth of a draw, so that both are averaged over the same classes.
+    Each draw takes the same images, with replacement, for all seeds of both. The mean is over the
+    classes in the ground truth of a draw, so that both are averaged over the same classes. With one
+    seed each, the interval covers only the choice of images.
+
+    With more seeds, each draw is also moved by what other seeds may change: the standard error of
+    the difference between two means with a common variance, times a draw of Student's t (Student,
+    The probable error of a mean, 1908). Drawing two or three seeds with replacement instead would
+    make the interval too narrow (Davison and Hinkley, Bootstrap Methods and Their Application,
+    1997, section 3.8).
 
     Args:
         ours: intersections, unions and true pixels, [seeds, 3, images, K].
@@ -34,18 +42,33 @@ def paired_difference(ours: np.ndarray, theirs: np.ndarray, draws: int = DRAWS) 
     images = ours.shape[2]
     rng = np.random.default_rng(0)
     counts = rng.multinomial(images, np.full(images, 1 / images), size=draws)  # [D, N]
-    drawn = _draw_seeds(_mean_iou(ours, counts), rng) - _draw_seeds(_mean_iou(theirs, counts), rng)
+    drawn = _mean_iou(ours, counts).mean(axis=0) - _mean_iou(theirs, counts).mean(axis=0)
     whole = np.ones((1, images), np.int64)
-    value = _mean_iou(ours, whole).mean() - _mean_iou(theirs, whole).mean()
-    low, high = np.percentile(drawn, [2.5, 97.5])
+    scores = _mean_iou(ours, whole)[:, 0], _mean_iou(theirs, whole)[:, 0]
+    value = scores[0].mean() - scores[1].mean()
+    low, high = np.percentile(_moved_by_seeds(drawn, *scores, rng), [2.5, 97.5])
     return Interval(float(value), float(low), float(high))
 
 
-def _draw_seeds(miou: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The mean over seeds drawn with replacement, [D] of [S, D]."""
-    seeds, draws = miou.shape
-    chosen = rng.integers(seeds, size=(seeds, draws))
-    return np.asarray(np.take_along_axis(miou, chosen, axis=0).mean(axis=0))
+def _moved_by_seeds(
+    drawn: np.ndarray, ours: np.ndarray, theirs: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Differences, each drawn several times and moved by what other seeds may change.
+
+    Args:
+        drawn: differences of means over these seeds, [D].
+        ours: mIoU of each seed.
+        theirs: mIoU of each of the other method's seeds.
+        rng: what to draw from.
+    """
+    freedom = len(ours) + len(theirs) - 2
+    if freedom == 0:
+        return drawn
+    squares = sum(((scores - scores.mean()) ** 2).sum() for scores in (ours, theirs))
+    error = np.sqrt(squares / freedom * (1 / len(ours) + 1 / len(theirs)))
+    # The tails of t are long, and few draws would leave the ends of the interval to chance.
+    moves = rng.standard_t(freedom, size=(REPEATS, len(drawn)))
+    return np.asarray(drawn + error * moves).ravel()
 
 
 def _mean_iou(pixels: np.ndarray, counts: np.ndarray) -> np.ndarray:

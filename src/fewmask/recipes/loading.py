@@ -11,7 +11,7 @@ from fewmask.errors import UserError
 from fewmask.methods import METHODS
 from fewmask.models.decoders.decoder import UNNAMED as UNNAMED_DECODER
 from fewmask.recipes.automatic import AUTO, automatic_recipe
-from fewmask.recipes.recipe import Recipe
+from fewmask.recipes.recipe import Recipe, method_class
 from fewmask.recipes.shipped import recipe_values
 
 Values = dict[str, Any]
@@ -27,8 +27,9 @@ OVERRIDING: dict[str, dict[str, tuple[str, ...]]] = {
 def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None = None) -> Recipe:
     """Composes a recipe: defaults < recipe file < given values.
 
-    A recipe file may have a section `methods` with options for several methods by name. Only the
-    options of the chosen method are used.
+    A recipe file and the given values may have a section `methods` with options for several methods
+    by name. Only the options of the chosen method are used: those of a file give way to its section
+    `method`, given ones take precedence over everything.
 
     Args:
         base: the name of a shipped recipe, or a YAML file. None (or `auto`): automatic settings,
@@ -48,7 +49,7 @@ def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None 
     values = merge(_with_decoder_name(_expand_decoder(_read(base))), _expand_data(given))
     values.pop("published", None)  # scores to compare with, not settings
     _require_sections(values)
-    _choose_method(values)
+    _choose_method(values, given.get("methods", {}))
     _drop_overriding(values, given)
     return validate(Recipe, values)
 
@@ -129,20 +130,36 @@ def _require_sections(values: Values) -> None:
         )
 
 
-def _choose_method(values: Values) -> None:
-    """Merges the file's options for the chosen method; options in `method` take precedence."""
+def _choose_method(values: Values, given: Mapping[str, Any]) -> None:
+    """Merges the options for the chosen method: `methods` < `method` < `methods` as given."""
     by_method = values.pop("methods", {})
-    for name in by_method:
-        if name not in METHODS and ":" not in name:
-            raise UserError(f"methods.{name}: unknown method. {did_you_mean(name, METHODS)}")
     chosen = values.setdefault("method", {}).setdefault("name", "imas")
-    values["method"] = merge(by_method.get(chosen, {}), values["method"])
+    for name, options in by_method.items():
+        # A file may name methods of your own that this run does not use, and cannot import.
+        if ":" not in name or name in given:
+            _require_options(name, options)
+    general = merge(by_method.get(chosen, {}), values["method"])
+    values["method"] = merge(general, given.get(chosen, {}))
+
+
+def _require_options(name: str, options: Any) -> None:
+    """Refuses an unknown method, and options that the method does not have."""
+    if name not in METHODS and ":" not in name:
+        raise UserError(f"methods.{name}: unknown method. {did_you_mean(name, METHODS)}")
+    if not isinstance(options, Mapping):
+        raise UserError(
+            f"methods.{name}={options!r}: expected options. Write them as methods.{name}.KEY=VALUE."
+        )
+    if options.get("name", name) != name:
+        raise UserError(f"methods.{name}.name={options['name']}: expected {name}, or no name.")
+    validate(method_class(name).Config, {**options, "name": name}, f"methods.{name}")
 
 
 def _drop_overriding(values: Values, given: Mapping[str, Any]) -> None:
     """Drops options of the file that would override the user's, such as epochs against steps."""
+    of_method = given.get("methods", {}).get(values["method"]["name"], {})
     for section, pairs in OVERRIDING.items():
-        own = given.get(section, {})
+        own = {**given.get(section, {}), **(of_method if section == "method" else {})}
         for option, others in pairs.items():
             for overriding in others if option in own else ():
                 if overriding not in own:

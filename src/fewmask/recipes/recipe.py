@@ -44,13 +44,13 @@ class Recipe(BaseConfig):
         if not isinstance(values, dict):
             return values
         name = str(values["name"])
-        owner = _source_class(name) if info.field_name == "data" else _method_class(name)
+        owner = _source_class(name) if info.field_name == "data" else method_class(name)
         return validate(owner.Config, values, info.field_name)
 
     @property
     def method_class(self) -> type[Method]:
         """The class of the method."""
-        return _method_class(self.method.name)
+        return method_class(self.method.name)
 
     @property
     def needs_unlabeled(self) -> bool:
@@ -71,5 +71,10 @@ def _source_class(name: str) -> type[DataSource]:
     return find_class(name, SOURCES, "data", DataSource)  # type: ignore[type-abstract]
 
 
-def _method_class(name: str) -> type[Method]:
+def method_class(name: str) -> type[Method]:
+    """The class that a method's name stands for.
+
+    Raises:
+        UserError: if there is no such method.
+    """
     return find_class(name, METHODS, "method", Method)  # type: ignore[type-abstract]

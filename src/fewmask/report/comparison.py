@@ -1,4 +1,4 @@
-"""Shows a comparison of methods: its tables, and a verdict on whether unlabeled images helped."""
+"""A comparison of methods with the supervised baseline, and its tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +15,9 @@ from fewmask.methods import title_of
 from fewmask.run_folder.result import NetworkScore
 
 BASELINE = "supervised"
-FEW_IMAGES = 10
-"""Fewer validation images than this allow no verdict."""
-HURT = 1.0
-"""The verdict names classes that lose more IoU than this, in percentage points."""
+
+Curve = Sequence[tuple[int, float]]
+"""Steps taken, and mIoU in percent, at each evaluation of a run."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class Row:
     """The mean duration of a run."""
     memory_gib: float
     """The highest peak of all runs."""
+    curves: Sequence[Curve] = ()
+    """How the main network's score developed, one curve per seed."""
 
     @property
     def title(self) -> str:
@@ -62,7 +63,7 @@ class Comparison:
         return next((row for row in self.rows if row.method == method), None)
 
     def difference(self, row: Row) -> Interval | None:
-        """The method's mIoU minus the baseline's, with its 95 % interval over images."""
+        """The method's mIoU minus the baseline's, with its 95 % interval."""
         baseline = self.row(BASELINE)
         if baseline is None or baseline is row:
             return None
@@ -107,46 +108,3 @@ def class_table(comparison: Comparison) -> Table:
 def _mean_std(values: Sequence[float]) -> str:
     spread = f"±{stdev(values):.1f}" if len(values) > 1 else ""
     return f"{mean(values):.1f}{spread}"
-
-
-def verdict(comparison: Comparison) -> list[str]:
-    """One sentence per method: did the unlabeled images help, and which classes did they hurt?"""
-    baseline = comparison.row(BASELINE)
-    if baseline is None:
-        return [f"There is no baseline to compare with. Add one: --methods {BASELINE},..."]
-    sentences = []
-    for row in comparison.rows:
-        gain = comparison.difference(row)
-        if gain is not None:
-            change = row.iou - baseline.iou
-            sentences.append(_judge(row.title, gain, comparison) + _hurt(change, comparison))
-    return sentences
-
-
-def _judge(method: str, gain: Interval, comparison: Comparison) -> str:
-    """Whether one method helped."""
-    size = f"{gain.value:+.1f} mIoU (95 %: {gain.low:+.1f} to {gain.high:+.1f})"
-    images = len(comparison.data.val)
-    if images < FEW_IMAGES:
-        return (
-            f"{method}: {size}. {images} validation image(s) are too few for a verdict; use "
-            f"{FEW_IMAGES} or more."
-        )
-    if gain.low > 0:
-        return f"{method} helped: {size}."
-    if gain.high < 0:
-        return (
-            f"{method} made the result worse: {size}. Train longer, or without the unlabeled "
-            "images."
-        )
-    return (
-        f"{method} made no difference that these validation images and seeds can show: {size}. "
-        "Try longer runs, more seeds, or more validation images."
-    )
-
-
-def _hurt(change: np.ndarray, comparison: Comparison) -> str:
-    """The classes whose IoU got worse, if any."""
-    names = comparison.data.classes.names
-    hurt = [f"{n} {x:+.1f}" for n, x in zip(names, change, strict=True) if x < -HURT]
-    return f" Worse: {', '.join(hurt)}." if hurt else ""

@@ -45,26 +45,26 @@ def settle_duration(recipe: Recipe, data: Data, tell: Callable[[str], None]) -> 
                 f"training.minutes={minutes:g} is not used under torchrun or SLURM, where steps "
                 f"are not timed. The run has {steps} steps; to choose: training.steps=N."
             )
-        return with_plan(recipe, Plan(steps, recipe.training.evaluation_interval()))
+        return with_length(recipe, Length(steps, recipe.training.evaluation_interval()))
     tell(f"Timing a few steps, to see how many fit into {minutes:g} minutes ...")
     cost = measure_cost(recipe, data)
-    plan = plan_steps(60 * minutes, cost)
+    length = longest_within(60 * minutes, cost)
     tell(
-        f"{plan.steps} steps of {cost.step:.2f} s and {plan.steps // plan.evaluate_every} "
+        f"{length.steps} steps of {cost.step:.2f} s and {length.steps // length.evaluate_every} "
         f"evaluations of {cost.evaluation:.0f} s take about {minutes:g} minutes. Another length: "
         "--time 1h, or training.steps=N."
     )
-    return with_plan(recipe, plan)
+    return with_length(recipe, length)
 
 
-class Plan(NamedTuple):
+class Length(NamedTuple):
     """What fits into a time."""
 
     steps: int
     evaluate_every: int
 
 
-def plan_steps(seconds: float, cost: Cost) -> Plan:
+def longest_within(seconds: float, cost: Cost) -> Length:
     """How many steps and evaluations fit into a time; at least one of each.
 
     Args:
@@ -79,14 +79,14 @@ def plan_steps(seconds: float, cost: Cost) -> Plan:
     steps = max(1, min(int(left / cost.step), MOST_STEPS))
     rounded = steps // 100 * 100 if steps >= 1000 else steps // 10 * 10
     steps = rounded or steps
-    return Plan(steps, math.ceil(steps / evaluations))
+    return Length(steps, math.ceil(steps / evaluations))
 
 
-def with_plan(recipe: Recipe, plan: Plan) -> Recipe:
-    """The recipe with the steps of a plan, and evaluations as often as it says."""
-    training = recipe.training.model_dump() | {"minutes": None, "steps": plan.steps}
+def with_length(recipe: Recipe, length: Length) -> Recipe:
+    """The recipe with a number of steps, and evaluations as often as they fit."""
+    training = recipe.training.model_dump() | {"minutes": None, "steps": length.steps}
     if training["evaluate_every"] is None:
-        training["evaluate_every"] = plan.evaluate_every
+        training["evaluate_every"] = length.evaluate_every
     settled = validate(TrainingConfig, training, "training")
     return recipe.model_copy(update={"training": settled})
 

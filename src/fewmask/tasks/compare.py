@@ -20,10 +20,12 @@ from fewmask.report.comparison import Comparison, Row
 from fewmask.report.pictures import contact_sheet
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import require_same_images
+from fewmask.run_folder.tables import read_table
 from fewmask.runs.build import open_data
-from fewmask.runs.duration import Plan, settle_duration, with_plan
+from fewmask.runs.duration import Length, settle_duration, with_length
 from fewmask.runs.precision import settle_precision
 from fewmask.runs.run import Run
+from fewmask.tasks.compare_plan import Plan, Planned
 from fewmask.tasks.train import resume, train
 
 SAMPLES = 5
@@ -51,19 +53,22 @@ def compare(recipes: Sequence[Recipe], out: Path) -> Comparison | None:
     recipes = _with_one_encoder(recipes, out)
     data = open_data(recipes[0], any(recipe.needs_unlabeled for recipe in recipes))
     recipes = _of_one_length(_in_one_precision(recipes, data, out), data, out)
-    rows, number = [], 0
+    plan = Plan([Planned(r.method.name, r.seed, _folder(out, r)) for r in recipes])
+    for recipe, planned in zip(recipes, plan.runs, strict=True):
+        _require_same_settings(planned.paths, recipe, data)
+    print(f"\n{plan.in_words()}")
+    runs = []
+    for number, recipe in enumerate(recipes):
+        print(f"\n{plan.before(number)}")
+        runs.append(_trained(recipe, data, plan.runs[number].folder, len(recipes) - number))
+        if not runs[-1].is_finished:
+            return None
+        print(plan.after(number))
     # The recipes of a method follow each other, as groupby needs them.
-    for method, of_method in groupby(recipes, key=lambda recipe: recipe.method.name):
-        runs = []
-        for recipe in of_method:
-            number += 1
-            print(f"\n{method}, seed {recipe.seed} (run {number} of {len(recipes)})")
-            left = len(recipes) + 1 - number
-            runs.append(_trained(recipe, data, _folder(out, recipe), left))
-            if not runs[-1].is_finished:
-                return None
-        rows.append(_row(method, runs))
-    return Comparison(rows, data)
+    by_method = groupby(zip(recipes, runs, strict=True), key=lambda pair: pair[0].method.name)
+    return Comparison(
+        [_row(method, [run for _, run in pairs]) for method, pairs in by_method], data
+    )
 
 
 def _folder(out: Path, recipe: Recipe) -> Path:
@@ -116,31 +121,34 @@ def _of_one_length(recipes: Sequence[Recipe], data: Data, out: Path) -> list[Rec
     if not before:
         slow = next((recipe for recipe in recipes if recipe.needs_unlabeled), recipes[0])
         before = [settle_duration(settle(slow, data)[0], data, print).training]
-    plan = Plan(before[0].steps, before[0].evaluation_interval())
-    return [with_plan(recipe, plan) for recipe in recipes]
+    length = Length(before[0].steps, before[0].evaluation_interval())
+    return [with_length(recipe, length) for recipe in recipes]
 
 
 def _trained(recipe: Recipe, data: Data, folder: Path, left: int) -> Run:
     """The finished run of a recipe, resumed or trained if necessary; `left` runs with this one."""
-    # The run must record the same images as when it is trained alone, where no pool is opened.
-    if not recipe.needs_unlabeled:
-        data = data.without_pool()
-    paths = RunPaths(folder)
-    if paths.recipe.is_file():
-        _require_same_settings(paths, settle(recipe, data)[0])
+    data, paths = _data_of(recipe, data), RunPaths(folder)
     # Without a checkpoint there is nothing to continue: it was killed in its first moments.
     if not (paths.recipe.is_file() and paths.last.is_file()):
-        return train(recipe, folder, overwrite=True, data=data, runs=left)
+        return train(recipe, folder, overwrite=True, data=data, runs=left, is_compared=True)
     require_same_images(paths, data)
     run = Run.open(folder, data=data)
     if not run.is_finished:
-        return resume(folder, data=data)
+        return resume(folder, data=data, is_compared=True)
     print(f"already finished: {folder}")
     return run
 
 
-def _require_same_settings(paths: RunPaths, wanted: Recipe) -> None:
-    before = load_run_recipe(paths.recipe)
+def _data_of(recipe: Recipe, data: Data) -> Data:
+    """The data as the run records them when it is trained alone, where no pool may be opened."""
+    return data if recipe.needs_unlabeled else data.without_pool()
+
+
+def _require_same_settings(paths: RunPaths, recipe: Recipe, data: Data) -> None:
+    """Refuses a folder that holds a run with other settings."""
+    if not paths.recipe.is_file():
+        return
+    before, wanted = load_run_recipe(paths.recipe), settle(recipe, _data_of(recipe, data))[0]
     left_out: dict[str, Any] = {section: True for section in WITHOUT_EFFECT}
     if before.training.precision == "auto":
         left_out["training"] = {"precision"}
@@ -154,6 +162,7 @@ def _row(method: str, runs: Sequence[Run]) -> Row:
     results = [run.result for run in runs]
     # A method is judged by the network that it evaluates first.
     main = next(iter(results[0].networks))
+    tables = [read_table(run.paths.results) for run in runs]
     return Row(
         method,
         [run.folder for run in runs],
@@ -161,6 +170,7 @@ def _row(method: str, runs: Sequence[Run]) -> Row:
         np.stack([image_counts(run, main) for run in runs]),
         mean(sum(result.seconds.values()) / 60 for result in results),
         max(result.memory_gib for result in results),
+        [[(int(r["step"]), float(r["miou"])) for r in t if r["network"] == main] for t in tables],
     )
 
 

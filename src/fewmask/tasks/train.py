@@ -53,6 +53,7 @@ class Start(NamedTuple):
     profile: bool = False
     runs: int = 1
     """Runs of this kind that there will be, with this one."""
+    is_compared: bool = False
 
 
 def train(
@@ -64,6 +65,7 @@ def train(
     data: Data | None = None,
     tell: Callable[[str], None] = print,
     runs: int = 1,
+    is_compared: bool = False,
 ) -> Run:
     """Trains a model.
 
@@ -76,6 +78,8 @@ def train(
         data: the data of the recipe, if they are already open.
         tell: receives notes on what was decided for the user.
         runs: how many such runs there will be, with this one.
+        is_compared: whether it is compared with other methods; advice then names the options of
+            this method alone.
 
     Raises:
         UserError: for wrong settings or data, before training starts.
@@ -86,7 +90,7 @@ def train(
         if is_first():
             tell(f"All networks start from the weights in {weights}.")
     recipe, data = open_and_settle(recipe, data, tell)
-    start = Start(weights, profile=profile, runs=runs)
+    start = Start(weights, profile=profile, runs=runs, is_compared=is_compared)
     if not is_first():  # under torchrun, only the first process creates the folder and prints
         return _launch(recipe, out or Path("runs"), data, start)
     is_new = out is None or not out.exists()
@@ -104,13 +108,19 @@ def train(
         raise
 
 
-def resume(folder: Path, changes: Mapping[str, Any] | None = None, data: Data | None = None) -> Run:
+def resume(
+    folder: Path,
+    changes: Mapping[str, Any] | None = None,
+    data: Data | None = None,
+    is_compared: bool = False,
+) -> Run:
     """Continues a run exactly where its last checkpoint left it.
 
     Args:
         folder: the run folder.
         changes: nested settings; `CHANGEABLE` lists those that may change.
         data: the data of the run, if they are already open.
+        is_compared: as for `train`.
 
     Raises:
         UserError: if there is no such run, or if a change would make it another run.
@@ -132,7 +142,7 @@ def resume(folder: Path, changes: Mapping[str, Any] | None = None, data: Data | 
     create_sinks(recipe.logging)  # a sink that cannot be used must not get into the recipe
     if is_first():
         atomic.write_text(paths.recipe, recipe.to_yaml())
-    return _launch(recipe, folder, data, Start(is_resumed=True))
+    return _launch(recipe, folder, data, Start(is_resumed=True, is_compared=is_compared))
 
 
 def open_and_settle(
@@ -221,6 +231,8 @@ def _train_process(fabric: Fabric, recipe: Recipe, folder: Path, data: Data, sta
     if start.weights is not None:
         start_from(method, start.weights)
     trainer = make_trainer(fabric, recipe, method, data, folder, start.is_resumed)
+    if start.is_compared:
+        trainer.health.remedies.method = f"methods.{recipe.method.name}"
     if start.is_resumed and fabric.global_rank == 0:
         print(
             f"Resuming {folder} after step {trainer.step} of {recipe.training.steps}. Networks, "

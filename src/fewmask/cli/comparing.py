@@ -1,0 +1,107 @@
+"""Commands that train several methods side by side: demo, compare."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewmask.cli.app import Options, Words, command
+
+DEMO_METHODS = "supervised,imas"
+"""What `fewmask demo` compares."""
+OWN_IMAGES_METHODS = "supervised,fixmatch"
+"""What `fewmask demo --data FOLDER` compares."""
+ENOUGH_SEEDS = 3
+"""Fewer runs of each method say little of other seeds."""
+
+Methods = Annotated[str, typer.Option(help="Methods, separated by commas, or all.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Runs of each method.")]
+Out = Annotated[Path, typer.Option(help="The folder to write to.")]
+
+
+@command()
+def demo(
+    options: Options = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A folder of your own images instead of the scenes.")
+    ] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            help="Methods, separated by commas, or all.  \n"
+            f"[default: {DEMO_METHODS}; with --data, {OWN_IMAGES_METHODS}]"
+        ),
+    ] = None,
+    seeds: Seeds = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder to write to.  \n[default: runs/demo; with --data, runs/demo-data]"
+        ),
+    ] = None,
+) -> None:
+    """Train methods side by side on built-in scenes: no download, minutes on a laptop.
+
+    With `--data photos`, train on a folder of your own: a first look at whether your unlabeled
+    images help.
+    """
+    if data is None:
+        words = ["synthetic", *(options or [])]
+        _compare(words, methods or DEMO_METHODS, seeds, out or Path("runs/demo"), "demo.png")
+        return
+    words, methods = [f"data={data}", *(options or [])], methods or OWN_IMAGES_METHODS
+    done = _compare(words, methods, seeds, out or Path("runs/demo-data"), "demo.png")
+    if done and seeds < ENOUGH_SEEDS:
+        print(
+            "This was a first look. To compare properly: fewmask compare "
+            f"{shlex.join([*words, '--methods', methods, '--seeds', str(ENOUGH_SEEDS)])}"
+        )
+
+
+@command()
+def compare(
+    words: Words = None,
+    methods: Methods = DEMO_METHODS,
+    seeds: Seeds = ENOUGH_SEEDS,
+    out: Out = Path("runs/comparison"),
+) -> None:
+    """Train several methods with several seeds, and report whether the unlabeled images helped.
+
+    `method.KEY=VALUE` is for all methods that have the option, `methods.imas.KEY=VALUE` for iMAS.
+    Finished runs are kept and interrupted ones resumed: after an interruption, run the same
+    command again.
+
+    Example: `fewmask compare data=photos training.steps=4000 --methods supervised,imas,pcr`
+    """
+    _compare(words or [], methods, seeds, out, "comparison.png")
+
+
+def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str) -> bool:
+    """Trains and reports; says whether it came to its end."""
+    # Heavy packages are imported inside the commands, so that help appears at once.
+    from rich.console import Console
+
+    from fewmask.cli.words import comparison_recipes, method_names
+    from fewmask.methods import METHODS
+    from fewmask.report.comparison import class_table, table
+    from fewmask.report.verdict import verdict
+    from fewmask.runs.run import Run
+    from fewmask.tasks import compare as task
+    from fewmask.tasks.report import report
+
+    recipes = comparison_recipes(words, method_names(methods, [*METHODS]), range(seeds))
+    done = task.compare(recipes, out)
+    if done is None:
+        return False
+    task.picture(done, out / picture)
+    sentences = verdict(done)
+    first_seed = [Run.open(row.folders[0], data=done.data) for row in done.rows]
+    page = report(first_seed, out / first_seed[0].paths.report.name, sentences)
+    console = Console()
+    console.print()
+    console.print(table(done))
+    console.print(class_table(done))
+    print("\n".join(sentences))
+    print(f"\nReport: {page}\nPicture: {out / picture}\nRuns: {out}/METHOD-seedN")
+    return True

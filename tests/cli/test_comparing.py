@@ -1,0 +1,66 @@
+"""Commands that train several methods side by side: demo, compare."""
+
+import shlex
+import shutil
+
+import pytest
+from PIL import Image
+
+from tests.conftest import TINY_WORDS
+from tests.photos import ten_photos
+from tests.program import TINY_PHOTOS, fewmask
+
+
+def test_a_comparison_notices_that_its_data_changed(tmp_path):
+    photos = ten_photos(tmp_path)
+    words = ("compare", f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS, "--seeds", "1")
+    fewmask(*words, cwd=tmp_path)
+    shutil.copy(photos / "masks" / "p0.png", photos / "masks" / "p6.png")
+    assert "have changed since the run began" in fewmask(*words, cwd=tmp_path, code=2)
+
+
+@pytest.mark.slow
+def test_demo_ends_with_a_table_and_a_picture(tmp_path):
+    words = [*TINY_WORDS, "training.steps=2", "--seeds", "2", "--methods", "supervised,imas"]
+    text = fewmask("demo", *words, cwd=tmp_path)
+    assert "mIoU" in text and "demo.png" in text
+    picture = Image.open(tmp_path / "runs" / "demo" / "demo.png")
+    assert picture.width > 500 and picture.height > 300
+    assert (tmp_path / "runs/demo/imas-seed1/weights/best.pt").exists()
+
+
+def test_demo_names_an_unknown_method_before_it_trains(tmp_path):
+    error = fewmask("demo", "--methods", "supervised,psr", cwd=tmp_path, code=2)
+    assert "--methods: unknown method 'psr'. Did you mean 'pcr'?" in error
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_demo_on_own_images_leads_to_a_comparison_with_three_seeds(tmp_path):
+    photos = ten_photos(tmp_path).rename(tmp_path / "my photos")
+    words = ("data.names=[a, b]", *TINY_PHOTOS)
+    text = fewmask("demo", "--data", photos.name, *words, cwd=tmp_path)
+    made = {path.name for path in (tmp_path / "runs" / "demo-data").iterdir()}
+    assert made == {"supervised-seed0", "fixmatch-seed0", "demo.png", "report.html"}
+    (said,) = (line for line in text.splitlines() if line.startswith("This was a first look."))
+    _, _, command = said.partition("To compare properly: fewmask ")
+    assert command.endswith("--methods supervised,fixmatch --seeds 3")
+    compared = fewmask(*shlex.split(command), cwd=tmp_path)
+    assert "run 6 of 6: fixmatch, seed 2" in compared
+
+
+def test_a_demo_on_a_folder_that_is_not_there(tmp_path):
+    error = fewmask("demo", "--data", "fotos", cwd=tmp_path, code=2)
+    assert "data=fotos: there is no such folder" in error
+
+
+def test_an_option_of_a_method_reaches_those_that_have_it(tmp_path):
+    words = ("compare", "synthetic", *TINY_WORDS, "training.steps=1", "--seeds", "1")
+    options = ("method.threshold=0.6", "methods.imas.threshold=0.7")
+    out = tmp_path / "out"
+    fewmask(*words, *options, "--methods", "supervised,imas,fixmatch", "--out", out)
+    recipes = {path.parent.name: path.read_text() for path in out.glob("*/recipe.yaml")}
+    assert "threshold: 0.7\n" in recipes["imas-seed0"]
+    assert "threshold: 0.6\n" in recipes["fixmatch-seed0"]
+    error = fewmask(*words, "method.treshold=0.9", code=2)
+    assert "method.treshold: none of the compared methods" in error
+    assert "Did you mean 'threshold'?" in error
