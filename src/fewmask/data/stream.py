@@ -56,6 +56,9 @@ class LoaderConfig(BaseConfig):
     often (U2PL, PCR, GTA-Seg); or `quarters`, in steps of 0.25 (PseudoSeg)."""
     class_balanced: bool = False
     """Draws labeled crops so that each class is wanted equally often, however rare it is."""
+    labeled_view: str | None = None
+    """The strong view in which labeled crops are shown, such as unimatch: other colors, which a
+    network with few labels needs. null shows them as they are."""
     labeled_batch: int = Field(default=8, ge=1)
     """Labeled images per step, over all processes and accumulation rounds together."""
     unlabeled_batch: int = Field(default=8, ge=1)
@@ -96,6 +99,8 @@ class BatchStream(TorchDataset[Batch]):
         self.config, self.views, self.seed, self.share = config, views, seed, share
         self.normalization, self.padding = normalization, normalization.color()
         # Found here and not when needed, so that a wrong name fails before training starts.
+        own = config.labeled_view
+        self.labeled_view = None if own is None else find_strong_view(own)
         self.strong_views = [find_strong_view(name) for name in (views.strong if views else ())]
 
     def __getitem__(self, step: int) -> Batch:
@@ -173,7 +178,10 @@ class BatchStream(TorchDataset[Batch]):
             if (mask[place.top : place.bottom, place.left : place.right] == wanted).any():
                 break
             place = draw_placement(rng, mask.shape, crop, scale)
-        return weak_image(image, place, crop, self.padding), weak_mask(mask, place, crop)
+        view = weak_image(image, place, crop, self.padding)
+        if self.labeled_view is not None:
+            view = strong_view(self.labeled_view, view, rng)
+        return view, weak_mask(mask, place, crop)
 
     def _unlabeled(self, step: int, position: int) -> tuple[Any, ...]:
         index, image = self._readable(self._draw(UNLABELED, step, position))

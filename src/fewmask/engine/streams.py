@@ -91,8 +91,8 @@ def validation_stream(
     data: Data, loader: LoaderConfig, normalization: Normalization
 ) -> BatchStream:
     """Batches that hold validation images in place of labeled ones; nobody trains on them."""
-    # Balanced crops would show rare classes more often than they are.
-    plain = loader.model_copy(update={"class_balanced": False})
+    # Balanced crops would show rare classes more often than they are, and other colors mislead.
+    plain = loader.model_copy(update={"class_balanced": False, "labeled_view": None})
     val = replace(data, labeled=data.val)
     # The seed is fixed, so that every run is judged on the same crops.
     return BatchStream(val, plain, Views(), 0, _own_share(), normalization)

@@ -1,0 +1,140 @@
+"""Keeps pseudo-labels from drifting to the large classes: alignment, and a threshold per class.
+
+A teacher that has seen few labels is sure of the large classes and doubts the small ones. One
+threshold for all then drops the small classes from the pseudo-labels, and training makes it worse.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from fewmask.batch import IGNORE
+from fewmask.parts import processes
+from fewmask.parts.pseudo_labels import PseudoLabel
+
+MOMENTUM = 0.9
+"""How slowly running values follow those of the batch."""
+RAREST = 1e-4
+"""Share of the pixels that every class has at least, as far as alignment knows."""
+STRIDE = 4
+"""Thresholds come from every fourth pixel in both directions; neighbors say the same."""
+
+
+class Alignment(nn.Module):
+    """Adds to logits what brings the predicted class shares closer to those of the labels.
+
+        logits_c + alpha (log prior_c - log predicted_c)
+
+    With alpha = 1 this is distribution alignment, in the form of an adjustment of logits.
+
+    Source: Berthelot et al., ReMixMatch, ICLR 2020, section 3.1; Menon et al., Long-tail learning
+    via logit adjustment, ICLR 2021.
+
+    Args:
+        num_classes: K.
+        strength: alpha, 0 (off) to 1.
+
+    Example:
+        alignment.update(logits, labels)
+        label = alignment(logits).argmax(dim=1)
+    """
+
+    prior: Tensor  # [K], class shares of the labeled pixels
+    predicted: Tensor  # [K], mean probabilities
+
+    def __init__(self, num_classes: int, strength: float):
+        super().__init__()
+        self.strength = strength
+        for name in ("prior", "predicted"):
+            self.register_buffer(name, torch.full((num_classes,), 1 / num_classes))
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Aligned logits, [B, K, h, w] as given; unchanged if alignment is off."""
+        if self.strength == 0:
+            return logits
+        shares = torch.stack([self.prior, self.predicted]).clamp(min=RAREST).log()
+        offset = self.strength * (shares[0] - shares[1])
+        return logits + offset.view(1, -1, 1, 1).to(logits.dtype)
+
+    @torch.no_grad()
+    def update(self, logits: Tensor, labels: Tensor) -> None:
+        """Follows the predictions and the labels of a batch.
+
+        Args:
+            logits: [B, K, h, w] for the unlabeled images, not aligned.
+            labels: [B, H, W] of the labeled images, 0..K-1 or 255.
+        """
+        if self.strength == 0:
+            return
+        probs = processes.mean(logits.float().softmax(dim=1).mean(dim=(0, 2, 3)))
+        counts = processes.total(_counts(labels, len(self.prior)))
+        # One batch shows a few images, so both are averaged over a hundred.
+        self.predicted.lerp_(probs, 0.01)
+        self.prior.lerp_(counts / counts.sum().clamp(min=1), 0.01)
+
+
+class ClassThresholds(nn.Module):
+    """Which pseudo-labels are sure enough: in each class, all but the least sure share.
+
+    The threshold of a class is a running quantile of the confidences with which it is predicted, so
+    that every class keeps the same share of its pixels.
+
+    Source: Zou et al., Unsupervised domain adaptation for semantic segmentation via class-balanced
+    self-training (CBST), ECCV 2018, section 4; running values as in FreeMatch, ICLR 2023.
+
+    Args:
+        num_classes: K.
+        dropped: share of the pixels of each class to leave out, 0 to 1.
+    """
+
+    thresholds: Tensor  # [K]
+
+    def __init__(self, num_classes: int, dropped: float):
+        super().__init__()
+        self.dropped = dropped
+        self.register_buffer("thresholds", torch.zeros(num_classes))
+
+    def forward(self, pseudo: PseudoLabel) -> Tensor:
+        """Which pixels are sure enough, bool [B, H, W]; False where there is no pseudo-label."""
+        classes = len(self.thresholds)
+        wanted = self.thresholds[pseudo.label.clamp(max=classes - 1)]
+        return (pseudo.confidence >= wanted) & (pseudo.label != IGNORE)
+
+    @torch.no_grad()
+    def update(self, pseudo: PseudoLabel) -> None:
+        """Follows the pseudo-labels of a batch; a class that it does not show keeps its value."""
+        label, confidence = (processes.gather(x[:, ::STRIDE, ::STRIDE]).flatten() for x in pseudo)
+        cuts, counts = class_quantiles(label, confidence, len(self.thresholds), self.dropped)
+        is_new = self.thresholds == 0
+        weight = torch.where(is_new, 1.0, 1 - MOMENTUM).masked_fill(counts == 0, 0)
+        self.thresholds.lerp_(cuts, weight)
+
+
+def class_quantiles(
+    label: Tensor, values: Tensor, num_classes: int, share: float
+) -> tuple[Tensor, Tensor]:
+    """A quantile of the values of each class, without waiting for a GPU.
+
+    Args:
+        label: [N] int64, 0..K-1 or 255.
+        values: [N].
+        num_classes: K.
+        share: of the values of a class that lie below its quantile.
+
+    Returns:
+        The quantiles [K], any value for a class without pixels; and the numbers of pixels [K].
+    """
+    order = values.argsort()
+    order = order[label[order].argsort(stable=True)]  # by class, and within it by value
+    counts = _counts(label, num_classes)
+    first = counts.cumsum(0) - counts
+    place = (first + (share * counts).floor()).long().clamp(max=len(values) - 1)
+    return values[order][place], counts
+
+
+def _counts(label: Tensor, num_classes: int) -> Tensor:
+    """Pixels of each class, float [K]; unlike bincount it does not wait for a GPU."""
+    label = label.flatten()
+    counts = torch.zeros(num_classes + 1, device=label.device)
+    return counts.scatter_add_(
+        0, label.clamp(max=num_classes), torch.ones_like(label, dtype=counts.dtype)
+    )[:num_classes]
