@@ -288,7 +288,7 @@ def test_distribution_is_named_in_few_files():
         "engine.trainer",
         "engine.validation",
         "runs.build",
+        "runs.duration",
         "tasks.evaluate",
-        "tasks.rehearse",
         "tasks.train",
     }

@@ -12,7 +12,7 @@ from fewmask.tasks.rehearse import rehearse
 from tests.data.trees import SIZES, tree
 from tests.program import SMALL
 
-PAPERS = [name for name in recipe_names() if "/" in name]
+PAPERS = [name for name in recipe_names() if "/" in name and not name.startswith("auto/")]
 
 
 @pytest.mark.parametrize("name", PAPERS)
@@ -45,8 +45,8 @@ def test_every_recipe_takes_a_step_at_reduced_size(name, tmp_path):
         words.append("method.cells=8")
     if method == "supervised":
         words.remove("loader.unlabeled_batch=2")
-    recipe, seconds, _ = rehearse(recipe_from_words([name, *words]))
-    assert seconds > 0 and recipe.training.steps > 0
+    recipe, cost = rehearse(recipe_from_words([name, *words]))
+    assert cost.step > 0 and recipe.training.steps > 0
 
 
 def test_steps_on_the_command_line_replace_the_epochs(tmp_path):

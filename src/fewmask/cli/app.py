@@ -54,10 +54,22 @@ Weights = Annotated[
     str,
     typer.Option(help="best, or a network of the last checkpoint, such as student."),
 ]
+Time = Annotated[
+    str | None,
+    typer.Option(help="How long a run shall take (30m, 2h, 1h30m); it decides training.steps."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing output.")]
 
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def length(time: str | None) -> list[str]:
+    """`--time 1h30m` as an option of the recipe."""
+    from fewmask.cli.words import minutes
+
+    return [] if time is None else [f"training.minutes={minutes(time):g}"]
+
 
 Function = Callable[..., None]
 

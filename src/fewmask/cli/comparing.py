@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
-from fewmask.cli.app import Options, Words, command
+from fewmask.cli.app import Options, Time, Words, command, length
 
 DEMO_METHODS = "supervised,imas"
 """What `fewmask demo` compares."""
-OWN_IMAGES_METHODS = "supervised,fixmatch"
-"""What `fewmask demo --data FOLDER` compares."""
+OWN_IMAGES_METHODS = "supervised,auto"
+"""What `fewmask compare` and `fewmask demo --data FOLDER` compare."""
+SHORT_RUN = "4.5m"
+"""How long each run on own images takes, so that two methods with three seeds take half an hour."""
 ENOUGH_SEEDS = 3
 """Fewer runs of each method say little of other seeds."""
 
@@ -34,6 +36,7 @@ def demo(
         ),
     ] = None,
     seeds: Seeds = 1,
+    time: Time = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -47,10 +50,11 @@ def demo(
     images help.
     """
     if data is None:
-        words = ["synthetic", *(options or [])]
+        words = ["synthetic", *(options or []), *length(time)]
         _compare(words, methods or DEMO_METHODS, seeds, out or Path("runs/demo"), "demo.png")
         return
-    words, methods = [f"data={data}", *(options or [])], methods or OWN_IMAGES_METHODS
+    words = _with_length([f"data={data}", *(options or [])], time)
+    methods = methods or OWN_IMAGES_METHODS
     done = _compare(words, methods, seeds, out or Path("runs/demo-data"), "demo.png")
     if done and seeds < ENOUGH_SEEDS:
         print(
@@ -62,8 +66,9 @@ def demo(
 @command()
 def compare(
     words: Words = None,
-    methods: Methods = DEMO_METHODS,
+    methods: Methods = OWN_IMAGES_METHODS,
     seeds: Seeds = ENOUGH_SEEDS,
+    time: Time = None,
     out: Out = Path("runs/comparison"),
 ) -> None:
     """Train several methods with several seeds, and report whether the unlabeled images helped.
@@ -72,9 +77,21 @@ def compare(
     Finished runs are kept and interrupted ones resumed: after an interruption, run the same
     command again.
 
-    Example: `fewmask compare data=photos training.steps=4000 --methods supervised,imas,pcr`
+    Without a recipe, each run takes 4.5 minutes; give `--time 25m` for runs as long as those of
+    `fewmask train`.
+
+    Example: `fewmask compare data=photos --methods supervised,auto,imas --time 10m`
     """
-    _compare(words or [], methods, seeds, out, "comparison.png")
+    _compare(_with_length(words or [], time), methods, seeds, out, "comparison.png")
+
+
+def _with_length(words: list[str], time: str | None) -> list[str]:
+    """The words with the length of each run, if they name neither it nor a recipe."""
+    is_own = bool(words) and "=" not in words[0]
+    lengths = ("training.steps=", "training.epochs=", "training.minutes=")
+    if time is None and (is_own or any(word.startswith(lengths) for word in words)):
+        return words
+    return [*words, *length(time or SHORT_RUN)]
 
 
 def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str) -> bool:
@@ -82,7 +99,7 @@ def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str
     # Heavy packages are imported inside the commands, so that help appears at once.
     from rich.console import Console
 
-    from fewmask.cli.words import comparison_recipes, method_names
+    from fewmask.cli.words import automatic_settings, comparison_recipes, method_names
     from fewmask.methods import METHODS
     from fewmask.report.comparison import class_table, table
     from fewmask.report.verdict import verdict
@@ -91,6 +108,7 @@ def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str
     from fewmask.tasks.report import report
 
     recipes = comparison_recipes(words, method_names(methods, [*METHODS]), range(seeds))
+    print("\n".join(automatic_settings(words, recipes)))
     done = task.compare(recipes, out)
     if done is None:
         return False

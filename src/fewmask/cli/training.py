@@ -5,13 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from fewmask.cli.app import Words, command
+from fewmask.cli.app import Time, Words, command, length
 from fewmask.errors import UserError
-
-Time = Annotated[
-    str | None,
-    typer.Option(help="How long a run shall take (30m, 2h, 1h30m); it decides training.steps."),
-]
 
 
 @command()
@@ -52,7 +47,7 @@ def train(
     words = [*(words or [])]
     words += [f"machine.devices={devices}"] if devices is not None else []
     words += [f"seed={seed}"] if seed is not None else []
-    words += _in_minutes(time)
+    words += length(time)
     if resume is not None:
         _refuse_with_resume(words, weights, out, overwrite, profile)
         if not (print_config or dry_run):
@@ -61,19 +56,15 @@ def train(
     recipe = _recipe(words, resume)
     if print_config:
         print(recipe.to_yaml(), end="")
-    elif dry_run:
+        return
+    if resume is None:
+        _say_settings(words, recipe)
+    if dry_run:
         _rehearse(recipe, weights)
     else:
         from fewmask.tasks import train as task
 
         _say_done(task.train(recipe, out, overwrite, weights, profile), profile)
-
-
-def _in_minutes(time: str | None) -> list[str]:
-    """`--time 1h30m` as an option of the recipe."""
-    from fewmask.cli.words import minutes
-
-    return [] if time is None else [f"training.minutes={minutes(time):g}"]
 
 
 def _recipe(words: list[str], resumed: Path | None) -> Any:
@@ -84,6 +75,15 @@ def _recipe(words: list[str], resumed: Path | None) -> Any:
     if resumed is None:
         return recipe_from_words(words)
     return Run.open(resumed, changes=parse_options(words)).recipe
+
+
+def _say_settings(words: list[str], recipe: Any) -> None:
+    """Prints the automatic settings, if it is they that run."""
+    from fewmask.cli.words import automatic_settings
+    from fewmask.engine.launch import is_first
+
+    if is_first():
+        print("\n".join(automatic_settings(words, [recipe])))
 
 
 def _resume(folder: Path, options: list[str]) -> None:

@@ -9,6 +9,8 @@ import yaml
 
 from fewmask.config import did_you_mean
 from fewmask.errors import UserError
+from fewmask.methods import AUTO, BEST
+from fewmask.recipes.automatic import described
 from fewmask.recipes.comparing import load_comparison
 from fewmask.recipes.loading import load_recipe
 from fewmask.recipes.recipe import Recipe
@@ -56,13 +58,25 @@ def comparison_recipes(
     return load_comparison(base, parse_options(options), methods, seeds)
 
 
+def automatic_settings(words: Sequence[str | Path], recipes: Sequence[Recipe]) -> list[str]:
+    """What was chosen for the user, a line each; nothing if the words name a recipe.
+
+    Args:
+        words: of the command.
+        recipes: that they describe, equal apart from method and seed.
+    """
+    base, _ = split_words(words)
+    return described(recipes) if base in (None, AUTO) else []
+
+
 def method_names(text: str, known: Sequence[str]) -> list[str]:
-    """Method names from `a,b,c` or `all`.
+    """Method names from `a,b,c` or `all`; `auto` is our best method.
 
     Raises:
         UserError: for an unknown method, or a method that is named twice.
     """
     names = [*known] if text == "all" else text.split(",")
+    names = [BEST if name == AUTO else name for name in names]
     for name in names:
         if name not in known and ":" not in name:
             raise UserError(f"--methods: unknown method '{name}'. {did_you_mean(name, known)}")

@@ -2,7 +2,7 @@
 
 from fewmask.methods.method import Method, Minimize
 
-__all__ = ["METHODS", "Method", "Minimize", "title_of"]
+__all__ = ["AUTO", "BEST", "METHODS", "Method", "Minimize", "title_of"]
 
 METHODS = {
     "supervised": "fewmask.methods.supervised:Supervised",
@@ -15,6 +15,9 @@ METHODS = {
     "pseudoseg": "fewmask.methods.pseudoseg:PseudoSeg",
 }
 """Built-in name to import path; your own method is given as package.module:Class."""
+
+AUTO, BEST = "auto", "fewmatch"
+"""The word for the method that is best in our measurements, and its name."""
 
 TITLES = {
     "supervised": "supervised",

@@ -1,6 +1,6 @@
 """Automatic settings: what runs when no recipe is named."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fewmask.config import validate
@@ -8,9 +8,6 @@ from fewmask.engine.devices import choose_accelerator
 from fewmask.engine.settings import MachineConfig
 from fewmask.methods import title_of
 from fewmask.recipes.recipe import Recipe
-
-AUTO = "auto"
-"""The name that stands for the automatic settings."""
 
 
 def automatic_recipe(given: Mapping[str, Any]) -> str:
@@ -27,11 +24,15 @@ def automatic_recipe(given: Mapping[str, Any]) -> str:
     return "auto/cpu" if choose_accelerator(machine) == "cpu" else "auto/gpu"
 
 
-def described(recipe: Recipe) -> list[str]:
+def described(recipes: Sequence[Recipe]) -> list[str]:
     """What the automatic settings are, a line each, with the option that changes it.
 
     Encoder, weights, precision and the number of steps are told later, when they are chosen.
+
+    Args:
+        recipes: equal apart from method and seed.
     """
+    recipe = next((recipe for recipe in recipes if recipe.needs_unlabeled), recipes[0])
     loader, training = recipe.loader, recipe.training
     batch = f"{loader.labeled_batch} labeled"
     if recipe.needs_unlabeled:
@@ -40,8 +41,9 @@ def described(recipe: Recipe) -> list[str]:
     if training.minutes is not None:
         length = f"the steps that fit into {training.minutes:g} minutes"
     rates = f"{training.lr:g} for the encoder, {training.lr * training.head_lr_factor:g} elsewhere"
+    methods = dict.fromkeys(title_of(recipe.method.name) for recipe in recipes)
     lines = {
-        "method": (title_of(recipe.method.name), "method=NAME"),
+        "method": (", ".join(methods), "method=NAME" if len(methods) == 1 else "--methods"),
         "images": (f"long side {recipe.data.long_side} pixels", "data.long_side"),
         "crops": (f"{loader.crop} pixels, {batch} a step", "loader.*"),
         "learning": (f"{training.optimizer}, rate {rates}", "training.lr"),

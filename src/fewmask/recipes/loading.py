@@ -8,9 +8,9 @@ from fewmask.config import did_you_mean, merge, read_yaml, validate
 from fewmask.data import SOURCES
 from fewmask.data.sources.folder import folder_values
 from fewmask.errors import UserError
-from fewmask.methods import METHODS
+from fewmask.methods import AUTO, BEST, METHODS
 from fewmask.models.decoders.decoder import UNNAMED as UNNAMED_DECODER
-from fewmask.recipes.automatic import AUTO, automatic_recipe
+from fewmask.recipes.automatic import automatic_recipe
 from fewmask.recipes.recipe import Recipe, method_class
 from fewmask.recipes.shipped import recipe_values
 
@@ -133,7 +133,10 @@ def _require_sections(values: Values) -> None:
 def _choose_method(values: Values, given: Mapping[str, Any]) -> None:
     """Merges the options for the chosen method: `methods` < `method` < `methods` as given."""
     by_method = values.pop("methods", {})
-    chosen = values.setdefault("method", {}).setdefault("name", "imas")
+    method = values.setdefault("method", {})
+    if method.setdefault("name", "imas") == AUTO:
+        method["name"] = BEST
+    chosen = method["name"]
     for name, options in by_method.items():
         # A file may name methods of your own that this run does not use, and cannot import.
         if ":" not in name or name in given:

@@ -1,0 +1,57 @@
+"""The automatic settings: which recipe they are, what can be changed, and how they are told."""
+
+import pytest
+
+from fewmask.cli.words import recipe_from_words
+from fewmask.methods import METHODS
+from fewmask.recipes import load_recipe
+from fewmask.recipes.automatic import automatic_recipe, described
+from fewmask.recipes.shipped import recipe_values
+
+
+@pytest.mark.parametrize("found, name", [("cpu", "auto/cpu"), ("cuda", "auto/gpu")])
+def test_the_device_decides_which_settings_are_automatic(found, name, monkeypatch):
+    monkeypatch.setattr("fewmask.recipes.automatic.choose_accelerator", lambda machine: found)
+    assert automatic_recipe({}) == name
+
+
+def test_a_wish_for_a_device_is_heard():
+    assert automatic_recipe({"machine": {"accelerator": "cpu", "devices": 64}}) == "auto/cpu"
+
+
+def test_without_a_recipe_settings_are_automatic():
+    cpu = ["data=synthetic", "machine.accelerator=cpu"]
+    assert recipe_from_words(cpu) == recipe_from_words(["auto", *cpu])
+    assert recipe_from_words(cpu) == recipe_from_words(["auto/cpu", *cpu])
+    assert recipe_from_words(cpu).method.name == recipe_values("auto/cpu")["method"]["name"]
+
+
+@pytest.mark.parametrize("option", ["training.steps=70", "training.epochs=2"])
+def test_a_length_in_steps_or_epochs_replaces_the_minutes(option):
+    training = recipe_from_words(["data=synthetic", option]).training
+    assert training.minutes is None
+    key, value = option.removeprefix("training.").split("=")
+    assert getattr(training, key) == int(value)
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_has_automatic_settings(method, device):
+    recipe = load_recipe(
+        f"auto/{device}", {"data": {"name": "synthetic"}, "method": {"name": method}}
+    )
+    for name in ("warmup", "copy"):
+        # A warm-up in passes over thousands of photos would outlast the run.
+        if hasattr(recipe.method, f"{name}_epochs"):
+            assert getattr(recipe.method, f"{name}_steps") is not None
+
+
+def test_each_choice_is_told_with_the_option_that_changes_it():
+    recipe = recipe_from_words(["data=synthetic", "machine.accelerator=cpu", "loader.crop=97"])
+    lines = described([recipe])
+    assert any("97 pixels" in line and "loader.*" in line for line in lines)
+    assert any("25 minutes" in line and "--time" in line for line in lines)
+    recipe = recipe_from_words(["data=synthetic", "training.steps=70", "method=supervised"])
+    lines = described([recipe])
+    assert any("70 steps" in line for line in lines)
+    assert not any("unlabeled" in line for line in lines)
