@@ -93,7 +93,7 @@ def load(
         UserError: if there is no such run or network.
 
     Example:
-        prediction = fewmask.load("runs/photos-imas-001").predict(image)
+        prediction = fewmask.load("runs/photos-fewmatch-001").predict(image)
     """
     return load_predictor(Path(run), weights, accelerator, engine)
 
@@ -126,7 +126,7 @@ def export(
             our own prediction says.
 
     Example:
-        file = fewmask.export("runs/photos-imas-001", format="onnx")
+        file = fewmask.export("runs/photos-fewmatch-001", format="onnx")
     """
     place = None if out is None else Path(out)
     opened = Run.open(run)
@@ -161,7 +161,7 @@ def predict(
         UserError: if there is no such run or no image, or if `out` holds other predictions.
 
     Example:
-        fewmask.predict("runs/photos-imas-001", "new_photos/", "predictions/")
+        fewmask.predict("runs/photos-fewmatch-001", "new_photos/", "predictions/")
     """
     places = [images] if isinstance(images, (str, Path)) else list(images)
     predictor = load(run, weights, accelerator, engine)

@@ -40,12 +40,12 @@ def test_a_demo_on_own_images_leads_to_a_comparison_with_three_seeds(tmp_path):
     words = ("data.names=[a, b]", *TINY_PHOTOS)
     text = fewmask("demo", "--data", photos.name, *words, cwd=tmp_path)
     made = {path.name for path in (tmp_path / "runs" / "demo-data").iterdir()}
-    assert made == {"supervised-seed0", "fixmatch-seed0", "demo.png", "report.html"}
+    assert made == {"supervised-seed0", "fewmatch-seed0", "demo.png", "report.html"}
     (said,) = (line for line in text.splitlines() if line.startswith("This was a first look."))
     _, _, command = said.partition("To compare properly: fewmask ")
-    assert command.endswith("--methods supervised,fixmatch --seeds 3")
+    assert command.endswith("--methods supervised,auto --seeds 3")
     compared = fewmask(*shlex.split(command), cwd=tmp_path)
-    assert "run 6 of 6: fixmatch, seed 2" in compared
+    assert "run 6 of 6: fewmatch, seed 2" in compared
 
 
 def test_a_demo_on_a_folder_that_is_not_there(tmp_path):
@@ -61,6 +61,6 @@ def test_an_option_of_a_method_reaches_those_that_have_it(tmp_path):
     recipes = {path.parent.name: path.read_text() for path in out.glob("*/recipe.yaml")}
     assert "threshold: 0.7\n" in recipes["imas-seed0"]
     assert "threshold: 0.6\n" in recipes["fixmatch-seed0"]
-    error = fewmask(*words, "method.treshold=0.9", code=2)
+    error = fewmask(*words, "--methods", "supervised,imas", "method.treshold=0.9", code=2)
     assert "method.treshold: none of the compared methods" in error
     assert "Did you mean 'threshold'?" in error

@@ -59,7 +59,7 @@ def test_runs_can_be_used_from_another_folder(tmp_path):
     words = ("data=photos", "data.names=[a, b]", *TINY_PHOTOS)
     fewmask("train", *words, cwd=tmp_path / "a")
     (tmp_path / "b").mkdir()
-    inside = "../a/runs/folder-imas-001"
+    inside = "../a/runs/folder-fewmatch-001"
     for command in ("evaluate", "report"):
         fewmask(command, inside, cwd=tmp_path / "b")
     fewmask("train", "--resume", inside, "training.steps=4", cwd=tmp_path / "b")

@@ -26,7 +26,7 @@ def test_evaluate_prints_every_class(run):
 def test_a_run_is_scored_on_its_own_validation_images_after_masks_were_added(tmp_path):
     photos = ten_photos(tmp_path)
     fewmask("train", f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS, cwd=tmp_path)
-    first = tmp_path / "runs/folder-imas-001"
+    first = tmp_path / "runs/folder-fewmatch-001"
     before = fewmask("evaluate", first, cwd=tmp_path)
     for i in (6, 7, 8, 9):
         shutil.copy(photos / "masks" / "p0.png", photos / "masks" / f"p{i}.png")
@@ -105,7 +105,7 @@ def test_predicted_masks_hold_the_users_own_values(option, values, run, tmp_path
     words = (f"data={photos}", "data.names=[a, b]", option, *TINY_PHOTOS)
     fewmask("train", *words, cwd=tmp_path)
     fewmask(
-        "predict", tmp_path / "runs/folder-imas-001", photos / "images", "--out", tmp_path / "o"
+        "predict", tmp_path / "runs/folder-fewmatch-001", photos / "images", "--out", tmp_path / "o"
     )
     found = {int(v) for f in (tmp_path / "o/masks").iterdir() for v in np.unique(Image.open(f))}
     assert found and found <= values
@@ -146,7 +146,7 @@ def test_pseudo_labels_become_labels_of_the_next_run(run, tmp_path):
     shutil.copytree(run.parents[1] / "photos", photos)
     words = (f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS)
     fewmask("train", *words, cwd=tmp_path)
-    first = tmp_path / "runs" / "folder-imas-001"
+    first = tmp_path / "runs" / "folder-fewmatch-001"
     text = fewmask("pseudo", first, "--threshold", "0.6", "--out", tmp_path / "pseudo")
     assert "4 image(s) predicted" in text
     for file in (tmp_path / "pseudo" / "masks").iterdir():
@@ -175,7 +175,7 @@ def test_unsure_pixels_are_written_as_the_users_own_no_label(options, no_label, 
         Image.fromarray(mask.astype(np.uint8)).save(file)
     words = (f"data={photos}", "data.names=[a, b]", *options, *TINY_PHOTOS)
     fewmask("train", *words, cwd=tmp_path)
-    first = tmp_path / "runs/folder-imas-001"
+    first = tmp_path / "runs/folder-fewmatch-001"
     fewmask("pseudo", first, "--threshold", "0.99", "--out", tmp_path / "pseudo")
     shutil.copy(tmp_path / "pseudo/masks/p7.png", photos / "masks")
     assert (np.asarray(Image.open(photos / "masks" / "p7.png")) == no_label).mean() > 0.5
@@ -189,5 +189,5 @@ def test_masks_without_a_no_label_value_cannot_say_unsure(run, tmp_path):
         Image.fromarray(np.asarray(Image.open(file)) * 255).save(file)
     mapping = ("data.label_mapping={0: 0, 255: 1}", "data.ignore=[]")
     fewmask("train", f"data={photos}", "data.names=[a, b]", *mapping, *TINY_PHOTOS, cwd=tmp_path)
-    text = fewmask("pseudo", tmp_path / "runs/folder-imas-001", "--out", tmp_path / "p", code=2)
+    text = fewmask("pseudo", tmp_path / "runs/folder-fewmatch-001", "--out", tmp_path / "p", code=2)
     assert "no value that means 'no label'" in text

@@ -89,7 +89,8 @@ def test_the_recipe_names_the_decoder_that_was_chosen(tmp_path):
 )
 def test_a_warm_up_as_long_as_the_run_is_named(words, says, tmp_path):
     words = (*words, *(["training.steps=5"] if "training.steps=2" not in words else []))
-    words = ("data=voc", f"data.root={tmp_path}", "loader.unlabeled_batch=2", *words)
+    (tmp_path / "paper.yaml").write_text("data: {name: voc}\n")
+    words = (tmp_path / "paper.yaml", f"data.root={tmp_path}", "loader.unlabeled_batch=2", *words)
     tree("voc", tmp_path)
     _, said = settle(recipe_from_words(words), opened("voc", tmp_path, labeled=3))
     found = [note for note in said if "lasts" in note]

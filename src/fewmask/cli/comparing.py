@@ -53,9 +53,9 @@ def demo(
         words = ["synthetic", *(options or []), *length(time)]
         _compare(words, methods or DEMO_METHODS, seeds, out or Path("runs/demo"), "demo.png")
         return
-    words = _with_length([f"data={data}", *(options or [])], time)
-    methods = methods or OWN_IMAGES_METHODS
-    done = _compare(words, methods, seeds, out or Path("runs/demo-data"), "demo.png")
+    words, methods = [f"data={data}", *(options or [])], methods or OWN_IMAGES_METHODS
+    folder = out or Path("runs/demo-data")
+    done = _compare(_with_length(words, time), methods, seeds, folder, "demo.png")
     if done and seeds < ENOUGH_SEEDS:
         print(
             "This was a first look. To compare properly: fewmask compare "

@@ -28,7 +28,7 @@ def export(
 
     The file is compared with fewmask's own prediction, and kept only if both agree.
 
-    Example: `fewmask export runs/photos-imas-001 --format onnx`
+    Example: `fewmask export runs/photos-fewmatch-001 --format onnx`
     """
     from fewmask.runs.run import Run
     from fewmask.tasks import export as task

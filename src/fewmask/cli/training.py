@@ -42,7 +42,7 @@ def train(
     """Train a model.
 
     Examples: `fewmask train data=photos`, `fewmask train synthetic method=supervised seed=1`,
-    `fewmask train --resume runs/photos-imas-001`
+    `fewmask train --resume runs/photos-fewmatch-001`
     """
     words = [*(words or [])]
     words += [f"machine.devices={devices}"] if devices is not None else []

@@ -24,7 +24,7 @@ def evaluate(
 ) -> None:
     """Score a trained run, class by class.
 
-    Example: `fewmask evaluate runs/photos-imas-001 evaluation.flip=true`
+    Example: `fewmask evaluate runs/photos-fewmatch-001 evaluation.flip=true`
     """
     # Heavy packages are imported inside the commands, so that help appears at once.
     from rich.console import Console
@@ -69,7 +69,7 @@ def report(
 
     The page works offline, so you can send it by mail.
 
-    Example: `fewmask report runs/photos-imas-001`
+    Example: `fewmask report runs/photos-fewmatch-001`
     """
     from fewmask.runs.run import open_runs
     from fewmask.tasks import report as task
@@ -122,7 +122,7 @@ def predict(
 
     Finished predictions are kept. If it is interrupted, run the same command again.
 
-    Example: `fewmask predict runs/photos-imas-001 new_photos/ --out predictions`
+    Example: `fewmask predict runs/photos-fewmatch-001 new_photos/ --out predictions`
     """
     from fewmask.tasks import predict as task
     from fewmask.tasks.engines import load_predictor
@@ -146,7 +146,7 @@ def pseudo(
 
     Put corrected masks into the masks folder of the data, and the next run uses them as labels.
 
-    Example: `fewmask pseudo runs/photos-imas-001 --threshold 0.95`
+    Example: `fewmask pseudo runs/photos-fewmatch-001 --threshold 0.95`
     """
     from fewmask.runs.run import Run
     from fewmask.tasks import pseudo as task
@@ -170,7 +170,7 @@ def rank(
 
     Writes rank.csv, to_label.txt, next_labeled.txt and a contact sheet.
 
-    Example: `fewmask rank runs/photos-imas-001 --count 10`
+    Example: `fewmask rank runs/photos-fewmatch-001 --count 10`
     """
     from fewmask.runs.run import Run
     from fewmask.tasks import rank as task

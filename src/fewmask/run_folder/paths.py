@@ -11,7 +11,7 @@ class RunPaths:
     """Every path of a run folder.
 
     Example:
-        RunPaths(Path("runs/photos-imas-001")).best  # runs/photos-imas-001/weights/best.pt
+        RunPaths(Path("runs/photos-fewmatch-001")).best  # runs/photos-fewmatch-001/weights/best.pt
     """
 
     folder: Path

@@ -36,7 +36,7 @@ class Run:
         tell: receives notes on what was decided while opening the data.
 
     Example:
-        run = Run.open("runs/photos-imas-001")
+        run = Run.open("runs/photos-fewmatch-001")
         run.scores["teacher"].miou
         run.network("teacher").predict(image).mask
     """
