@@ -15,8 +15,8 @@ from those of the labels:
     theta_t <- d theta_t + (1 - d) theta_s                        d(n) = min(1 - 1/(n+1), beta)
 
 alpha = alignment, lambda = unlabeled_weight, beta = ema_decay. It is `fixmatch.py` with the parts
-of `parts/class_balance.py`; docs/methods.md measures each of them. The teacher normalizes by the
-batch, since running statistics lag behind in short runs, and the student is the result.
+of `parts/class_balance.py`; docs/methods.md measures each of them. The student is the result: its
+learning rate ends at 0, and the teacher is behind it by then.
 
 FixMatch: Sohn et al., NeurIPS 2020, https://arxiv.org/abs/2001.07685. Class thresholds: CBST, Zou
 et al., ECCV 2018, https://arxiv.org/abs/1810.07911. Alignment: ReMixMatch, Berthelot et al., ICLR
@@ -55,10 +55,10 @@ class FewMatch(Method):
         """lambda: weight of the unlabeled loss."""
         cutmix_probability: float = Field(default=0.5, ge=0, le=1)
         """Probability that an image gets a box of another one."""
-        ema_decay: float = 0.98
+        ema_decay: float = 0.99
         """beta: how slowly the teacher follows the student, once the ramp 1 - 1/(n + 1) has reached
         beta."""
-        teacher_batch_statistics: bool = True
+        teacher_batch_statistics: bool = False
         """Lets the teacher's BatchNorm normalize by the batch instead of running statistics."""
         supervised_loss: SupervisedLoss = SupervisedLoss()
         """Loss on labeled images."""
