@@ -9,8 +9,9 @@ from tests.conftest import TINY_WORDS
 
 
 @pytest.mark.slow
-def test_supervised_fits_its_labeled_images(tmp_path):
-    words = ("method=supervised", "training.steps=120", "training.lr=0.01", "data.labeled=2")
+@pytest.mark.parametrize("method", ["supervised", "mean_teacher", "fixmatch", "fewmatch"])
+def test_methods_fit_their_labeled_images(method, tmp_path):
+    words = (f"method={method}", "training.steps=120", "training.lr=0.01", "data.labeled=2")
     run = fewmask.train(
         "synthetic", *TINY_WORDS, *words, "training.evaluate_every=120", out=tmp_path / "run"
     )

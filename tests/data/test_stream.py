@@ -16,6 +16,7 @@ from fewmask.data import (
     LoaderConfig,
 )
 from fewmask.data.sources.synthetic import Synthetic
+from fewmask.errors import UserError
 from fewmask.runs.build import open_data
 from tests.conftest import TINY_WORDS
 from tests.data.pools import (
@@ -130,3 +131,37 @@ def test_an_image_of_a_pool_that_cannot_be_read_is_skipped(tmp_path):
     with pytest.warns(UserWarning, match="Skipped an image. Cannot read image"):
         numbers = stream[0].unlabeled.image_index.tolist()
     assert set(numbers) == set(range(30)) - set(damaged)
+
+
+def in_view(data: Data, view: str | None, views: Views | None = VIEWS) -> BatchStream:
+    return BatchStream(data, LOADER.model_copy(update={"labeled_view": view}), views, seed=0)
+
+
+def test_labeled_crops_can_have_other_colors_but_keep_their_masks(data):
+    plain, colored = in_view(data, None)[3], in_view(data, "unimatch")[3]
+    changed = (plain.labeled.image != colored.labeled.image).flatten(1).any(1)
+    assert changed.float().mean() > 0.5  # a view leaves some images as they are
+    assert torch.equal(plain.labeled.mask, colored.labeled.mask)
+    # The unlabeled images are as they were.
+    for x, y in zip(flat(plain)[2:], flat(colored)[2:], strict=True):
+        assert torch.equal(x, y)
+
+
+def test_labeled_crops_in_other_colors_can_be_replayed(data):
+    assert equal(in_view(data, "unimatch")[3], in_view(data, "unimatch")[3])
+
+
+def whitened(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.full_like(image, 255)
+
+
+def test_the_view_of_labeled_crops_can_be_your_own_and_needs_no_unlabeled_images(data):
+    batch = in_view(data, f"{__name__}:whitened", views=None)[0]
+    assert (batch.labeled.image == 255).all() and batch.unlabeled is None
+
+
+def test_a_view_of_labeled_crops_that_does_not_exist_is_refused(data):
+    with pytest.raises(
+        UserError, match="loader.labeled_view asks for .*'unimach'.* Known: .*unimatch"
+    ):
+        in_view(data, "unimach")

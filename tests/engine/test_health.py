@@ -167,6 +167,31 @@ def test_gta_is_told_of_the_share_that_it_keeps():
     )
 
 
+def advice_of_fewmatch(quality, *words):
+    recipe = recipe_from_words(["synthetic", "method=fewmatch", *words])
+    known = Remedies.of(method=recipe.method, loader=recipe.loader, training=recipe.training)
+    (advice,) = Health(NAMES, 100, known, PRIOR).advise(60, WELL, FINE, quality)
+    return advice
+
+
+def test_fewmatch_is_told_of_its_own_switches_before_class_weights():
+    own = "Raise method.alignment, raise method.dropped, "
+    weights = "set method.supervised_loss.class_weights=balanced, set loader.class_balanced=true"
+    assert f". {own}{weights}, or label more" in advice_of_fewmatch(UNEVEN)
+    # What is at its largest value is not to be raised.
+    assert ". Raise method.dropped, set" in advice_of_fewmatch(UNEVEN, "method.alignment=1")
+
+
+def test_fewmatch_is_told_to_drop_more_if_its_labels_are_wrong_and_fewer_if_there_are_few():
+    assert ". Raise method.dropped, lower method.unlabeled_weight" in advice_of_fewmatch(WRONG)
+    (advice,) = health_of("fewmatch").advise(60, *FEW)
+    assert advice.endswith(". Lower method.dropped, or train longer (training.steps).")
+    lost = health_of("fewmatch")
+    lost.advise(50, WELL, FINE)
+    (advice,) = lost.advise(60, *FORGOTTEN)
+    assert ". Raise method.alignment, raise method.dropped, set" in advice
+
+
 def test_a_method_of_your_own_without_options_still_hears_what_to_try():
     health = Health(NAMES, 100, Remedies({}), PRIOR)
     (advice,) = health.advise(60, *FEW)

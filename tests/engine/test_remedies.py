@@ -5,7 +5,7 @@ import pytest
 from fewmask.cli.words import recipe_from_words
 from fewmask.engine.remedies import Remedies, lower, raise_, turn_on
 
-LOWER, RAISE, TURN_ON = lower("a.x"), raise_("a.y"), turn_on("a.z", "true")
+LOWER, RAISE, TURN_ON = lower("a.x"), raise_("a.y", most=1), turn_on("a.z", "true")
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ LOWER, RAISE, TURN_ON = lower("a.x"), raise_("a.y"), turn_on("a.z", "true")
         ({"a.x": 0.5}, "Lower a.x, or train longer."),
         ({"a.x": 0.5, "a.y": 0}, "Lower a.x, raise a.y, or train longer."),
         ({"a.x": 0.0}, "Train longer."),
+        ({"a.y": 1.0}, "Train longer."),
         ({"a.z": False}, "Set a.z=true, or train longer."),
         ({"a.z": None}, "Set a.z=true, or train longer."),
         ({"a.z": (1.0, 2.0)}, "Train longer."),
@@ -30,6 +31,10 @@ def test_options_of_a_method_are_called_as_the_command_takes_them():
     assert remedies.suggest(both, "stop") == "Lower method.x.y, raise loader.x, or stop."
     remedies.method = "methods.imas"
     assert remedies.suggest(both, "stop") == "Lower methods.imas.x.y, raise loader.x, or stop."
+
+
+def test_an_option_without_a_largest_value_can_always_be_raised():
+    assert Remedies({"a.w": 1.0}).suggest((raise_("a.w"),), "stop") == "Raise a.w, or stop."
 
 
 def test_the_options_of_a_recipe_have_dotted_names():

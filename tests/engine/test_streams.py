@@ -76,6 +76,20 @@ def test_validation_crops_are_the_same_for_every_seed_and_never_balanced():
     assert one.unlabeled is not None
 
 
+def test_only_labeled_images_are_shown_in_their_view():
+    """Training and prototypes see them as the network does; validation images keep their colors."""
+    given = []
+    for words in ((), ("loader.labeled_view=unimatch",)):
+        recipe, data = opened(*words)
+        training = training_streams(data, recipe, Views(), IMAGENET)[0][0].labeled.image
+        labeled = LabeledPass(data, recipe, torch.device("cpu"), IMAGENET)
+        val = validation_stream(data, recipe.loader, IMAGENET)[0].labeled.image
+        given.append((training, torch.cat([batch.image for batch in labeled]), val))
+    (training, labeled, val), colored = given
+    assert not torch.equal(training, colored[0]) and not torch.equal(labeled, colored[1])
+    assert torch.equal(val, colored[2])
+
+
 def test_scales_are_drawn_as_the_recipe_says(monkeypatch):
     drawn, draw = [], stream.draw_scale
     monkeypatch.setattr(stream, "draw_scale", lambda *a: drawn.append(draw(*a)) or drawn[-1])

@@ -19,14 +19,18 @@ OVERCONFIDENT = 0.15  # confidence minus accuracy
 COMMON, SHORT = 0.01, 5  # share of the labeled pixels; how many times less among pseudo-labels
 
 # What to try, the most promising first; options that a method does not have are left out.
-STRICTER = (raise_("method.threshold"), lower("method.keep_percent"))
+STRICTER = (raise_("method.threshold"), lower("method.keep_percent"), raise_("method.dropped"))
 LOOSER = (lower("method.threshold"), raise_("method.keep_percent"))
+MORE_PIXELS = (*LOOSER, lower("method.dropped"))
 LONGER = "train longer (training.steps)"
 GENTLER = (lower("method.unlabeled_weight"),)
 BALANCED = (
     turn_on("method.supervised_loss.class_weights", "balanced"),
     turn_on("loader.class_balanced", "true"),
 )
+ALIGNED = (raise_("method.alignment", most=1),)
+# In every class, the least sure pixels are those that belong to others.
+PURER = (*ALIGNED, raise_("method.dropped"))
 FASTER_TEACHER = (
     lower("method.ema_decay"),
     turn_on("method.teacher_batch_statistics", "true"),
@@ -102,7 +106,7 @@ class Health:
             return None
         return (
             f"only {percent(used, 1)} of the unlabeled pixels get a pseudo-label, so the unlabeled "
-            f"images teach almost nothing. {self.remedies.suggest(LOOSER, LONGER)}"
+            f"images teach almost nothing. {self.remedies.suggest(MORE_PIXELS, LONGER)}"
         )
 
     def _rising_loss(self, step: int, report: StepReport) -> str | None:
@@ -156,7 +160,7 @@ class Health:
             remedy = self.remedies.suggest(BALANCED, more)
         else:
             cause = "larger classes may be crowding it out of the pseudo-labels"
-            remedy = self.remedies.suggest((*STRICTER, *BALANCED), more)
+            remedy = self.remedies.suggest((*ALIGNED, *STRICTER, *BALANCED), more)
         return f"{', '.join(names)} was found before and is no longer found: {cause}. {remedy}"
 
     def _wrong_pseudo_labels(self, quality: PseudoQuality) -> str | None:
@@ -184,7 +188,7 @@ class Health:
         return (
             f"{name} has {percent(self.prior[worst], 1)} of the labeled pixels but "
             f"{percent(quality.shares[worst], 1)} of the pseudo-labels{also}: other classes are "
-            f"crowding it out. {self.remedies.suggest((*BALANCED, *LOOSER), more)}"
+            f"crowding it out. {self.remedies.suggest((*PURER, *BALANCED, *LOOSER), more)}"
         )
 
     def _names(self, chosen: np.ndarray) -> list[str]:

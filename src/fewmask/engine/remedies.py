@@ -12,11 +12,12 @@ class Remedy(NamedTuple):
     verb: str
     option: str
     to: str = ""
+    most: float | None = None  # the value from which it cannot be raised
 
 
-def raise_(option: str) -> Remedy:
-    """Raising an option."""
-    return Remedy("raise", option)
+def raise_(option: str, most: float | None = None) -> Remedy:
+    """Raising an option; not offered at its largest value."""
+    return Remedy("raise", option, most=most)
 
 
 def lower(option: str) -> Remedy:
@@ -60,7 +61,7 @@ class Remedies:
             otherwise: what can be done in every run, such as `train longer`.
         """
         known = [remedy for remedy in remedies if self._applies(remedy)]
-        words = [f"{verb} {self._named(option)}{to}" for verb, option, to in known]
+        words = [f"{remedy.verb} {self._named(remedy.option)}{remedy.to}" for remedy in known]
         text = f"{', '.join(words)}, or {otherwise}" if words else otherwise
         return f"{text[0].upper()}{text[1:]}."
 
@@ -72,9 +73,10 @@ class Remedies:
     def _applies(self, remedy: Remedy) -> bool:
         if remedy.option not in self.values:
             return False
-        is_on = bool(self.values[remedy.option])
+        value = self.values[remedy.option]
+        is_on, is_full = bool(value), remedy.most is not None and value == remedy.most
         # 0 cannot be lowered, and what is on need not be turned on.
-        return {"raise": True, "lower": is_on, "set": not is_on}[remedy.verb]
+        return {"raise": not is_full, "lower": is_on, "set": not is_on}[remedy.verb]
 
 
 def _walk(path: str, value: Any) -> Iterator[tuple[str, Any]]:

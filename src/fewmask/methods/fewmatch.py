@@ -35,7 +35,7 @@ from fewmask.models import Segmenter
 from fewmask.parts.boxes import area_boxes
 from fewmask.parts.class_balance import Alignment, ClassThresholds
 from fewmask.parts.losses import SupervisedLoss, cross_entropy
-from fewmask.parts.mixing import cutmix, mirrored_partners, require_partners
+from fewmask.parts.mixing import at_grid, cutmix, mirrored_partners, require_partners
 from fewmask.parts.pseudo_labels import PseudoLabel, pseudo_label
 from fewmask.parts.teacher import Teacher, ramped_decay
 
@@ -82,7 +82,7 @@ class FewMatch(Method):
 
         # The teacher labels the weak view; in each class the surest pixels count.
         logits = self.teacher(weak).logits
-        self.alignment.update(logits, y_l)
+        self.alignment.update(logits, at_grid(valid, logits.shape[-2:]), y_l)
         pseudo = pseudo_label(self.alignment(logits), valid)
         self.thresholds.update(pseudo)
         sure = pseudo._replace(confidence=self.thresholds(pseudo).float())

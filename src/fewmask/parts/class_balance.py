@@ -34,7 +34,7 @@ class Alignment(nn.Module):
         strength: alpha, 0 (off) to 1.
 
     Example:
-        alignment.update(logits, labels)
+        alignment.update(logits, valid, labels)
         label = alignment(logits).argmax(dim=1)
     """
 
@@ -56,20 +56,20 @@ class Alignment(nn.Module):
         return logits + offset.view(1, -1, 1, 1).to(logits.dtype)
 
     @torch.no_grad()
-    def update(self, logits: Tensor, labels: Tensor) -> None:
+    def update(self, logits: Tensor, valid: Tensor, labels: Tensor) -> None:
         """Follows the predictions and the labels of a batch.
 
         Args:
             logits: [B, K, h, w] for the unlabeled images, not aligned.
+            valid: [B, h, w] bool, False for padding, whatever is predicted there.
             labels: [B, H, W] of the labeled images, 0..K-1 or 255.
         """
         if self.strength == 0:
             return
-        probs = processes.mean(logits.float().softmax(dim=1).mean(dim=(0, 2, 3)))
-        counts = processes.total(_counts(labels, len(self.prior)))
+        probs = logits.float().softmax(dim=1) * valid.unsqueeze(1)
         # One batch shows a few images, so both are averaged over a hundred.
-        self.predicted.lerp_(probs, 0.01)
-        self.prior.lerp_(counts / counts.sum().clamp(min=1), 0.01)
+        self.predicted.lerp_(_shares(probs.sum(dim=(0, 2, 3))), 0.01)
+        self.prior.lerp_(_shares(_counts(labels, len(self.prior))), 0.01)
 
 
 class ClassThresholds(nn.Module):
@@ -129,6 +129,12 @@ def class_quantiles(
     first = counts.cumsum(0) - counts
     place = (first + (share * counts).floor()).long().clamp(max=len(values) - 1)
     return values[order][place], counts
+
+
+def _shares(x: Tensor) -> Tensor:
+    """Shares [K] of what all processes count; zeros, which favor no class, if there is nothing."""
+    x = processes.total(x)
+    return x / x.sum().clamp(min=1)
 
 
 def _counts(label: Tensor, num_classes: int) -> Tensor:

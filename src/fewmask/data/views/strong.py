@@ -33,8 +33,9 @@ def find_strong_view(name: str) -> StrongView:
     """
     if ":" not in name and name not in STRONG_VIEWS:
         raise UserError(
-            f"The method asks for the strong view '{name}', which is unknown. Known: "
-            f"{', '.join(STRONG_VIEWS)}. For a view of your own, write package.module:function."
+            f"The method or loader.labeled_view asks for the strong view '{name}', which is "
+            f"unknown. Known: {', '.join(STRONG_VIEWS)}. For a view of your own, write "
+            "package.module:function."
         )
     view: StrongView = find(name, STRONG_VIEWS, "strong_view")
     if not callable(view):
