@@ -3,9 +3,14 @@
 from pathlib import Path
 
 from benchmarks.commands import application
-from experiments import camvid, ranking, scenes
+from experiments import animals, camvid, ranking, scenes
 
-COMMANDS = {"scenes": scenes.measure, "camvid": camvid.measure, "ranking": ranking.measure}
+COMMANDS = {
+    "scenes": scenes.measure,
+    "animals": animals.measure,
+    "camvid": camvid.measure,
+    "ranking": ranking.measure,
+}
 app = application("experiments", COMMANDS, Path(__file__).parent / "results")
 
 

@@ -4,15 +4,27 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import mean
+from typing import Annotated
+
+import typer
 
 from benchmarks.record import Figure, Value, figures
-from fewmask.methods import title_of
+from fewmask.methods import METHODS, title_of
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.result import Result, read_result
 from fewmask.run_folder.tables import read_table
+
+Methods = Annotated[
+    list[str] | None, typer.Argument(help="Methods to train. Default: all built-in ones.")
+]
+Seeds = Annotated[int, typer.Option(help="Runs of each method.")]
+Steps = Annotated[int, typer.Option(help="Training steps of each run.")]
+Out = Annotated[Path | None, typer.Option(help="Keeps the runs, and takes those that it holds.")]
 
 
 def fewmask(*words: str | Path) -> str:
@@ -48,6 +60,15 @@ def compared(
     for method in methods:
         for seed, run in enumerate(runs[method]):
             yield figures(f"{title_of(method)}, seed {seed}", **_classes(run))
+
+
+def compared_in(
+    out: Path | None, words: Sequence[str], methods: Sequence[str] | None, seeds: int
+) -> Iterator[list[Figure]]:
+    """As `compared`, with all methods by default, and in a folder that is kept if it is given."""
+    temporary = tempfile.TemporaryDirectory(prefix="runs-")
+    with temporary if out is None else nullcontext(out) as folder:
+        yield from compared(words, methods or list(METHODS), seeds, Path(folder))
 
 
 def _scores(results: Sequence[Result]) -> dict[str, Value]:

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("experiments", reason="only in a checkout")
 
 import experiments  # noqa: E402
-from experiments import camvid, ranking, scenes  # noqa: E402
+from experiments import animals, camvid, ranking, scenes  # noqa: E402
 from experiments.__main__ import COMMANDS  # noqa: E402
 
 
@@ -35,18 +35,25 @@ def test_ranked_images_are_compared_with_random_ones(monkeypatch):
     assert "mean mIoU" in found["14 labeled + 2 at random"]
 
 
-def test_camvid_is_trained_with_few_labels_and_with_all(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("module", "labels"), [(animals, "labeled_55.txt"), (camvid, "splits/labeled_55.txt")]
+)
+def test_photos_are_compared_with_automatic_settings(module, labels, monkeypatch, tmp_path):
     asked = []
 
     def compared(words, methods, seeds, out):
-        asked.append((words, methods))
+        asked.append((words, methods, seeds, out))
         yield ranking.figures("supervised", mean_mIoU=(50.0, "%"))
 
-    monkeypatch.setattr(camvid, "compared", compared)
-    found = quantities(camvid.measure(tmp_path, ["supervised"], seeds=1, steps=2))
-    assert list(found) == ["supervised", "supervised, all 367 labels"]
-    assert "data.labeled=46" in asked[0][0] and f"data.root={tmp_path}" in asked[1][0]
-    assert not any("labeled" in word for word in asked[1][0])
+    monkeypatch.setattr("experiments.runs.compared", compared)
+    found = quantities(
+        module.measure(tmp_path, ["supervised"], labeled=55, seeds=1, steps=2, out=tmp_path / "o")
+    )
+    assert list(found) == ["supervised"]
+    ((words, methods, seeds, out),) = asked
+    assert f"data.labeled={tmp_path / labels}" in words and "training.steps=2" in words
+    assert "=" in words[0]  # no recipe
+    assert (methods, seeds, out) == (["supervised"], 1, tmp_path / "o")
 
 
 def test_every_experiment_is_a_command():
