@@ -112,5 +112,5 @@ class FewMatch(Method):
         return pseudo._replace(label=pseudo.label.masked_fill(~self.thresholds(pseudo), IGNORE))
 
     def predictors(self) -> dict[str, nn.Module]:
-        """The student, which ends ahead in short runs, and the teacher."""
+        """The student, which ends ahead, and the teacher."""
         return {"student": self.student, "teacher": self.teacher.network}
