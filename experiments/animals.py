@@ -20,4 +20,4 @@ def measure(
 ) -> Iterator[list[Figure]]:
     """Train with a few labeled photos, and with three thousand unlabeled ones besides."""
     words = [f"data={root / 'data.yaml'}", f"data.labeled={root / f'labeled_{labeled}.txt'}"]
-    yield from compared_in(out, [*words, f"training.steps={steps}"], methods, seeds)
+    yield from compared_in(out, words, methods, seeds, steps)

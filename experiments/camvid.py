@@ -21,4 +21,4 @@ def measure(
     """Train with a few labeled frames of three videos; the scores are those on a fourth one."""
     labels = root / "splits" / f"labeled_{labeled}.txt"
     words = ["data=camvid", f"data.root={root}", f"data.labeled={labels}"]
-    yield from compared_in(out, [*words, f"training.steps={steps}"], methods, seeds)
+    yield from compared_in(out, words, methods, seeds, steps)

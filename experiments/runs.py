@@ -63,9 +63,11 @@ def compared(
 
 
 def compared_in(
-    out: Path | None, words: Sequence[str], methods: Sequence[str] | None, seeds: int
+    out: Path | None, words: Sequence[str], methods: Sequence[str] | None, seeds: int, steps: int
 ) -> Iterator[list[Figure]]:
     """As `compared`, with all methods by default, and in a folder that is kept if it is given."""
+    # Scored twice: an evaluation of hundreds of photos takes as long as dozens of steps.
+    words = [*words, f"training.steps={steps}", f"training.evaluate_every={max(1, steps // 2)}"]
     temporary = tempfile.TemporaryDirectory(prefix="runs-")
     with temporary if out is None else nullcontext(out) as folder:
         yield from compared(words, methods or list(METHODS), seeds, Path(folder))
