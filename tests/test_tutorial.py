@@ -56,6 +56,6 @@ def test_the_tutorial_from_folder_to_prediction(tmp_path):
     assert "p12" in {*labeled, *val}
     for made in (
         "runs/first/report.html", "runs/first/comparison.png", "runs/second/report.html",
-        "runs/first/imas-seed0/rank/to_label.png", "predictions/masks/p0.png",
+        "runs/first/fewmatch-seed0/rank/to_label.png", "predictions/masks/p0.png",
     ):  # fmt: skip
         assert (tmp_path / made).is_file()

@@ -55,3 +55,10 @@ def test_each_choice_is_told_with_the_option_that_changes_it():
     lines = described([recipe])
     assert any("70 steps" in line for line in lines)
     assert not any("unlabeled" in line for line in lines)
+
+
+def test_an_encoder_of_the_users_choice_brings_its_own_stride_and_decoder():
+    words = ["data=synthetic", "machine.accelerator=cpu"]
+    assert recipe_from_words(words).model.output_stride == 32
+    own = recipe_from_words([*words, "model.encoder=vit_small_patch14_dinov2", "loader.crop=196"])
+    assert own.model.output_stride is None and own.model.decoder.name == "auto"

@@ -9,6 +9,9 @@ from fewmask.engine.settings import MachineConfig
 from fewmask.methods import title_of
 from fewmask.recipes.recipe import Recipe
 
+AUTOMATIC = ("auto/cpu", "auto/gpu")
+"""The shipped recipes with automatic settings, for a CPU and for a GPU."""
+
 
 def automatic_recipe(given: Mapping[str, Any]) -> str:
     """The shipped recipe with the automatic settings for this machine: `auto/cpu` or `auto/gpu`.
@@ -21,7 +24,7 @@ def automatic_recipe(given: Mapping[str, Any]) -> str:
     """
     wanted = {**given.get("machine", {}), "devices": 1}  # how many is checked at the launch
     machine = validate(MachineConfig, wanted, "machine")
-    return "auto/cpu" if choose_accelerator(machine) == "cpu" else "auto/gpu"
+    return AUTOMATIC[choose_accelerator(machine) != "cpu"]
 
 
 def described(recipes: Sequence[Recipe]) -> list[str]:

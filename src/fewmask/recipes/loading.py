@@ -10,7 +10,7 @@ from fewmask.data.sources.folder import folder_values
 from fewmask.errors import UserError
 from fewmask.methods import AUTO, BEST, METHODS
 from fewmask.models.decoders.decoder import UNNAMED as UNNAMED_DECODER
-from fewmask.recipes.automatic import automatic_recipe
+from fewmask.recipes.automatic import AUTOMATIC, automatic_recipe
 from fewmask.recipes.recipe import Recipe, method_class
 from fewmask.recipes.shipped import recipe_values
 
@@ -46,7 +46,10 @@ def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None 
     given = _expand_decoder(given or {})
     if base is None or str(base) == AUTO:
         base = automatic_recipe(given)
-    values = merge(_with_decoder_name(_expand_decoder(_read(base))), _expand_data(given))
+    file = _with_decoder_name(_expand_decoder(_read(base)))
+    if base in AUTOMATIC and "encoder" in given.get("model", {}):
+        file.pop("model")  # stride and decoder are those for the encoder that would be chosen
+    values = merge(file, _expand_data(given))
     values.pop("published", None)  # scores to compare with, not settings
     _require_sections(values)
     _choose_method(values, given.get("methods", {}))
