@@ -18,14 +18,19 @@ def within(minutes, step, evaluation):
 
 
 def test_steps_and_evaluations_fit_into_the_time():
-    # 10 evaluations of 3 s leave 570 s.
+    # 10 evaluation(s) of 3 s leave 570 s.
     assert within(10, step=0.5, evaluation=3) == (1100, 110)
     # A fifth of 600 s has room for 6 evaluations of 20 s; 480 s are left.
     assert within(10, step=0.5, evaluation=20) == (960, 160)
 
 
 def test_slow_evaluations_leave_half_of_the_time_to_training():
-    assert within(10, step=0.5, evaluation=1000) == (600, 120)
+    assert within(10, step=0.5, evaluation=1000) == (600, 300)
+
+
+def test_the_first_evaluation_comes_within_minutes_and_a_short_run_has_one():
+    assert within(25, step=0.5, evaluation=200) == (1500, 300)  # 5 evaluations
+    assert within(4.5, step=0.5, evaluation=60) == (420, 420)
 
 
 def test_there_is_a_step_and_an_evaluation_however_short_the_time():

@@ -12,13 +12,16 @@ from fewmask.data import Data
 from fewmask.engine.cost import Cost
 from fewmask.engine.launch import is_first, is_started_by_others, launch
 from fewmask.engine.settings import TrainingConfig
+from fewmask.engine.wording import duration
 from fewmask.recipes import Recipe
 from fewmask.runs.build import build_method, make_trainer, start_from
 
-EVALUATIONS = (5, 10)
-"""The fewest and the most evaluations of a run whose length is given as a time."""
+MOST_EVALUATIONS = 10
+"""Evaluations of a run whose length is given as a time, if they are cheap."""
 EVALUATION_SHARE = 0.2
-"""Evaluations take about this share of the time at most, unless even the fewest take longer."""
+"""The share of the time that they take at most, unless even the fewest take longer."""
+FIRST_SECONDS = 300
+"""Seconds until the first evaluation, however long each of them takes."""
 MOST_STEPS = 20_000
 """Longer runs were not found to be better with few labels."""
 
@@ -46,13 +49,14 @@ def settle_duration(recipe: Recipe, data: Data, tell: Callable[[str], None]) -> 
                 f"are not timed. The run has {steps} steps; to choose: training.steps=N."
             )
         return with_length(recipe, Length(steps, recipe.training.evaluation_interval()))
-    tell(f"Timing a few steps, to see how many fit into {minutes:g} minutes ...")
+    wish = duration(60 * minutes)
+    tell(f"Timing a few steps, to see how many fit into {wish} ...")
     cost = measure_cost(recipe, data)
     length = longest_within(60 * minutes, cost)
     tell(
         f"{length.steps} steps of {cost.step:.2f} s and {length.steps // length.evaluate_every} "
-        f"evaluations of {cost.evaluation:.0f} s take about {minutes:g} minutes. Another length: "
-        "--time 1h, or training.steps=N."
+        f"evaluation(s) of {cost.evaluation:.0f} s take about {wish}. Another length: --time 1h, or "
+        "training.steps=N."
     )
     return with_length(recipe, length)
 
@@ -71,9 +75,9 @@ def longest_within(seconds: float, cost: Cost) -> Length:
         seconds: that the run shall take.
         cost: of a step and an evaluation.
     """
-    fewest, most = EVALUATIONS
     affordable = int(EVALUATION_SHARE * seconds / max(cost.evaluation, 1e-6))
-    evaluations = min(max(affordable, fewest), most)
+    fewest = math.ceil(seconds / FIRST_SECONDS)
+    evaluations = min(max(affordable, fewest), MOST_EVALUATIONS)
     # However slow an evaluation is, half of the time is for training.
     left = max(seconds - evaluations * cost.evaluation, seconds / 2)
     steps = max(1, min(int(left / cost.step), MOST_STEPS))
