@@ -52,7 +52,7 @@ def settled(monkeypatch, *words):
 def test_the_choice_is_told_and_becomes_part_of_the_recipe(monkeypatch):
     training, notes = settled(monkeypatch, "training.minutes=10")
     assert (training.minutes, training.steps, training.evaluate_every) == (None, 1100, 110)
-    assert any("1100 steps of 0.50 s and 10 evaluations of 3 s" in note for note in notes)
+    assert any("1100 steps of 0.50 s and 10 evaluation(s) of 3 s" in note for note in notes)
 
 
 def test_an_interval_of_the_user_stays(monkeypatch):

@@ -53,9 +53,10 @@ def settle_duration(recipe: Recipe, data: Data, tell: Callable[[str], None]) -> 
     tell(f"Timing a few steps, to see how many fit into {wish} ...")
     cost = measure_cost(recipe, data)
     length = longest_within(60 * minutes, cost)
+    evaluations = length.steps // length.evaluate_every
     tell(
-        f"{length.steps} steps of {cost.step:.2f} s and {length.steps // length.evaluate_every} "
-        f"evaluation(s) of {cost.evaluation:.0f} s take about {wish}. Another length: --time 1h, or "
+        f"{length.steps} steps of {cost.step:.2f} s and {evaluations} evaluation(s) of "
+        f"{cost.evaluation:.0f} s take about {wish}. Another length: --time 1h, or "
         "training.steps=N."
     )
     return with_length(recipe, length)
