@@ -35,20 +35,12 @@ def settle_duration(recipe: Recipe, data: Data, tell: Callable[[str], None]) -> 
         recipe: settled otherwise.
         data: of the recipe, opened.
         tell: receives a sentence on the choice.
-
     """
     minutes = recipe.training.minutes
     if minutes is None:
         return recipe
     if is_started_by_others():
-        # The processes could come to different results, and cannot talk to each other yet.
-        steps = recipe.training.steps
-        if is_first():
-            tell(
-                f"training.minutes={minutes:g} is not used under torchrun or SLURM, where steps "
-                f"are not timed. The run has {steps} steps; to choose: training.steps=N."
-            )
-        return with_length(recipe, Length(steps, recipe.training.evaluation_interval()))
+        return _with_its_steps(recipe, tell)
     wish = duration(60 * minutes)
     tell(f"Timing a few steps, to see how many fit into {wish} ...")
     cost = measure_cost(recipe, data)
@@ -60,6 +52,18 @@ def settle_duration(recipe: Recipe, data: Data, tell: Callable[[str], None]) -> 
         "training.steps=N."
     )
     return with_length(recipe, length)
+
+
+def _with_its_steps(recipe: Recipe, tell: Callable[[str], None]) -> Recipe:
+    """The recipe without a duration, for processes that could time steps differently."""
+    training = recipe.training
+    if is_first():
+        tell(
+            f"training.minutes={training.minutes:g} is not used under torchrun or SLURM, where "
+            f"steps are not timed. The run has {training.steps} steps; to choose: "
+            "training.steps=N."
+        )
+    return with_length(recipe, Length(training.steps, training.evaluation_interval()))
 
 
 class Length(NamedTuple):
