@@ -8,6 +8,7 @@ import pytest
 
 from fewmask.data import Chosen, Dataset, Files, LabelTable
 from fewmask.data.dataset import label_shares, real_files
+from fewmask.data.memory import Memory
 from fewmask.data.order import shuffled
 from fewmask.data.read_options import ReadOptions
 from fewmask.errors import UserError
@@ -76,7 +77,7 @@ def test_images_are_chosen_from_several_data_sets(tmp_path):
 def test_options_change_how_images_are_read():
     data = Gray(3)
     assert data.as_read(ReadOptions()) is data
-    small = data.as_read(ReadOptions(long_side=3, memory={}))
+    small = data.as_read(ReadOptions(long_side=3, memory=Memory()))
     assert small.image(2).shape == (2, 3, 3) and small.mask(2).shape == (4, 6)
     assert small.image(2) is small.image(2) and small.names == data.names
     assert small.fingerprint() == data.fingerprint() and small.sample() == data.sample()
@@ -90,7 +91,7 @@ def test_options_change_how_images_are_read():
 def test_a_pool_is_never_kept_in_memory():
     data = Gray(3)
     data.is_pool = True
-    read = data.as_read(ReadOptions(memory={}))
+    read = data.as_read(ReadOptions(memory=Memory()))
     assert read.is_pool and read.image(0) is not read.image(0)
 
 

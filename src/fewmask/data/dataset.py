@@ -3,7 +3,7 @@
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from fewmask.data.images import to_long_side
 from fewmask.data.label_table import LabelTable
+from fewmask.data.memory import Memory
 from fewmask.data.order import Key, shuffled
 from fewmask.data.read_options import ReadOptions
 from fewmask.errors import UserError
@@ -77,7 +78,7 @@ class Dataset(ABC):
             )
         if options.long_side is None and options.memory is None:
             return self
-        return _Converted(self, options.long_side, options.memory is not None)
+        return _Converted(self, options.long_side, options.memory)
 
     def index_at(self, place: int, key: Key) -> int:
         """The image at a place of the random order that follows from a key, see `shuffled`."""
@@ -189,31 +190,32 @@ class Chosen(_Forwarding):
 class _Converted(_Forwarding):
     """A data set whose images are resized to a longer side, and kept in memory if asked."""
 
-    def __init__(self, inner: Dataset, long_side: int | None, in_memory: bool):
+    def __init__(self, inner: Dataset, long_side: int | None, memory: Memory | None):
         self.inner, self.long_side = inner, long_side
         self.names, self.is_pool = inner.names, inner.is_pool
-        self.in_memory = in_memory and not self.is_pool  # a pool does not fit into memory
-        self._images: dict[int, np.ndarray] = {}
-        self._masks: dict[int, np.ndarray] = {}
+        self.memory = None if self.is_pool else memory  # a pool does not fit into memory
 
     def place(self, index: int) -> tuple[Dataset, int]:
         return self.inner, index
 
     def image(self, index: int) -> np.ndarray:
-        if index in self._images:
-            return self._images[index]
-        image = to_long_side(self.inner.image(index), self.long_side)
-        if self.in_memory:
-            self._images[index] = image
-        return image
+        return self._remembered(
+            "image", index, lambda: to_long_side(self.inner.image(index), self.long_side)
+        )
 
     def mask(self, index: int) -> np.ndarray:
-        if index in self._masks:
-            return self._masks[index]
-        mask = self.inner.mask(index)  # not resized: scores are computed at its own size
-        if self.in_memory:
-            self._masks[index] = mask
-        return mask
+        # Not resized: scores are computed at its own size.
+        return self._remembered("mask", index, lambda: self.inner.mask(index))
+
+    def _remembered(self, kind: str, index: int, read: Callable[[], np.ndarray]) -> np.ndarray:
+        key = (id(self), kind, index)
+        kept = None if self.memory is None else self.memory.get(key)
+        if kept is not None:
+            return kept
+        array = read()
+        if self.memory is not None:
+            self.memory.keep(key, array)
+        return array
 
     def index_at(self, place: int, key: Key) -> int:
         return self.inner.index_at(place, key)

@@ -14,6 +14,7 @@ from fewmask.data.computed import Computed
 from fewmask.data.dataset import Dataset
 from fewmask.data.images import looks_whole, read_colors, read_image, read_mask, to_long_side
 from fewmask.data.label_table import LabelTable
+from fewmask.data.memory import Memory
 from fewmask.data.read_options import ReadOptions
 from fewmask.errors import UserError
 
@@ -48,7 +49,7 @@ class Files(Dataset):
         names: unique names, usually file stems.
         labels: how mask values become labels.
         long_side: pixels, or None for the image's own size.
-        memory: keeps what was read, if it is a dict.
+        memory: keeps what was read, if there is one.
         channels: bands of an image. With 3, every image is read as RGB.
         decoded: keeps what was read on disk, if it is given.
     """
@@ -58,7 +59,7 @@ class Files(Dataset):
     names: Sequence[str]
     labels: LabelTable
     long_side: int | None = None
-    memory: dict[Path, np.ndarray] | None = None
+    memory: Memory | None = None
     channels: int = 3
     decoded: DecodedFolder | None = None
 
@@ -86,11 +87,12 @@ class Files(Dataset):
         )
 
     def _remembered(self, file: Path, how: object, read: Callable[[], np.ndarray]) -> np.ndarray:
-        if self.memory is not None and file in self.memory:
-            return self.memory[file]
+        kept = None if self.memory is None else self.memory.get(file)
+        if kept is not None:
+            return kept
         array = read() if self.decoded is None else self.decoded.get(file, how, read)
         if self.memory is not None:
-            self.memory[file] = np.array(array)  # a memory map would keep its file open
+            self.memory.keep(file, array)
         return array
 
     def file(self, index: int) -> Path:

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-
-import numpy as np
 
 from fewmask.data.cache import DecodedFolder
 from fewmask.data.checks.before_training import check_data
 from fewmask.data.dataset import Dataset
 from fewmask.data.image_labels import read_image_labels
+from fewmask.data.memory import Memory
 from fewmask.data.pool.opening import open_pool
 from fewmask.data.read_options import ReadOptions
 from fewmask.data.source import SUBSETS, Data, DataSource
@@ -45,7 +43,7 @@ def open_data(
     data = source.open()
     _require_datasets(data, config.name)
     # One memory for all sets: with data.unlabeled=all, two of them share images.
-    memory: dict[Path, np.ndarray] | None = {} if config.in_memory else None
+    memory = Memory() if config.in_memory else None
     decoded = None if config.cache is None else DecodedFolder(config.cache)
     options = ReadOptions(channels, config.long_side, memory, decoded)
     # The source's own unlabeled images too, for `Data.without_pool`.

@@ -1,11 +1,9 @@
 """The options of how images are read, from whichever source. `open_data` applies them."""
 
 from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
 
 from fewmask.data.cache import DecodedFolder
+from fewmask.data.memory import Memory
 
 
 @dataclass(frozen=True)
@@ -16,7 +14,7 @@ class ReadOptions:
     """Bands of an image, `model.in_channels`. With 3, every image is read as RGB."""
     long_side: int | None = None
     """Pixels, `data.long_side`. None keeps the image's own size."""
-    memory: dict[Path, np.ndarray] | None = None
-    """Keeps what was read, by file, if it is not None (`data.in_memory`)."""
+    memory: Memory | None = None
+    """Keeps what was read, if there is one (`data.in_memory`)."""
     decoded: DecodedFolder | None = None
     """Keeps what was read on disk, if it is not None (`data.cache`)."""

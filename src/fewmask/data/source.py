@@ -82,8 +82,8 @@ class DataSource(abc.ABC):
         """Pixels: images are resized to this longer side, in training and in evaluation. null
         keeps their own size. Scores are always computed at the size of the mask."""
         in_memory: bool = False
-        """Keeps images (at `long_side`) and masks in memory once they are read: faster for small
-        sets. A pool is never kept."""
+        """Keeps images (at `long_side`) and masks in memory once they are read, up to 1 GiB in each
+        process: faster. A pool is never kept."""
         cache: Path | None = None
         """Keeps decoded images (at `long_side`) and masks in this folder. Use it for files that
         are large or slow to decode. It takes H x W x 3 bytes per image."""
