@@ -156,7 +156,9 @@ def test_pseudo_labels_become_labels_of_the_next_run(run, tmp_path):
     shutil.copy(tmp_path / "pseudo/masks/p7.png", photos / "masks")  # reviewed
     fewmask("train", *words, cwd=tmp_path)
     lists = [
-        (tmp_path / "runs" / f"folder-imas-00{i}" / "splits" / "unlabeled.txt").read_text().split()
+        (tmp_path / "runs" / f"folder-fewmatch-00{i}" / "splits" / "unlabeled.txt")
+        .read_text()
+        .split()
         for i in (1, 2)
     ]
     assert "p7" in lists[0] and "p7" not in lists[1]

@@ -11,6 +11,8 @@ import fewmask
 from fewmask.cli.words import recipe_from_words
 from fewmask.config import find
 from fewmask.engine import validation
+from fewmask.engine.trainer import REHEARSED
+from fewmask.engine.validation import FEW
 from fewmask.errors import UserError
 from fewmask.methods import METHODS
 from fewmask.methods.supervised import Supervised
@@ -39,7 +41,7 @@ def test_a_dry_run_sees_the_warm_up_and_what_comes_after(name, monkeypatch):
     cells = ["method.cells=4"] if name == "pcr" else []
     recipe = recipe_from_words(["synthetic", *TINY_WORDS, f"method={name}", *words, *small, *cells])
     rehearse(recipe)
-    rounds = [(0, False), (49, True), (49, True)]
+    rounds = [(0, False), *[(49, True)] * REHEARSED]
     assert seen == [(step, last, late) for step, late in rounds for last in (False, True)]
 
 
@@ -57,7 +59,7 @@ def test_a_dry_run_fails_where_the_first_evaluation_would(what, monkeypatch):
         rehearse(recipe_from_words(["synthetic", *TINY_WORDS, *words]))
 
 
-def test_a_dry_run_evaluates_one_image(monkeypatch):
+def test_a_dry_run_evaluates_a_few_images(monkeypatch):
     evaluated = []
     evaluate = validation.evaluate
 
@@ -67,7 +69,8 @@ def test_a_dry_run_evaluates_one_image(monkeypatch):
 
     monkeypatch.setattr(validation, "evaluate", watched)
     rehearse(recipe_from_words([*TINY, "training.steps=3"]))
-    assert evaluated == [1]
+    # Once to prepare, and once to see how long it takes.
+    assert evaluated == [FEW, FEW]
 
 
 def test_it_logs_evaluates_and_saves_when_it_is_time(tmp_path):

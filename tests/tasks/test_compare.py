@@ -153,7 +153,7 @@ def test_each_run_knows_how_many_are_left_and_says_its_number(tmp_path, monkeypa
 
     monkeypatch.setattr(compare, "train", watched)
     compared(WORDS, ["supervised"], range(3), tmp_path)
-    assert left == [3, 2, 1] and "supervised, seed 1 (run 2 of 3)" in capsys.readouterr().out
+    assert left == [3, 2, 1] and "run 2 of 3: supervised, seed 1" in capsys.readouterr().out
 
 
 def test_a_long_comparison_says_so_after_its_first_steps(tmp_path, monkeypatch, capsys):
@@ -161,7 +161,7 @@ def test_a_long_comparison_says_so_after_its_first_steps(tmp_path, monkeypatch, 
     words = [*WORDS[:-1], "training.steps=7"]
     monkeypatch.setattr("fewmask.engine.logger.TRIAL_SECONDS", 0.0)
     compared(words, ["supervised"], range(2), tmp_path)
-    first, _, second = capsys.readouterr().out.partition("(run 2 of 2)")
+    first, _, second = capsys.readouterr().out.partition("run 2 of 2:")
     assert first.count("This will take long: 7 steps") == 1 and "; 2 such runs, about" in first
     assert second.count("This will take long: 7 steps") == 1 and "such runs" not in second
 

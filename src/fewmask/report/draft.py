@@ -14,6 +14,9 @@ from fewmask.data.sources.folder import Folder
 from fewmask.errors import UserError
 from fewmask.report.checked import Checked
 
+OF_A_RUN = ("long_side", "in_memory", "cache")
+"""Options of how a run reads the images, which say nothing of the images themselves."""
+
 
 def write_draft(checked: Checked, file: Path) -> None:
     """Writes a YAML file with all options that follow from the files, and the findings as comments.
@@ -31,7 +34,7 @@ def write_draft(checked: Checked, file: Path) -> None:
         )
     if file.exists():
         raise UserError(f"{file} exists. Remove it first, or give another name.")
-    values = checked.config.model_dump(mode="json", exclude_unset=True, exclude={"name"})
+    values = checked.config.model_dump(mode="json", exclude_unset=True, exclude={"name", *OF_A_RUN})
     # Relative to the file, so that folder and file can be moved together.
     values["root"] = os.path.relpath(checked.config.root, file.parent)
     values |= _suggested(checked, checked.config)

@@ -29,8 +29,8 @@ def test_each_data_set_is_checked_rehearsed_trained_and_evaluated(name, tmp_path
         "loader.crop=33", "loader.labeled_batch=2", "loader.unlabeled_batch=2", "training.steps=2",
         "machine.workers=0", "machine.accelerator=cpu", "training.precision=fp32",
     )  # fmt: skip
-    recipe, seconds, memory = rehearse(recipe_from_words([*words]))
-    assert recipe.training.steps == 2 and seconds > 0 and memory > 0
+    recipe, cost = rehearse(recipe_from_words([*words]))
+    assert recipe.training.steps == 2 and cost.step > 0 and cost.memory_gib > 0
     run = fewmask.train(*words, out=tmp_path / "run")
     _, scores = fewmask.evaluate(run.folder, weights="teacher")
     assert scores.confusion.sum() == sum((data.val.mask(i) != 255).sum() for i in range(val))
