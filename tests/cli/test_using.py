@@ -155,12 +155,8 @@ def test_pseudo_labels_become_labels_of_the_next_run(run, tmp_path):
         assert set(np.unique(mask)) <= {0, 1, 255} and (mask[sure] != 255).all()
     shutil.copy(tmp_path / "pseudo/masks/p7.png", photos / "masks")  # reviewed
     fewmask("train", *words, cwd=tmp_path)
-    lists = [
-        (tmp_path / "runs" / f"folder-fewmatch-00{i}" / "splits" / "unlabeled.txt")
-        .read_text()
-        .split()
-        for i in (1, 2)
-    ]
+    runs = [tmp_path / "runs" / f"folder-fewmatch-00{i}" for i in (1, 2)]
+    lists = [(run / "splits" / "unlabeled.txt").read_text().split() for run in runs]
     assert "p7" in lists[0] and "p7" not in lists[1]
     assert "--threshold=2" in fewmask("pseudo", first, "--threshold", "2", code=2)
 
