@@ -6,6 +6,7 @@ from typing import Any
 from fewmask.config import validate
 from fewmask.engine.devices import choose_accelerator
 from fewmask.engine.settings import MachineConfig
+from fewmask.engine.wording import duration
 from fewmask.methods import title_of
 from fewmask.recipes.recipe import Recipe
 
@@ -42,7 +43,7 @@ def described(recipes: Sequence[Recipe]) -> list[str]:
         batch += f" + {loader.unlabeled_batch} unlabeled"
     length = f"{training.steps} steps"
     if training.minutes is not None:
-        length = f"the steps that fit into {training.minutes:g} minutes"
+        length = f"the steps that fit into {duration(60 * training.minutes)}"
     rates = f"{training.lr:g} for the encoder, {training.lr * training.head_lr_factor:g} elsewhere"
     methods = dict.fromkeys(title_of(recipe.method.name) for recipe in recipes)
     lines = {
