@@ -68,11 +68,12 @@ def _result(
     chosen = {
         key: value for key, value in options.items() if value not in (None, parameters[key].default)
     }
-    # More rounds measure the same thing more precisely, and what is required is never a choice.
+    # More rounds measure the same more precisely, and a folder for runs changes nothing. What is
+    # required is never a choice.
     variant = [
         key if isinstance(value, Path) else _words(key, value)
         for key, value in chosen.items()
-        if key != "rounds" and parameters[key].default is not inspect.Parameter.empty
+        if key not in ("rounds", "out") and parameters[key].default is not inspect.Parameter.empty
     ]
     command = [f"python -m {package} {name}", *(_words(*item) for item in chosen.items())]
     return Result(
