@@ -10,7 +10,13 @@ METHODS = ("supervised", "FewMatch", "iMAS", "PCR", "GTA-Seg", "PseudoSeg")
 CPU = "amd-epyc-2-threads"
 """The machine of the README. docs/benchmarks.md shows all of them."""
 SCENES = "scenes.amd-epyc-2-cores.json"
-PHOTOS: dict[str, tuple[str, str]] = {}
+PHOTOS = {
+    "VOC animals, 3,103 unlabeled photos": (
+        "28",
+        "animals-supervised-fewmatch-imas-pcr-gta-pseudoseg.amd-epyc-1-thread.json",
+    ),
+    "CamVid, 344 unlabeled frames": ("23", "camvid-supervised-fewmatch.amd-epyc-1-thread.json"),
+}
 """Real images: labels and results."""
 
 
