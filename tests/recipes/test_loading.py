@@ -137,3 +137,38 @@ def test_another_decoder_drops_the_options_of_the_one_that_the_file_leaves_unnam
 def test_a_decoder_may_be_given_as_a_word_in_python(decoder_lab):
     given = {"model": {"decoder": "decoder_lab:D"}}
     assert load_recipe("synthetic", given).model.decoder.name == "decoder_lab:D"
+
+
+def test_a_recipe_builds_on_another(tmp_path: Path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "common.yaml").write_text(
+        "base: auto/cpu\nloader: {crop: 97}\nmethods: {pcr: {threshold: 0.7}}\n"
+    )
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "base: parts/common.yaml\ndata: {name: synthetic}\ntraining: {steps: 9}\n"
+        "method: {name: pcr}\n"
+    )
+    recipe = recipe_from_words([file, "loader.labeled_batch=3"])
+    cpu = recipe_from_words(["auto/cpu", "data=synthetic", "method=pcr"])
+    assert recipe.model == cpu.model and recipe.method.warmup_steps == cpu.method.warmup_steps
+    assert (recipe.loader.crop, recipe.loader.labeled_batch) == (97, 3)
+    assert recipe.method.threshold == 0.7
+    assert (recipe.training.steps, recipe.training.minutes) == (9, None)
+    assert recipe_from_words([file, "training.minutes=2"]).training.minutes == 2
+
+
+def test_a_recipe_cannot_build_on_itself(tmp_path: Path):
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text("base: other.yaml\n")
+    other.write_text("base: one.yaml\n")
+    with pytest.raises(UserError, match=r"its own base: .*one.yaml -> .*other.yaml -> .*one.yaml"):
+        recipe_from_words([one])
+
+
+def test_an_encoder_of_your_own_drops_the_automatic_model_of_every_machine():
+    for machine in ("cpu", "gpu"):
+        words = [f"auto/{machine}", "data=synthetic", "model.encoder=resnet50"]
+        model = recipe_from_words(words).model
+        assert (model.encoder, model.decoder.name) == ("resnet50", "auto")
+        assert model.output_stride is None

@@ -71,7 +71,9 @@ def test_every_shipped_recipe_validates():
         assert recipe_from_words([name, *words.get(name.split("/")[0], ["data.root=somewhere"])])
     assert recipe_from_words(["synthetic"]).method.name == "imas"
     recipe = recipe_from_words(["camvid", "data.root=somewhere", "data.labeled=46"])
-    assert recipe.data.long_side == 180 and recipe.method.threshold == 0.95
+    automatic = recipe_from_words(["auto/cpu", "data=synthetic"])
+    assert recipe.loader == automatic.loader and recipe.method == automatic.method
+    assert recipe.training.minutes is None
 
 
 @pytest.mark.parametrize("recipe", ["synthetic", "camvid", "animals"])

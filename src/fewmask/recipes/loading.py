@@ -48,7 +48,7 @@ def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None 
         base = automatic_recipe(given)
     file = _with_decoder_name(_expand_decoder(_read(base)))
     if base in AUTOMATIC and "encoder" in given.get("model", {}):
-        file.pop("model")  # stride and decoder are those for the encoder that would be chosen
+        file.pop("model", None)  # stride and decoder are for the encoder that would be chosen
     values = merge(file, _expand_data(given))
     values.pop("published", None)  # scores to compare with, not settings
     _require_sections(values)
@@ -73,10 +73,24 @@ def load_run_recipe(file: Path, changes: Mapping[str, Any] | None = None) -> Rec
     return load_recipe(file, merge(unnamed, changes or {}))
 
 
-def _read(base: str | Path) -> Values:
-    if Path(base).suffix in (".yaml", ".yml") or Path(base).is_file():
-        return _expand_data(read_yaml(Path(base)))
-    return recipe_values(str(base))
+def _read(name: str | Path, heirs: tuple[str, ...] = ()) -> Values:
+    """The settings of a recipe, on top of those of the recipe that it names as `base`."""
+    if str(name) in heirs:
+        raise UserError(f"{name}: this recipe is its own base: {' -> '.join([*heirs, str(name)])}.")
+    if Path(name).suffix in (".yaml", ".yml") or Path(name).is_file():
+        values = _expand_data(read_yaml(Path(name)))
+    else:
+        values = recipe_values(str(name))
+    base = values.pop("base", None)
+    if base is None:
+        return values
+    # A file names another one as seen from its own folder.
+    beside = Path(name).parent / str(base)
+    inherited = _read(beside if beside.is_file() else str(base), (*heirs, str(name)))
+    inherited.pop("published", None)
+    merged = merge(inherited, values)
+    _drop_overriding(merged, values)
+    return merged
 
 
 def _expand_data(values: Mapping[str, Any]) -> Values:
@@ -163,7 +177,7 @@ def _require_options(name: str, options: Any) -> None:
 
 def _drop_overriding(values: Values, given: Mapping[str, Any]) -> None:
     """Drops options of the file that would override the user's, such as epochs against steps."""
-    of_method = given.get("methods", {}).get(values["method"]["name"], {})
+    of_method = given.get("methods", {}).get(values.get("method", {}).get("name"), {})
     for section, pairs in OVERRIDING.items():
         own = {**given.get(section, {}), **(of_method if section == "method" else {})}
         for option, others in pairs.items():
