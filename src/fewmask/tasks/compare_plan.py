@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import mean
 from typing import NamedTuple
 
+from fewmask.engine.wording import duration
 from fewmask.run_folder.paths import RunPaths
 from fewmask.runs.run import Run
 
@@ -66,7 +67,7 @@ class Plan:
         network, score = next(iter(Run.open(run.folder).scores.items()))
         lines = [
             f"{run.method}, seed {run.seed}: mIoU {score.miou:.1f} ({network}, after the last "
-            f"step), {run.minutes:.1f} min"
+            f"step), {duration(60 * run.minutes)}"
         ]
         return "\n".join(lines + self._to_come(number))
 
@@ -77,6 +78,6 @@ class Plan:
         for method in dict.fromkeys(run.method for run in left):
             count = sum(run.method == method for run in left)
             done = [run.minutes for run in self.runs if run.method == method and run.is_done]
-            duration = f", about {count * mean(done):.1f} min" if done else ""
-            parts.append(f"{count} of {method}{duration}")
+            time = f", about {duration(60 * count * mean(done))}" if done else ""
+            parts.append(f"{count} of {method}{time}")
         return [f"still to come: {'; '.join(parts)}"] if parts else []
