@@ -12,8 +12,9 @@ import numpy as np
 from fewmask.data.cache import DecodedFolder
 from fewmask.data.computed import Computed
 from fewmask.data.dataset import Dataset
-from fewmask.data.images import looks_whole, read_colors, read_image, read_mask, to_long_side
+from fewmask.data.images import looks_whole, read_image, to_long_side
 from fewmask.data.label_table import LabelTable
+from fewmask.data.masks import read_colors, read_mask
 from fewmask.data.memory import Memory
 from fewmask.data.read_options import ReadOptions
 from fewmask.errors import UserError

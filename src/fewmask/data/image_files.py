@@ -1,13 +1,25 @@
 """Finds image files in folders and lists, and names them."""
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from fewmask.data.images import IMAGE_SUFFIXES
 from fewmask.data.lists.reading import read_lines
+from fewmask.data.masks import MASK_SUFFIXES
 from fewmask.errors import UserError
+
+MADE_BY = "made_by.json"
+"""The file that names the weights and the threshold behind the predictions of a folder."""
+PREDICTIONS = ("masks", "overlays", "confidence")
+"""The folders beside it, which hold no photos."""
+
+
+def predictions_below(folder: Path) -> set[Path]:
+    """The folders of fewmask's own predictions in a folder and its subfolders."""
+    return {file.parent / name for file in folder.rglob(MADE_BY) for name in PREDICTIONS}
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -39,9 +51,15 @@ UNREAD_SUFFIXES = {
 """Picture formats that fewmask does not read. `fewmask check` names such files."""
 
 
-def unread_pictures(folder: Path) -> list[Path]:
-    """The pictures in a folder whose format is not read."""
-    return [file for file in files_below(folder) if file.suffix.lower() in UNREAD_SUFFIXES]
+def unread_pictures(folder: Path, read: Sequence[str] = ()) -> list[Path]:
+    """The pictures in a folder whose format is not read.
+
+    Args:
+        folder: with subfolders.
+        read: suffixes that are read there after all.
+    """
+    unread = UNREAD_SUFFIXES - {*read}
+    return [file for file in files_below(folder) if file.suffix.lower() in unread]
 
 
 def list_images(place: Path) -> list[Path]:
@@ -58,11 +76,15 @@ def list_images(place: Path) -> list[Path]:
     if not place.exists():
         raise UserError(f"There is no folder or list {place}. Set data.root or data.images.")
     # Paths in a list start from the folder of the list.
-    files = [place.parent / line for line in read_lines(place)]
-    for file in files:
-        if not file.is_file():
-            raise UserError(f"{place} lists {file}, but there is no such file.")
-    return files
+    return [_listed(place, line) for line in read_lines(place)]
+
+
+def _listed(place: Path, line: str) -> Path:
+    """The file that a line of a list means; on Windows, paths have backslashes."""
+    for written in (line, line.replace("\\", "/"), line.partition(" ")[0]):  # or image and mask
+        if (place.parent / written).is_file():
+            return place.parent / written
+    raise UserError(f"{place} lists {place.parent / line}, but there is no such file.")
 
 
 def unique_names(files: Sequence[Path], base: Path) -> list[str]:
@@ -86,16 +108,28 @@ def stem(file: Path, base: Path) -> str:
     return inside.with_suffix("").as_posix()
 
 
-def masks_by_stem(masks: Path) -> dict[str, Path]:
-    """Masks by their path below the folder, without suffix.
+def masks_by_stem(masks: Path, suffix: str = "") -> dict[str, Path]:
+    """Masks by their path below the folder, without the extension.
+
+    Args:
+        masks: the folder.
+        suffix: the end of their names, which does not count. Files without it are no masks.
 
     Raises:
-        UserError: if two masks have the same path but for the suffix, or a name cannot be listed.
+        UserError: if two masks have the same path but for the extension, or a name cannot be
+            listed.
     """
     found: dict[str, Path] = {}
-    for mask in (f for f in files_below(masks) if f.suffix.lower() in IMAGE_SUFFIXES):
-        name = stem(mask, masks)
+    for mask in (f for f in files_below(masks) if f.suffix.lower() in MASK_SUFFIXES):
+        if not mask.stem.endswith(suffix):
+            continue
+        name = without_suffix(stem(mask, masks), suffix)
         if name in found:
             raise UserError(f"Two masks for one image: {found[name]} and {mask}. Keep one of them.")
         found[name] = mask
     return found
+
+
+def without_suffix(name: str, suffix: str) -> str:
+    """A name without its end, in one Unicode form: a Mac writes letters with dots as two signs."""
+    return unicodedata.normalize("NFC", name.removesuffix(suffix))

@@ -1,4 +1,4 @@
-"""Reads image files and resizes images.
+"""Reads image files and resizes images. Masks: `masks.py`.
 
 Pillow reads every file, except TIFFs of several bands: palette masks stay indices, and a truncated
 file is an error instead of a half-gray picture.
@@ -33,7 +33,7 @@ def read_image(file: Path, channels: int = 3, content: bytes | None = None) -> n
     """
     if channels != 3:
         return read_bands(file, channels, content)
-    with _opened(file, "image", content) as picture:
+    with opened(file, "image", content) as picture:
         upright = ImageOps.exif_transpose(picture)
         if upright.mode[0] in "IF":  # gray with more than 8 bits
             return np.repeat(to_8_bits(np.asarray(upright))[:, :, None], 3, axis=2)
@@ -52,7 +52,7 @@ def read_bands(file: Path, channels: int, content: bytes | None = None) -> np.nd
     if _is_tiff(file, content):
         image = read_tiff(file, content)
     else:
-        with _opened(file, "image", content) as picture:
+        with opened(file, "image", content) as picture:
             upright = ImageOps.exif_transpose(picture)
             stored = upright.convert("RGB") if upright.mode == "P" else upright
             image = np.atleast_3d(np.asarray(stored))
@@ -124,38 +124,7 @@ def to_8_bits(values: np.ndarray) -> np.ndarray:
     return bits.clip(0, 255).astype(np.uint8)
 
 
-def read_mask(file: Path) -> np.ndarray:
-    """Reads the values of a palette or gray mask, [H, W].
-
-    Raises:
-        UserError: if the file is missing or damaged, or its classes are colors.
-    """
-    with _opened(file, "mask") as picture:
-        if picture.mode == "1":
-            return np.asarray(picture).astype(np.uint8)
-        if picture.mode not in ("L", "P", "I", "I;16"):
-            raise UserError(
-                f"Mask {file} has mode {picture.mode}; expected one number per pixel (palette or "
-                "gray, PNG modes P, L). If its colors are the classes, set data.palette: fewmask "
-                "check lists the colors."
-            )
-        return np.asarray(picture)
-
-
-def read_colors(file: Path) -> np.ndarray:
-    """Reads a mask whose colors are the classes: [H, W] int32, 0xRRGGBB.
-
-    Raises:
-        UserError: if the file is missing, damaged or not an image.
-    """
-    with _opened(file, "mask") as picture:
-        # One number per color can be looked up and compared faster than three.
-        red, green, blue = np.asarray(picture.convert("RGB"), np.int32).transpose(2, 0, 1)
-        colors: np.ndarray = (red << 16) | (green << 8) | blue
-        return colors
-
-
-class _opened:
+class opened:
     """Opens and decodes an image file. Any failure becomes a UserError."""
 
     def __init__(self, file: Path, what: str, content: bytes | None = None):

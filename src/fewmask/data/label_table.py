@@ -11,6 +11,10 @@ import numpy as np
 from fewmask.batch import IGNORE
 from fewmask.errors import UserError
 
+OWN_ADVICE = (
+    "Fix the mask, set data.label_mapping={{{value}: <class>}}, or add the value to data.ignore."
+)
+
 
 @dataclass(frozen=True)
 class LabelTable:
@@ -21,18 +25,17 @@ class LabelTable:
         mapping: file value to label, applied first. Other values stay as they are.
         ignore: file values that become 255, unless the mapping names them.
         palette: color 0xRRGGBB to label, for masks whose colors are the classes. If it is given,
-            `mapping` and `ignore` are not used.
-        advice: the end of the error about an unknown value: what to do about it.
+            nothing else is used.
+        is_binary: whether every value above 0 that the mapping does not name is class 1.
+        advice: what to do about an unknown value, if these are not the user's own masks.
     """
 
     num_classes: int
     mapping: Mapping[int, int] = field(default_factory=dict)
     ignore: Sequence[int] = (IGNORE,)
     palette: Mapping[int, int] = field(default_factory=dict)
-    advice: str = (
-        "Fix the mask, set data.label_mapping={{{value}: <class>}}, or add the value to "
-        "data.ignore."
-    )
+    is_binary: bool = False
+    advice: str = ""
 
     def __post_init__(self) -> None:
         labels = [*self.mapping.values(), *self.palette.values()]
@@ -44,6 +47,18 @@ class LabelTable:
                 "ignore). Correct the mapping, or name more classes."
             )
 
+    def label_of(self, value: int) -> int | None:
+        """The label of a file value (or color), 0..K-1 or 255; None if it stands for no class."""
+        if self.palette:
+            return self.palette.get(value)
+        if value in self.mapping:
+            return self.mapping[value]
+        if self.is_binary and value >= 0:
+            return min(value, 1)
+        if value in self.ignore:
+            return IGNORE
+        return value if 0 <= value < self.num_classes else None
+
     def to_labels(self, values: np.ndarray, file: Path) -> np.ndarray:
         """Turns file values [H, W] into labels 0..K-1 or 255, as uint8.
 
@@ -52,21 +67,22 @@ class LabelTable:
         """
         if self.palette:
             return self._by_color(values, file)
-        table = self._table
         if values.dtype == np.uint8:
             # Two lookups of OpenCV are several times faster than NumPy's indexing.
             if cv2.countNonZero(cv2.LUT(values, self._is_wrong)) == 0:
-                return np.asarray(cv2.LUT(values, table[:256].astype(np.uint8)))
-        elif int(values.max(initial=0)) < len(table):
-            labels = table[values]
-            if not (labels < 0).any():
-                return np.asarray(labels, np.uint8)
-        present = np.unique(values).tolist()
-        wrong = [v for v in present if v >= len(table) or table[v] < 0]
+                return np.asarray(cv2.LUT(values, self._table))
+            present = np.unique(values).tolist()
+        else:
+            present = distinct(values)[0].tolist()
+            labels = [self.label_of(value) for value in present]
+            if None not in labels:
+                place = np.searchsorted(present, values)
+                return np.array(labels, np.uint8)[place]
+        wrong = [value for value in present if self.label_of(value) is None]
+        known = {*self.mapping, *self.ignore, *range(self.num_classes)}
         raise UserError(
             f"Mask {file} has label {_some(wrong)}; expected for the {self.num_classes} classes "
-            f"are {_ranges(np.flatnonzero(table >= 0).tolist())}. "
-            + self.advice.format(value=wrong[0])
+            f"are {_ranges(sorted(known))}. " + (self.advice or OWN_ADVICE.format(value=wrong[0]))
         )
 
     def _by_color(self, colors: np.ndarray, file: Path) -> np.ndarray:
@@ -85,19 +101,23 @@ class LabelTable:
 
     @cached_property
     def _is_wrong(self) -> np.ndarray:
-        """1 for the values below 256 that are not allowed."""
-        return (self._table[:256] < 0).astype(np.uint8)
+        """1 for the values below 256 that are not allowed, uint8 [256]."""
+        return np.array([self.label_of(value) is None for value in range(256)], np.uint8)
 
     @cached_property
     def _table(self) -> np.ndarray:
-        """File value to label; -1 for values that are not allowed."""
-        table = np.full(max([255, *self.mapping]) + 1, -1, dtype=np.int16)
-        table[: self.num_classes] = np.arange(self.num_classes)
-        for value in self.ignore:
-            table[value] = IGNORE
-        for value, label in self.mapping.items():
-            table[value] = label
-        return table
+        """Labels of the values below 256, uint8 [256]; 255 for values that are not allowed."""
+        labels = [self.label_of(value) for value in range(256)]
+        return np.array([IGNORE if label is None else label for label in labels], np.uint8)
+
+
+def distinct(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values that occur in an array of integers, sorted, and how often each occurs."""
+    if values.dtype == bool or (values.min(initial=0) >= 0 and values.max(initial=0) < 2**16):
+        counts = np.bincount(values.ravel())  # much faster than sorting
+        found = np.flatnonzero(counts)
+        return found, counts[found]
+    return np.unique(values, return_counts=True)
 
 
 def _some(values: Sequence[int], most: int = 6) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from fewmask.config import BaseConfig
 from fewmask.data.classes import Classes
-from fewmask.data.dataset import Dataset
+from fewmask.data.dataset import Dataset, mask_files
 from fewmask.data.label_table import LabelTable
 
 Subset = Literal["labeled", "unlabeled", "val"]
@@ -116,15 +116,10 @@ class DataSource(abc.ABC):
         # Without all files, a check would say less than it seems to.
         if labels is None or any(len(images[s]) < len(sets[s]) for s in SUBSETS):
             return None
-        masks = {subset: _mask_files(sets[subset]) for subset in ("labeled", "val")}
+        masks = {subset: mask_files(sets[subset]) for subset in ("labeled", "val")}
         return Inventory(images, masks, data.classes.names, labels)
 
 
 def _files(dataset: Dataset) -> list[Path]:
     files = (dataset.file(index) for index in range(len(dataset)))
-    return [file for file in files if file is not None]
-
-
-def _mask_files(dataset: Dataset) -> list[Path]:
-    files = (dataset.mask_file(index) for index in range(len(dataset)))
     return [file for file in files if file is not None]

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from fewmask.data.checks.labels import suggested_mapping, suggested_palette
+from fewmask.data.checks.mask_values import suggested_mapping, suggested_palette
 from fewmask.data.checks.survey import MANY_COLORS
 from fewmask.data.classes import numbered
 from fewmask.data.sources.folder import Folder

@@ -11,13 +11,12 @@ from PIL.PngImagePlugin import PngInfo
 
 from fewmask import atomic
 from fewmask.batch import IGNORE
+from fewmask.data.image_files import MADE_BY
 from fewmask.data.images import as_rgb
+from fewmask.data.masks import ORIGIN
 from fewmask.errors import UserError
 from fewmask.evaluation.predictor import Prediction, Predictor
 from fewmask.report.pictures import confidence_picture, mask_picture, save_whole
-
-MADE_BY = "made_by.json"
-"""The file that names the weights and the threshold behind the predictions of a folder."""
 
 
 class Job(NamedTuple):
@@ -86,7 +85,7 @@ class PredictionFolder:
         overlay[labels == IGNORE] = as_rgb(job.image)[labels == IGNORE]
         confidence = confidence_picture(prediction.confidence)
         origin = PngInfo()
-        origin.add_text("photo", _origin(job.file))
+        origin.add_text(ORIGIN, _origin(job.file))
         mask = mask_picture(labels, prediction.classes)
         try:
             picture = Image.fromarray(overlay)
@@ -128,6 +127,6 @@ def origin_of(mask: Path) -> str | None:
     try:
         with Image.open(mask) as picture:
             picture.load()
-            return str(picture.info.get("photo", ""))
+            return str(picture.info.get(ORIGIN, ""))
     except (OSError, SyntaxError, ValueError):
         return None

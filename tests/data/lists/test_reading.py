@@ -13,7 +13,7 @@ IDS = [f"2007_0000{i}" for i in range(10, 15)]
     [
         ("# only a comment\n\n", "is empty. Write one image name per line"),
         ("a\nb\na\n", "names 'a' twice"),
-        (b"\xff\xfe\xfa", "Cannot read the list"),
+        (b"k\xfchl\n", "is not UTF-8 text. Save it as UTF-8"),
     ],
 )
 def test_unfit_lists_are_refused(text, says, tmp_path):
@@ -42,3 +42,10 @@ def test_a_list_never_means_another_folders_image():
     for line in ("b/0001", "scan.3", "0003"):
         with pytest.raises(UserError, match="no such image"):
             match_names([line], names, "list")
+
+
+def test_utf_16_backslashes_and_letters_of_two_signs_are_understood(tmp_path):
+    file = tmp_path / "list.txt"
+    file.write_bytes("\ufeffcrop\\a.png\nm\u00fchle\n".encode("utf-16-le"))
+    names = ["crop/a", "mu\u0308hle"]
+    assert match_names(read_lines(file), names, file) == [0, 1]

@@ -34,6 +34,8 @@ def test_masks_of_0_and_255_only(photos):
     for i in range(5):
         mask = np.array(Image.open(photos / "masks" / f"p{i}.png")) * 255
         save_mask(photos, f"p{i}", mask)
-    expect(photos, "fewer than two classes", "{255: 1}")
+    expect(photos, "hold the values 0, 255", "{0: 0, 255: 1}")
+    expect(photos, "hold the values 0, 255", "{0: 0, 255: 1}", names=("a", "b"))
+    assert checked(photos, binary=True).labeled.mask(0).max() == 1
     data = checked(photos, label_mapping={255: 1})
     assert np.unique(data.labeled.mask(0)).tolist() == [0, 1]

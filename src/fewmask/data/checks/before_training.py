@@ -1,11 +1,17 @@
 """Reads the files before training, so that a damaged file cannot stop a run in the middle."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from fewmask import atomic
 from fewmask.data.cache import cache_folder
-from fewmask.data.dataset import Dataset, real_files
+from fewmask.data.checks.finding import require_no_error
+from fewmask.data.checks.labels import label_findings
+from fewmask.data.checks.survey import survey_masks
+from fewmask.data.dataset import Dataset, mask_files, real_files
 from fewmask.data.source import Data
 from fewmask.errors import UserError
 
@@ -19,6 +25,9 @@ Tell = Callable[[str], None]
 
 def check_data(data: Data, needs_unlabeled: bool, tell: Tell) -> None:
     """Reads labeled and validation images with their masks, and verifies the unlabeled images.
+
+    What the masks hold is looked at as `fewmask check` does it. A run does not start while that
+    finds an error, and its warnings are told.
 
     For most unlabeled files, reading the head and the end is enough, so 118,000 files take seconds.
     Files that passed once are not read again until one of them changes.
@@ -35,6 +44,7 @@ def check_data(data: Data, needs_unlabeled: bool, tell: Tell) -> None:
         tell(note)
     _require_images(data, needs_unlabeled)
     _require_apart(data)
+    _check_labels(data, tell)
     with ThreadPoolExecutor() as executor:  # Pillow decodes without the interpreter lock
         for dataset in (data.labeled, data.val):
             _check_all(dataset, True, executor, tell)
@@ -92,6 +102,39 @@ def _check_sample(pool: Dataset, executor: ThreadPoolExecutor, tell: Tell) -> No
         )
 
 
+def _check_labels(data: Data, tell: Tell) -> None:
+    """Looks at what the masks hold, unless the same masks have passed before."""
+    table = data.labeled.label_table()
+    masks = {"labeled": mask_files(data.labeled), "val": mask_files(data.val)}
+    if table is None or any(len(masks[s]) < len(getattr(data, s)) for s in masks):
+        return  # masks that are not files
+    states = [dataset.state(True) for dataset in (data.labeled, data.val)]
+    mark = None
+    if None not in states:
+        name = hashlib.sha256(repr((states, data.classes.names)).encode()).hexdigest()
+        mark = cache_folder() / "surveyed" / name
+    try:
+        warnings = None if mark is None else json.loads(mark.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        warnings = None
+    if warnings is None:
+        findings = [*label_findings(survey_masks(masks, table), data.classes.names, table)]
+        require_no_error(findings)
+        warnings = [f"{one.what} {one.advice}" for one in findings if one.level == "warning"]
+        if mark is not None:
+            _leave(mark, json.dumps(warnings))
+    for warning in warnings:
+        tell(warning)
+
+
+def _leave(mark: Path, text: str) -> None:
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_text(mark, text)
+    except OSError:
+        pass  # a read-only home: looked at again next time
+
+
 def _check_all(
     dataset: Dataset, with_masks: bool, executor: ThreadPoolExecutor, tell: Tell
 ) -> None:
@@ -106,8 +149,4 @@ def _check_all(
     verify = dataset.verify_pair if with_masks else dataset.verify_image
     list(executor.map(verify, dataset.sample()))
     if mark is not None:
-        try:
-            mark.parent.mkdir(parents=True, exist_ok=True)
-            mark.touch()
-        except OSError:
-            pass  # a read-only home: checked again next time
+        _leave(mark, "")

@@ -38,10 +38,11 @@ def pairing_findings(survey: Survey) -> Iterator[Finding]:
 
 
 def _shared_masks(survey: Survey) -> Iterator[Finding]:
-    owners: dict[Path, list[Path]] = defaultdict(list)
+    # One image in two sets is another matter, so each counts once.
+    owners: dict[Path, dict[Path, None]] = defaultdict(dict)
     for subset, masks in survey.masks.items():
         for image, mask in zip(survey.images[subset], masks, strict=True):
-            owners[mask.file].append(image.file)
+            owners[mask.file][image.file] = None
     for mask_file, images in owners.items():
         if len(images) > 1:
             yield Finding(

@@ -16,10 +16,15 @@ from rich.console import Console
 from rich.progress import track
 
 from fewmask.data.images import TIFF_SUFFIXES, as_rgb, read_tiff, to_8_bits
+from fewmask.data.label_table import LabelTable, distinct
+from fewmask.data.masks import Stored, read_stored
 from fewmask.data.source import Inventory
+from fewmask.errors import UserError
 
 MANY_COLORS = 64
 """A mask with more colors than this was smoothed, or is a photo."""
+MANY_OBJECTS = 64
+"""In masks with more values than this, nobody looks for numbered objects: it takes long."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,9 @@ class MaskFacts:
     mode: str = ""
     values: Mapping[int, int] = field(default_factory=dict)  # value (or 0xRRGGBB) to pixels
     is_colored: bool = False
+    palette: Mapping[int, int] = field(default_factory=dict)  # value to 0xRRGGBB
+    is_inverted: bool = False  # stored with 0 as white
+    has_numbered_objects: bool = False  # each value above 0 is one connected region
 
 
 @dataclass
@@ -81,6 +89,18 @@ def take_survey(inventory: Inventory) -> Survey:
         inventory.unpaired,
         inventory.unread,
     )
+
+
+def survey_masks(masks: Mapping[str, Sequence[Path]], labels: LabelTable) -> Survey:
+    """Reads masks alone.
+
+    Args:
+        masks: by subset: labeled, val.
+        labels: how their values become labels.
+    """
+    describe = partial(describe_mask, as_colors=bool(labels.palette))
+    with ThreadPoolExecutor() as executor:
+        return Survey({}, {subset: [*executor.map(describe, m)] for subset, m in masks.items()})
 
 
 def _run_all(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
@@ -132,24 +152,30 @@ def _decoded(file: Path) -> tuple[Image.Image, str, int]:
 def describe_mask(file: Path, as_colors: bool = False) -> MaskFacts:
     """Decodes a mask and counts its values."""
     try:
-        with Image.open(file) as picture:
-            picture.load()
-            mode, size = picture.mode, picture.size
-            is_colored = as_colors or mode not in ("1", "L", "P", "I", "I;16")
-            pixels = np.asarray(picture.convert("RGB") if is_colored else picture)
+        stored = read_stored(file, as_colors)
+    except UserError as error:
+        return MaskFacts(file, str(error).partition(f"{file}: ")[2].rstrip(".") or str(error))
     except Exception as error:
         return MaskFacts(file, _reason(error))
-    if is_colored:
-        red, green, blue = pixels.astype(np.int32).transpose(2, 0, 1)
-        pixels = (red << 16) | (green << 8) | blue
-    if pixels.dtype in (np.uint8, np.bool_):
-        counts = np.bincount(pixels.ravel(), minlength=256)
-        values = np.flatnonzero(counts)
-        counts = counts[values]
-    else:
-        values, counts = np.unique(pixels, return_counts=True)
+    values, counts = distinct(stored.values)
     found = dict(zip(values.tolist(), counts.tolist(), strict=True))
-    return MaskFacts(file, None, size, mode, found, is_colored)
+    height, width = stored.values.shape
+    return MaskFacts(
+        file, None, (width, height), stored.mode, found, stored.is_colored, stored.palette,
+        stored.is_inverted, _has_numbered_objects(stored, values),
+    )  # fmt: skip
+
+
+def _has_numbered_objects(stored: Stored, values: np.ndarray) -> bool:
+    """Whether the numbers above 0 count objects: three or more, each one connected region."""
+    objects = values[values > 0]
+    if stored.is_colored or not 3 <= len(objects) <= MANY_OBJECTS:
+        return False
+    # Regions of equal values: labels change where a neighbor differs.
+    return all(
+        cv2.connectedComponents((stored.values == value).astype(np.uint8))[0] == 2
+        for value in objects
+    )
 
 
 def near_pairs(

@@ -1,6 +1,8 @@
 """Reads lists of image names, and finds the images that their lines mean."""
 
+import codecs
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +22,7 @@ def read_lines(file: Path) -> Sequence[str]:
     Raises:
         UserError: if the file is missing, empty or not text, or names an image twice.
     """
-    try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"Cannot read the list {file}: {error}") from None
+    lines = [line.strip() for line in _text(file).splitlines()]
     lines = [line for line in lines if line and line.split()[0] != "#"]
     if not lines:
         raise UserError(f"The list {file} is empty. Write one image name per line.")
@@ -31,6 +30,22 @@ def read_lines(file: Path) -> Sequence[str]:
         twice = next(line for line, count in Counter(lines).items() if count > 1)
         raise UserError(f"The list {file} names '{twice}' twice. Name each image once.")
     return lines
+
+
+def _text(file: Path) -> str:
+    """The text of a list, in UTF-8 or in the UTF-16 that Windows marks at its beginning."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        hint = " Paths start from data.root." * file.name.endswith(".txt")
+        raise UserError(f"Cannot read the list {file}: {error.strerror}.{hint}") from None
+    has_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if has_mark else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(
+            f"The list {file} is not UTF-8 text. Save it as UTF-8 (an option of every editor)."
+        ) from None
 
 
 def image_id(line: str) -> str:
@@ -57,11 +72,15 @@ def match_names(lines: Sequence[str], names: Sequence[str], source: Path | str) 
     Raises:
         UserError: for a line without an image, or two lines for one image.
     """
-    by_name = {name: i for i, name in enumerate(names)}
+    by_name = {unicodedata.normalize("NFC", name): i for i, name in enumerate(names)}
+    by_name |= {name: i for i, name in enumerate(names)}
     by_id = {image_id(name): i for name, i in by_name.items()}
     count = Counter(map(image_id, names))
     matched: dict[int, str] = {}
-    for line in lines:
+    for written in lines:
+        line = written
+        if line not in by_name:  # written on Windows, or on a Mac
+            line = unicodedata.normalize("NFC", line.replace("\\", "/"))
         index = by_name.get(line, by_name.get(without_suffix(line)))
         # By id, a line also means an image whose folder or suffix is written differently.
         if index is None:

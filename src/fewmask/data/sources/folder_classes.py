@@ -1,49 +1,55 @@
 """The classes of a user's own folder: names for the labels in the masks, colors and values."""
 
-from collections.abc import Mapping, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from fewmask.batch import IGNORE
+from fewmask.data.checks.finding import require_no_error
+from fewmask.data.checks.mask_values import value_findings
+from fewmask.data.checks.survey import survey_masks
 from fewmask.data.classes import Classes, default_colors, numbered
 from fewmask.data.files import Files
-from fewmask.data.images import read_mask
 from fewmask.data.label_table import LabelTable
+from fewmask.data.masks import read_mask
 from fewmask.errors import UserError
 
 
-def invent_names(files: Files, mapping: Mapping[int, int], ignore: Sequence[int]) -> list[str]:
+def invent_names(files: Files, labels: LabelTable) -> tuple[list[str], list[str]]:
     """Names for the labels found in the masks, when the user gave none.
 
     Args:
         files: whose masks are read.
-        mapping: mask value to label.
-        ignore: mask values that mean "no label".
+        labels: how mask values become labels, as far as the user has said.
+
+    Returns:
+        The names, and what the user should look at, a sentence each.
 
     Raises:
         UserError: if the masks hold fewer than two classes, or values that do not look like labels.
     """
     masks = [mask for mask in files.masks if mask is not None]
-    values = sorted({int(v) for mask in masks for v in np.unique(read_mask(mask))})
-    kept = [v for v in values if v in mapping or v not in ignore]
-    labels = {mapping.get(v, v) for v in kept} - {IGNORE}
-    if len(labels) < 2:
+    survey = survey_masks({"labeled": masks}, labels)
+    facts = survey.masks["labeled"]
+    for one in facts:
+        if one.error is not None:
+            read_mask(one.file)  # it says what is wrong
+    findings = [*value_findings(survey, None, labels)]
+    require_no_error(findings)
+    values = sorted({value for one in facts for value in one.values})
+    found = {labels.label_of(value) for value in values} - {IGNORE, None}
+    if len(found) < 2:
         raise UserError(
-            f"The masks hold the value(s) {values}, of which {sorted(ignore)} mean 'no label'. "
-            "That leaves fewer than two classes. "
-            + (
-                "If 255 is your object, set data.label_mapping='{255: 1}'."
-                if IGNORE in values
-                else "Label a second class."
-            )
+            f"The masks hold the value(s) {values}, of which {sorted(labels.ignore)} mean 'no "
+            "label'. That leaves fewer than two classes. Label a second class."
         )
+    top = max(label for label in found if label is not None)
     # Gaps of this size come from values such as 10, 20, 30, and not from a class without pixels.
-    if max(labels) >= 2 * len(labels) + 8:
+    if top >= 2 * len(found) + 8:
         raise UserError(
             f"The masks hold the values {values}, which do not look like labels 0..K-1. Set "
             "data.label_mapping (value to label) and data.names."
         )
-    return numbered(max(labels) + 1)
+    notes = [f"{one.what} {one.advice}" for one in findings if one.level == "warning"]
+    return numbered(top + 1), notes
 
 
 def folder_classes(names: Sequence[str], labels: LabelTable) -> Classes:
@@ -60,7 +66,7 @@ def folder_classes(names: Sequence[str], labels: LabelTable) -> Classes:
     values = list(range(len(names)))
     # Of several values for one class, the smallest is written: it comes last here.
     for value, label in sorted(labels.mapping.items(), reverse=True):
-        if label != IGNORE:
+        if label != IGNORE and value >= 0:
             values[label] = value
     white = 0xFFFFFF
     ignored_color = next((c for c, label in labels.palette.items() if label == IGNORE), None)
@@ -77,7 +83,7 @@ def _ignored_value(labels: LabelTable) -> int | None:
     """The largest value of one byte that means "no label"."""
     ignored = {*labels.ignore} - labels.mapping.keys()
     ignored |= {value for value, label in labels.mapping.items() if label == IGNORE}
-    return max((value for value in ignored if value <= 255), default=None)
+    return max((value for value in ignored if 0 <= value <= 255), default=None)
 
 
 def _rgb(color: int) -> tuple[int, int, int]:

@@ -24,9 +24,9 @@ from fewmask import atomic
 from fewmask.data.classes import Classes
 from fewmask.data.convert import convert_all, save_mask
 from fewmask.data.files import Files, Paths
-from fewmask.data.images import read_mask
 from fewmask.data.label_table import LabelTable
 from fewmask.data.lists.reading import image_id, read_lines
+from fewmask.data.masks import read_mask
 from fewmask.data.source import Data
 from fewmask.data.sources.kept_classes import keep_classes, require_known, write_image_labels
 from fewmask.data.sources.published_dataset import Archive, PublishedDataset, first_folder

@@ -1,0 +1,301 @@
+"""Findings about the values in masks: what stands for no class, or not for the same everywhere."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from fewmask.batch import IGNORE
+from fewmask.data.checks.finding import Finding, listed, names_of
+from fewmask.data.checks.survey import MANY_COLORS, MaskFacts, Survey
+from fewmask.data.label_table import LabelTable
+
+ONE_NUMBER = ("1", "L", "P", "I", "I;16", "I;16B", "F", "npy")
+"""Modes of masks that hold one number per pixel. In RGB, gray is a color among others."""
+FEW_GRAYS = 8
+"""A mask with fewer values was not smoothed."""
+MOSTLY = 0.8
+"""A property that this share of the masks have is no accident."""
+
+
+def value_findings(survey: Survey, count: int | None, labels: LabelTable) -> Iterator[Finding]:
+    """All findings about what masks hold.
+
+    Args:
+        survey: the facts about the files.
+        count: how many classes the user has named, or None.
+        labels: how mask values become labels, as far as the user has said.
+    """
+    masks = [m for subset in survey.masks.values() for m in subset if m.error is None]
+    colored = [mask for mask in masks if mask.is_colored]
+    if labels.palette:
+        yield from _unknown_colors(masks, labels)
+    elif colored and any(mask.mode in ONE_NUMBER for mask in masks):
+        yield _some_colored(colored, masks)
+    elif colored:
+        yield _colored(masks)
+    else:
+        yield from _inverted(masks)
+        yield from _palettes(masks, labels)
+        yield from _numbers(masks, count, labels)
+
+
+def _unknown_colors(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
+    unknown = {value for mask in masks for value in mask.values if value not in labels.palette}
+    if unknown:
+        yield Finding(
+            "error",
+            f"The masks hold {len(unknown)} color(s) that data.palette does not name: "
+            f"{_colors(unknown)}.",
+            "Add them to data.palette (255: no label). If there are many such colors, the masks "
+            "were smoothed or saved as JPEG. Export the masks as PNG, without smoothing.",
+            names_of(mask.file for mask in masks if set(mask.values) & unknown),
+        )
+
+
+def _some_colored(colored: Sequence[MaskFacts], masks: Sequence[MaskFacts]) -> Finding:
+    return Finding(
+        "error",
+        f"{len(colored)} of {len(masks)} masks are in colors (mode {colored[0].mode}), the others "
+        "hold one number per pixel (palette or gray).",
+        "Export all of them in the same way.",
+        names_of(mask.file for mask in colored),
+    )
+
+
+def _colored(masks: Sequence[MaskFacts]) -> Finding:
+    """Masks in colors, some of which may happen to show gray alone."""
+    pixels: Counter[int] = Counter()
+    for mask in masks:
+        is_gray = not mask.is_colored
+        pixels.update({v * 0x010101 if is_gray else v: n for v, n in mask.values.items()})
+    files = names_of(mask.file for mask in masks if mask.is_colored)
+    if len(pixels) > MANY_COLORS:
+        return Finding(
+            "error",
+            f"{len(files)} mask(s) hold {len(pixels)} colors. They are photos or overlays, or they "
+            "were smoothed or saved as JPEG.",
+            "Export masks with one number or one color per class, as PNG, without smoothing.",
+            files,
+        )
+    return Finding(
+        "error",
+        f"{len(files)} mask(s) use {len(pixels)} colors as classes.",
+        "Say which color is which class, for example "
+        f"data.palette='{json.dumps(suggested_palette(pixels))}' (255: no label).",
+        files,
+    )
+
+
+def _inverted(masks: Sequence[MaskFacts]) -> Iterator[Finding]:
+    inverted = [mask for mask in masks if mask.is_inverted]
+    if inverted and len(inverted) < len(masks):
+        yield Finding(
+            "error",
+            f"{len(inverted)} of {len(masks)} masks are stored inverted (0 is white, "
+            "MinIsWhite), the others are not. Programs differ in how they read such files.",
+            "Export all masks in the same way, as PNG.",
+            names_of(mask.file for mask in inverted),
+        )
+
+
+def _palettes(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
+    """Numbers that have one color here and another one there."""
+    seen: dict[int, dict[int, MaskFacts]] = defaultdict(dict)
+    for mask in masks:
+        for number, color in mask.palette.items():
+            seen[number].setdefault(color, mask)
+    for number, by_color in sorted(seen.items()):
+        if len(by_color) > 1 and number not in labels.mapping:
+            (one, here), (other, there), *_ = by_color.items()
+            yield Finding(
+                "error",
+                f"The palettes of the masks differ: {number} is #{one:06x} in {here.file.name}, "
+                f"#{other:06x} in {there.file.name}.",
+                "If the colors are the classes, set data.palette, for example data.palette="
+                f"'{json.dumps(suggested_palette(_by_color(masks)))}'. If the numbers are, say "
+                f"so: data.label_mapping='{_identity(seen)}'.",
+                names_of(mask.file for mask in by_color.values()),
+            )
+            return
+
+
+def _by_color(masks: Sequence[MaskFacts]) -> Counter[int]:
+    pixels: Counter[int] = Counter()
+    for mask in masks:
+        for number, count in mask.values.items():
+            pixels[mask.palette.get(number, number * 0x010101)] += count
+    return pixels
+
+
+def _numbers(
+    masks: Sequence[MaskFacts], count: int | None, labels: LabelTable
+) -> Iterator[Finding]:
+    values = {value for mask in masks for value in mask.values}
+    asked = values - labels.mapping.keys() - {*range(count or 1), IGNORE}
+    wrong = None
+    if len(asked) > MANY_COLORS and not labels.is_binary:
+        wrong = _too_many(masks, values)
+    wrong = wrong or _wrong_values(masks, count, labels)
+    if wrong is not None:
+        yield _smoothed(masks, values) or wrong
+        return
+    yield from _object_or_nothing(masks, labels)
+    yield from _joined(masks, labels)
+    yield from _numbered_objects(masks, count, labels)
+
+
+def _too_many(masks: Sequence[MaskFacts], values: set[int]) -> Finding:
+    return Finding(
+        "error",
+        f"The masks hold {len(values)} values from {min(values)} to {max(values)}.",
+        "If they are numbers of objects, data.binary=true makes one class of all of them. If they "
+        "are classes, name them: data.names. If edges were smoothed, export the masks again "
+        "without smoothing.",
+        names_of(mask.file for mask in masks),
+    )
+
+
+def _smoothed(masks: Sequence[MaskFacts], values: set[int]) -> Finding | None:
+    """Many values between two that most pixels have: edges drawn or resized with smoothing."""
+    kept = sorted(values - {IGNORE})
+    low, high = min(values), max(values)
+    pixels = sum((Counter(mask.values) for mask in masks), Counter[int]())
+    is_numbered = kept == [*range(len(kept))]
+    if len(values) < FEW_GRAYS or is_numbered or pixels[low] + pixels[high] < pixels.total() / 2:
+        return None
+    return Finding(
+        "error",
+        f"The masks hold {len(values)} values from {low} to {high}, but most pixels are {low} or "
+        f"{high}: their edges were smoothed.",
+        "Export them again without smoothing: no anti-aliasing, and nearest neighbor when "
+        "resizing.",
+        names_of(mask.file for mask in masks if len(mask.values) > 2),
+    )
+
+
+def _wrong_values(
+    masks: Sequence[MaskFacts], count: int | None, labels: LabelTable
+) -> Finding | None:
+    """Values that stand for no class, or leave gaps; `count` classes, if the user named them."""
+    values = {value for mask in masks for value in mask.values}
+    free = sorted(value for value in values if labels.label_of(value) == value != IGNORE)
+    foreign = sorted(
+        value
+        for value in values
+        if (label := labels.label_of(value)) is None
+        or (label != IGNORE and (label >= count if count is not None else value < 0))
+    )
+    has_gaps = count is None and bool(free) and free != [*range(max(free) + 1)]
+    # Masks of 0 and 255 usually mean background and object, not "no label".
+    is_two = values == {0, IGNORE} and IGNORE not in labels.mapping and not labels.is_binary
+    if not (foreign or has_gaps or is_two):
+        return None
+    what = f"The masks hold the values {listed(sorted(values))}"
+    what += f", but there are {count} classes (0..{count - 1})." if count else "."
+    if IGNORE in values and IGNORE in labels.ignore and IGNORE not in labels.mapping:
+        what += " 255 counts as 'no label'."
+    return Finding(
+        "error" if foreign or is_two else "warning",
+        what,
+        labels.advice or _what_they_may_be(sorted(values), foreign, count),
+        names_of(mask.file for mask in masks if set(mask.values) & set(foreign or free or values)),
+    )
+
+
+def _what_they_may_be(values: Sequence[int], foreign: Sequence[int], count: int | None) -> str:
+    negative = [value for value in foreign if value < 0]
+    if negative:
+        return (
+            "Negative values usually mean 'no label': "
+            f"data.ignore='{json.dumps([*negative, IGNORE])}'."
+        )
+    advice = f"If they are classes, set data.label_mapping='{suggested_mapping(values)}'"
+    advice += "." if count == len(suggested_mapping(values)) else " and name as many classes."
+    # Names for 1..K, and 0 for what nobody labeled.
+    if count is not None and foreign == [count] and values[0] == 0:
+        shifted = {value: value - 1 for value in range(1, count + 1)}
+        advice += (
+            f" If 0 means 'no label': data.ignore='{json.dumps([0, IGNORE])}' "
+            f"data.label_mapping='{shifted}'."
+        )
+    return advice
+
+
+def _object_or_nothing(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
+    """Masks of 0 and 255 beside masks in which 255 does not occur: two ways to say 'object'?"""
+    if labels.label_of(IGNORE) != IGNORE or IGNORE in labels.mapping:
+        return
+    has_255 = [mask for mask in masks if IGNORE in mask.values]
+    two = [mask for mask in has_255 if {*mask.values} == {0, IGNORE}]
+    others = [mask for mask in masks if IGNORE not in mask.values and len(mask.values) > 1]
+    if two and others and len(two) == len(has_255):
+        values = sorted({value for mask in others for value in mask.values})
+        mapping = {value: value for value in values} | {IGNORE: 1}
+        yield Finding(
+            "error",
+            f"{len(two)} mask(s) hold 0 and 255, {len(others)} others hold {listed(values)}. Is "
+            "255 the object there?",
+            f"If it is: data.label_mapping='{mapping}'. If it means 'no label': "
+            f"data.label_mapping='{ {IGNORE: IGNORE} }'.",
+            names_of(mask.file for mask in two),
+        )
+
+
+def _joined(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
+    """Values that nobody mapped, and that join the class of a value that somebody did map."""
+    values = sorted({value for mask in masks for value in mask.values})
+    mapped = {labels.mapping[value]: value for value in values if value in labels.mapping}
+    for value in values:
+        label = labels.label_of(value)
+        if value not in labels.mapping and label in mapped and label != IGNORE:
+            yield Finding(
+                "error",
+                f"The values {value} and {mapped[label]} both become class {label}, but "
+                f"data.label_mapping does not name {value}.",
+                f"Say what {value} is: data.ignore='{json.dumps([value, IGNORE])}' if it means 'no "
+                f"label', or {value}: {label} in data.label_mapping.",
+                names_of(mask.file for mask in masks if value in mask.values),
+            )
+
+
+def _numbered_objects(
+    masks: Sequence[MaskFacts], count: int | None, labels: LabelTable
+) -> Iterator[Finding]:
+    """Masks that give each object a number of its own, as Cellpose and SAM do."""
+    several = [mask for mask in masks if len(mask.values) > 2]
+    numbered = [
+        mask
+        for mask in several
+        if mask.has_numbered_objects and max(mask.values) == len(mask.values) - (0 in mask.values)
+    ]
+    differ = len({max(mask.values) for mask in numbered}) > 1
+    looks_so = len(numbered) >= max(2, MOSTLY * len(several)) and differ
+    if looks_so and count is None and not labels.mapping and not labels.is_binary:
+        yield Finding(
+            "warning",
+            f"In {len(numbered)} masks each value above 0 is one connected region, and their "
+            "number differs from mask to mask. Are these numbers of objects?",
+            "If they are: data.binary=true makes one class of all of them. If they are classes, "
+            "name them: data.names.",
+            names_of(mask.file for mask in numbered),
+        )
+
+
+def suggested_mapping(values: Sequence[int]) -> dict[int, int]:
+    """A label_mapping that numbers the values from 0. Next to two others, 255 stays 'no label'."""
+    # With 0 and 255 alone, 255 is the object.
+    kept = [v for v in values if v != IGNORE] if len(values) > 2 else list(values)
+    return {value: label for label, value in enumerate(kept)}
+
+
+def suggested_palette(pixels: Counter[int]) -> dict[str, int]:
+    """A palette that numbers the colors from the most to the least common."""
+    return {f"#{color:06x}": label for label, (color, _) in enumerate(pixels.most_common())}
+
+
+def _identity(numbers: Iterable[int]) -> dict[int, int]:
+    return {number: number for number in sorted(numbers)}
+
+
+def _colors(colors: Iterable[int]) -> str:
+    return listed([f"#{c:06x}" for c in sorted(colors)], 6)

@@ -1,0 +1,182 @@
+"""Reads mask files. What a mask file means is decided here, for training and checks alike."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from fewmask.data.images import IMAGE_SUFFIXES, opened
+from fewmask.errors import UserError
+
+MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".npy")
+
+ORIGIN = "photo"
+"""The note in a PNG that fewmask itself predicted: of which photo. Image editors drop it."""
+TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
+"""Pillow's modes with an alpha channel."""
+
+
+class Stored(NamedTuple):
+    """What a mask file holds."""
+
+    values: np.ndarray
+    """[H, W] integers, as they are stored; or colors 0xRRGGBB."""
+    is_colored: bool
+    mode: str
+    palette: Mapping[int, int]
+    """The color 0xRRGGBB of each number that occurs; empty if numbers have no colors."""
+    is_inverted: bool = False
+    """Whether the file says that 0 is white, and its numbers were turned round."""
+
+
+def read_mask(file: Path) -> np.ndarray:
+    """Reads the numbers of a palette or gray mask, integers [H, W].
+
+    Raises:
+        UserError: if the file is missing or damaged, cannot be a mask, or its classes are colors.
+    """
+    stored = read_stored(file)
+    if stored.is_colored:
+        raise UserError(
+            f"Mask {file} has mode {stored.mode}; expected one number per pixel (palette or "
+            "gray, PNG modes P, L). If its colors are the classes, set data.palette: fewmask "
+            "check lists the colors."
+        )
+    return stored.values
+
+
+def read_colors(file: Path) -> np.ndarray:
+    """Reads a mask whose colors are the classes: [H, W] int32, 0xRRGGBB.
+
+    Raises:
+        UserError: if the file is missing or damaged, or cannot be a mask.
+    """
+    return read_stored(file, as_colors=True).values
+
+
+def read_stored(file: Path, as_colors: bool = False) -> Stored:
+    """Reads what a mask file holds: numbers if it has any, else colors.
+
+    Three equal channels are gray, as OpenCV writes it. An alpha channel may only be opaque.
+
+    Args:
+        file: in a format of `MASK_SUFFIXES`.
+        as_colors: whether the colors are wanted even if there are numbers.
+
+    Raises:
+        UserError: if the file is missing or damaged, or cannot be a mask, such as a JPEG.
+    """
+    if file.suffix.lower() == ".npy":
+        return _from_array(file, as_colors)
+    with opened(file, "mask") as picture:
+        _require_one_sharp_page(picture, file)
+        colors = np.asarray(picture.convert("RGB")) if as_colors else None
+        if colors is None:
+            numbers = _numbers(picture, file)
+            if numbers is not None:
+                palette = _palette(picture, numbers)
+                return Stored(numbers, False, picture.mode, palette, _is_inverted(picture))
+            colors = np.asarray(picture.convert("RGB"))
+        return Stored(_as_one_number(colors), True, picture.mode, {})
+
+
+def _require_one_sharp_page(picture: Image.Image, file: Path) -> None:
+    """Refuses what can be opened, but is no mask."""
+    # The format, not the name: some tools write JPEG under any name.
+    if picture.format in ("JPEG", "MPO") or _is_lossy_webp(picture, file):
+        raise UserError(
+            f"Mask {file}: it is stored as {picture.format}, which changes values near every "
+            "edge. Export it as PNG."
+        )
+    pages = getattr(picture, "n_frames", 1)
+    if pages > 1:
+        raise UserError(
+            f"Mask {file}: it has {pages} pages, and a mask has one. If each page shows one "
+            "class, save their arg max as one page."
+        )
+    if picture.mode in TRANSPARENT and np.asarray(picture)[..., -1].min(initial=255) < 255:
+        raise UserError(
+            f"Mask {file}: some of its pixels are transparent, so their colors say nothing. "
+            "Flatten it onto a background color first."
+        )
+
+
+def _is_lossy_webp(picture: Image.Image, file: Path) -> bool:
+    if picture.format != "WEBP":
+        return False
+    with file.open("rb") as content:
+        head = content.read(4096)
+    return b"VP8L" not in head  # the name of the part that holds a lossless picture
+
+
+def _numbers(picture: Image.Image, file: Path) -> np.ndarray | None:
+    """The numbers of a mask [H, W], or None if its pixels are colors."""
+    values = np.asarray(picture)
+    if picture.mode == "1":
+        return values.astype(np.uint8)
+    if picture.mode in ("L", "P"):
+        return values
+    if picture.mode[0] == "I":  # big-endian files come as such
+        return values.astype(values.dtype.newbyteorder("="))
+    if picture.mode == "F":
+        return _whole(values, file)
+    channels = values[..., :-1] if picture.mode in TRANSPARENT else values
+    is_gray = picture.mode in ("RGB", *TRANSPARENT) and picture.mode != "PA"
+    if is_gray and (channels == channels[..., :1]).all():
+        return np.ascontiguousarray(channels[..., 0])
+    return None
+
+
+def _whole(values: np.ndarray, file: Path) -> np.ndarray:
+    """Floats as the whole numbers that they hold."""
+    if not np.isfinite(values).all() or (values != np.rint(values)).any():
+        raise UserError(
+            f"Mask {file}: it holds fractions or NaN, and labels are whole numbers. Save it as a "
+            "gray PNG of 8 or 16 bits."
+        )
+    return values.astype(np.int64)
+
+
+def _palette(picture: Image.Image, numbers: np.ndarray) -> dict[int, int]:
+    """The color of each number that occurs, if the file gives numbers colors."""
+    if picture.mode == "1":
+        return {number: 0xFFFFFF * number for number in np.unique(numbers).tolist()}
+    # The numbers of our own predictions are those of the user's masks, whatever their colors.
+    if picture.mode != "P" or ORIGIN in picture.info:
+        return {}
+    flat = np.array((picture.getpalette("RGB") or [])[: 3 * 256], np.int32).reshape(-1, 3)
+    used = [n for n in np.flatnonzero(np.bincount(numbers.ravel())).tolist() if n < len(flat)]
+    return {number: int(_as_one_number(flat[number])) for number in used}
+
+
+def _is_inverted(picture: Image.Image) -> bool:
+    """Whether a TIFF says that 0 is white (MinIsWhite): Pillow turns its numbers round."""
+    tags = getattr(picture, "tag_v2", {})
+    return picture.mode in ("1", "L") and tags.get(262) == 0
+
+
+def _from_array(file: Path, as_colors: bool) -> Stored:
+    """The numbers in a .npy file."""
+    try:
+        values = np.load(file, allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(f"There is no mask {file}.") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"Cannot read mask {file}: {error}. Export it again.") from None
+    if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype.kind not in "biuf":
+        raise UserError(f"Mask {file}: expected one array [H, W] of whole numbers.")
+    numbers = _whole(values, file) if values.dtype.kind == "f" else values
+    if numbers.dtype == bool:
+        numbers = numbers.astype(np.uint8)
+    if as_colors:
+        return Stored(_as_one_number(np.repeat(numbers[..., None], 3, axis=2)), True, "npy", {})
+    return Stored(numbers, False, "npy", {})
+
+
+def _as_one_number(colors: np.ndarray) -> np.ndarray:
+    """Colors [..., 3] as 0xRRGGBB: one number is looked up and compared faster than three."""
+    red, green, blue = np.moveaxis(colors.astype(np.int32), -1, 0)
+    found: np.ndarray = (red << 16) | (green << 8) | blue
+    return found

@@ -1,0 +1,229 @@
+"""Masks whose values do not mean what they seem to: `check` and `train` stop with one message."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fewmask.cli.words import recipe_from_words
+from fewmask.errors import UserError
+from fewmask.runs.build import open_data
+from tests.data.checks.photos import check, said
+
+NAMED = "data.names=[a, b]"
+
+
+def masks_of(root):
+    return sorted(root.rglob("masks/*.png"))
+
+
+def rewrite(root, change):
+    """Saves each mask again: `change(labels, i)` gives an array or a picture."""
+    for i, file in enumerate(masks_of(root)):
+        changed = change(np.array(Image.open(file)), i)
+        picture = changed if isinstance(changed, Image.Image) else Image.fromarray(changed)
+        picture.save(file)
+
+
+def loaded(root, *words):
+    said = []
+    recipe = recipe_from_words(["method=imas", f"data={root}", "data.val=val", *words])
+    return open_data(recipe, tell=said.append), said
+
+
+def both_refuse(root, says, *words):
+    """`check` reports an error, and training does not begin; the two say the same."""
+    found = check(root, *words)
+    assert found.exit_code == 2
+    assert says in found.in_words()
+    with pytest.raises(UserError) as error:
+        loaded(root, *words)
+    assert says in str(error.value)
+
+
+def test_0_and_255_with_two_names(clean):
+    rewrite(clean, lambda mask, i: mask * 255)
+    both_refuse(clean, "data.label_mapping='{0: 0, 255: 1}'", NAMED)
+    for cure in ("data.label_mapping={0: 0, 255: 1}", "data.binary=true"):
+        data, _ = loaded(clean, NAMED, cure)
+        assert np.unique(data.labeled.mask(0)).tolist() == [0, 1]
+        assert check(clean, NAMED, cure).exit_code == 0
+
+
+@pytest.mark.parametrize("is_odd", [lambda i: i % 2, lambda i: i < 3, lambda i: i > 13])
+def test_0_and_1_beside_0_and_255(clean, is_odd):
+    rewrite(clean, lambda mask, i: mask * 255 if is_odd(i) else mask)
+    both_refuse(clean, "Is 255 the object there?", NAMED)
+    assert "data.label_mapping='{0: 0, 1: 1, 255: 1}'" in said(clean, NAMED)
+    data, _ = loaded(clean, NAMED, "data.label_mapping={0: 0, 1: 1, 255: 1}")
+    assert all(data.labeled.mask(i).max() == 1 for i in range(len(data.labeled)))
+    data, _ = loaded(clean, NAMED, "data.label_mapping={255: 255}")
+    labels = {int(data.labeled.mask(i).max()) for i in range(len(data.labeled))}
+    assert 255 in labels or is_odd(14)
+
+
+def test_255_beside_a_class_is_no_label(clean):
+    def with_border(mask, i):
+        mask[4] = 255 if i != 2 else 0
+        return np.where(mask == 1, 0, mask) if i == 1 else mask  # 0 and 255 alone, rightly
+
+    rewrite(clean, with_border)
+    assert check(clean, NAMED).exit_code == 0
+
+
+def paletted(mask, colors):
+    picture = Image.fromarray(mask)
+    picture.putpalette([channel for color in colors for channel in color])
+    return picture
+
+
+def test_palettes_that_differ(clean):
+    black, red, blue = (0, 0, 0), (255, 0, 0), (0, 0, 255)
+
+    def shuffled(mask, i):
+        mask[0] = 2
+        order = [black, red, blue] if i % 2 else [black, blue, red]
+        return paletted(mask if i % 2 else np.array([0, 2, 1], np.uint8)[mask], order)
+
+    rewrite(clean, shuffled)
+    both_refuse(clean, "The palettes of the masks differ: 1 is #")
+    colors = 'data.palette={"#000000": 0, "#ff0000": 1, "#0000ff": 2}'
+    data, _ = loaded(clean, colors)
+    for i in range(len(data.labeled)):
+        assert data.labeled.mask(i)[10, 10] == 1 and data.labeled.mask(i)[0, 0] == 2
+    assert loaded(clean, "data.label_mapping={0: 0, 1: 1, 2: 2}")  # the numbers count
+
+
+def test_palettes_may_differ_in_numbers_that_do_not_occur(clean):
+    rewrite(clean, lambda mask, i: paletted(mask, [(0, 0, 0), (255, 0, 0), (i, i, i)]))
+    assert check(clean).exit_code == 0
+
+
+def test_bits_that_mean_white_here_and_black_there(clean):
+    rewrite(
+        clean,
+        lambda mask, i: (
+            Image.fromarray(mask == 1)
+            if i % 2
+            else paletted(1 - mask, [(255, 255, 255), (0, 0, 0)])
+        ),
+    )
+    both_refuse(clean, "The palettes of the masks differ: 0 is #")
+
+
+@pytest.mark.parametrize("words", [(), (NAMED,)])
+def test_smoothed_edges(clean, words):
+    def smooth(mask, i):
+        small = Image.fromarray(mask * 255).resize((16, 12))
+        return small.resize((40, 30), Image.Resampling.BICUBIC)
+
+    rewrite(clean, smooth)
+    both_refuse(clean, "their edges were smoothed", *words)
+
+
+@pytest.mark.parametrize("lowest", [-1, -100, -9999, -32768])
+def test_negative_values_are_no_classes(clean, lowest):
+    def with_no_data(mask, i):
+        values = mask.astype(np.int32)
+        values[0] = lowest
+        return values
+
+    for file in masks_of(clean):
+        changed = with_no_data(np.array(Image.open(file)), 0)
+        Image.fromarray(changed).save(file.with_suffix(".tif"))
+        file.unlink()
+    both_refuse(clean, f"data.ignore='[{lowest}, 255]'", NAMED)
+    mapped = f"data.label_mapping={{{lowest}: 255}}"
+    for cure in (f"data.ignore=[{lowest}, 255]", mapped):
+        data, _ = loaded(clean, NAMED, cure)
+        assert np.unique(data.labeled.mask(0)).tolist() == [0, 1, 255]
+
+
+def test_a_value_that_nobody_mapped_joins_no_class(clean):
+    rewrite(clean, lambda mask, i: np.where(np.arange(30)[:, None] < 3, 0, mask + 1).astype("u1"))
+    mapping = "data.label_mapping={1: 0, 2: 1}"
+    both_refuse(clean, "data.label_mapping does not name 0", NAMED, mapping)
+    data, _ = loaded(clean, NAMED, mapping, "data.ignore=[0, 255]")
+    assert data.labeled.mask(0)[0, 0] == 255 and data.labeled.mask(0)[29, 0] == 0
+    data, _ = loaded(clean, NAMED, "data.label_mapping={0: 0, 1: 0, 2: 1}")
+    assert np.unique(data.labeled.mask(0)).tolist() == [0, 1]
+
+
+def test_one_value_too_many_may_mean_that_0_is_no_label(clean):
+    rewrite(clean, lambda mask, i: np.where(np.arange(30)[:, None] < 3, 0, mask + 1).astype("u1"))
+    both_refuse(clean, "data.ignore='[0, 255]' data.label_mapping='{1: 0, 2: 1}'", NAMED)
+    data, _ = loaded(clean, NAMED, "data.ignore=[0, 255]", "data.label_mapping={1: 0, 2: 1}")
+    assert np.unique(data.labeled.mask(0)).tolist() == [0, 1, 255]
+
+
+def test_masks_partly_stored_inverted(clean):
+    tifffile = pytest.importorskip("tifffile")
+    for i, file in enumerate(masks_of(clean)):
+        mask = np.array(Image.open(file))
+        kind = "miniswhite" if i % 2 else "minisblack"
+        tifffile.imwrite(file.with_suffix(".tif"), 255 - mask if i % 2 else mask, photometric=kind)
+        file.unlink()
+    both_refuse(clean, "8 of 16 masks are stored inverted", NAMED)
+
+
+def test_some_masks_in_colors(clean):
+    rewrite(clean, lambda mask, i: Image.new("RGB", (40, 30), "red") if i == 3 else mask)
+    both_refuse(clean, "1 of 16 masks are in colors (mode RGB)", NAMED)
+
+
+def test_gray_in_three_channels_is_gray(clean):
+    rewrite(clean, lambda mask, i: np.repeat(mask[:, :, None], 3, axis=2))
+    assert check(clean).exit_code == 0
+    assert loaded(clean)[0].labeled.mask(0).max() == 1
+
+
+def test_numbers_of_objects_become_one_class(clean):
+    def numbered(mask, i):
+        mask[:] = 0
+        for k in range(3 + i % 4):
+            mask[2:5, 6 * k : 6 * k + 4] = k + 1
+        return mask
+
+    rewrite(clean, numbered)
+    assert "Are these numbers of objects?" in said(clean)
+    _, told = loaded(clean)
+    assert any("Are these numbers of objects?" in line for line in told)
+    data, told = loaded(clean, "data.binary=true")
+    assert len(data.classes) == 2 and np.unique(data.labeled.mask(0)).tolist() == [0, 1]
+    assert not any("objects" in line for line in told)
+
+
+def test_more_objects_than_a_byte_can_count(clean):
+    def numbered(mask, i):
+        return (np.arange(mask.size).reshape(mask.shape) + 1000 * i).astype(np.uint16)
+
+    rewrite(clean, numbered)
+    both_refuse(clean, "data.binary=true makes one class of all of them")
+    data, _ = loaded(clean, "data.binary=true", "data.names=[background, object]")
+    assert data.labeled.mask(1).min() == 1
+
+
+def test_val_without_a_label(clean):
+    for file in sorted((clean / "val" / "masks").iterdir()):
+        Image.new("L", (40, 30), 255).save(file)
+    both_refuse(clean, "No mask of a val image holds a label", NAMED)
+
+
+def test_a_class_that_no_labeled_image_shows_is_told(clean):
+    names = "data.names=[ground, house, tree]"
+    assert "No labeled image shows tree." in said(clean, names)
+    for _ in range(2):  # also when the files have passed before
+        _, told = loaded(clean, names)
+        assert any("No labeled image shows tree." in line for line in told)
+
+
+def test_check_looks_at_the_labels_that_training_would_use(clean):
+    mask = np.zeros((30, 40), np.uint8)
+    Image.fromarray(mask).save(clean / "masks" / "p00.png")
+    Image.fromarray(mask).save(clean / "masks" / "p01.png")
+    (clean / "labeled.txt").write_text("p00\np01\n")
+    found = check(clean, "data.labeled=labeled.txt", NAMED)
+    assert len(found.survey.images["labeled"]) == 2
+    assert "Only 2 image(s) have a mask" in found.in_words()
+    assert "No labeled image shows b. Val shows b, which will score 0." in found.in_words()
+    _, told = loaded(clean, "data.labeled=labeled.txt", NAMED)
+    assert any("Val shows b, which will score 0." in line for line in told)
