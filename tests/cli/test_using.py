@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fewmask.cli.words import recipe_from_words
+from fewmask.runs.build import open_data
 from tests.photos import ten_photos
 from tests.program import TINY_PHOTOS, fewmask
 
@@ -144,7 +146,8 @@ def test_prototypes_predict_too(run, tmp_path):
 def test_pseudo_labels_become_labels_of_the_next_run(run, tmp_path):
     photos = tmp_path / "photos"
     shutil.copytree(run.parents[1] / "photos", photos)
-    words = (f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS)
+    (photos / "val.txt").write_text("p0\n")  # of the new masks, some hold no label
+    words = (f"data={photos}", "data.val=val.txt", "data.names=[a, b]", *TINY_PHOTOS)
     fewmask("train", *words, cwd=tmp_path)
     first = tmp_path / "runs" / "folder-fewmatch-001"
     text = fewmask("pseudo", first, "--threshold", "0.6", "--out", tmp_path / "pseudo")
@@ -171,7 +174,8 @@ def test_unsure_pixels_are_written_as_the_users_own_no_label(options, no_label, 
     for file in (photos / "masks").iterdir():
         mask = np.asarray(Image.open(file)) + (1 if no_label == 0 else 0)
         Image.fromarray(mask.astype(np.uint8)).save(file)
-    words = (f"data={photos}", "data.names=[a, b]", *options, *TINY_PHOTOS)
+    (photos / "val.txt").write_text("p0\n")
+    words = (f"data={photos}", "data.val=val.txt", "data.names=[a, b]", *options, *TINY_PHOTOS)
     fewmask("train", *words, cwd=tmp_path)
     first = tmp_path / "runs/folder-fewmatch-001"
     fewmask("pseudo", first, "--threshold", "0.99", "--out", tmp_path / "pseudo")
@@ -180,12 +184,34 @@ def test_unsure_pixels_are_written_as_the_users_own_no_label(options, no_label, 
     fewmask("train", *words, cwd=tmp_path)
 
 
-def test_masks_without_a_no_label_value_cannot_say_unsure(run, tmp_path):
+CODED = {
+    "numbers": ("data.label_mapping={0: 0, 255: 1}", "data.ignore=[]"),
+    "colors": ('data.palette={"#ffffff": 0, "#c80000": 1}',),
+}
+
+
+@pytest.mark.parametrize("kind", CODED)
+def test_masks_without_a_no_label_value_get_one_for_unsure_pixels(kind, run, tmp_path):
     photos = tmp_path / "photos"
     shutil.copytree(run.parents[1] / "photos", photos)
+    (photos / "val.txt").write_text("p0\n")
+    colors = np.array([[255, 255, 255], [200, 0, 0]], np.uint8)
     for file in (photos / "masks").iterdir():
-        Image.fromarray(np.asarray(Image.open(file)) * 255).save(file)
-    mapping = ("data.label_mapping={0: 0, 255: 1}", "data.ignore=[]")
-    fewmask("train", f"data={photos}", "data.names=[a, b]", *mapping, *TINY_PHOTOS, cwd=tmp_path)
-    text = fewmask("pseudo", tmp_path / "runs/folder-fewmatch-001", "--out", tmp_path / "p", code=2)
-    assert "no value that means 'no label'" in text
+        mask = np.asarray(Image.open(file))
+        Image.fromarray(mask * 255 if kind == "numbers" else colors[mask]).save(file)
+    words = [f"data={photos}", "data.names=[a, b]", "data.val=val.txt", *TINY_PHOTOS]
+    fewmask("train", *words, *CODED[kind], cwd=tmp_path)
+    first = tmp_path / "runs/folder-fewmatch-001"
+    text = fewmask("pseudo", first, "--threshold", "0.99", "--out", tmp_path / "p")
+    shutil.copy(tmp_path / "p/masks/p7.png", photos / "masks")
+    if kind == "numbers":
+        assert "data.ignore='[254]'" in text
+        cure = (CODED[kind][0], "data.ignore=[254]")
+    else:
+        assert "an entry '#fefefe': 255 in data.palette" in text
+        cure = ('data.palette={"#ffffff": 0, "#c80000": 1, "#fefefe": 255}',)
+        picture = Image.open(tmp_path / "p/masks/p7.png").convert("RGB")
+        picture.save(photos / "masks/p7.png")  # as an editor would
+    data = open_data(recipe_from_words([*words, *cure]))
+    assert "p7" in data.labeled.names
+    assert (data.labeled.mask(data.labeled.names.index("p7")) == 255).mean() > 0.5

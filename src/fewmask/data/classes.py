@@ -6,6 +6,10 @@ import cv2
 import numpy as np
 
 from fewmask.batch import IGNORE
+from fewmask.errors import UserError
+
+FREE_COLORS = [(255, 255, 255), *((level, level, level) for level in range(254, -1, -1))]
+"""Colors for pixels without a label, the best one first."""
 
 
 class Classes:
@@ -34,6 +38,21 @@ class Classes:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def with_no_label(self) -> "Classes":
+        """These classes, with a value and a color for "no label" that no class has.
+
+        Raises:
+            UserError: if the classes take all values of a byte.
+        """
+        if self.no_label is not None:
+            return self
+        value = next((v for v in range(IGNORE, -1, -1) if v not in self.values), None)
+        if value is None:
+            raise UserError("The classes take all values 0..255, so none is left for 'no label'.")
+        taken = {tuple(color) for color in self.colors.tolist()}
+        color = next(color for color in FREE_COLORS if color not in taken)
+        return Classes(self.names, self.colors.tolist(), self.values, value, color)
 
 
 def numbered(count: int) -> list[str]:

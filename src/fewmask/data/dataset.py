@@ -128,12 +128,6 @@ def real_files(dataset: Dataset) -> set[str]:
     return {os.path.realpath(file) for file in files if file is not None}
 
 
-def mask_files(dataset: Dataset) -> list[Path]:
-    """The files of all masks that are files."""
-    files = (dataset.mask_file(index) for index in range(len(dataset)))
-    return [file for file in files if file is not None]
-
-
 class _Forwarding(Dataset):
     """A data set made of images of other data sets, which answer all questions about an image."""
 

@@ -1,11 +1,12 @@
 """Finds image files in folders and lists, and names them."""
 
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+from fewmask.data.affixes import NO_AFFIXES, Affixes
 from fewmask.data.images import IMAGE_SUFFIXES
 from fewmask.data.lists.reading import read_lines
 from fewmask.data.masks import MASK_SUFFIXES
@@ -108,28 +109,27 @@ def stem(file: Path, base: Path) -> str:
     return inside.with_suffix("").as_posix()
 
 
-def masks_by_stem(masks: Path, suffix: str = "") -> dict[str, Path]:
-    """Masks by their path below the folder, without the extension.
+def masks_by_stem(
+    masks: Path, affixes: Affixes = NO_AFFIXES, without: AbstractSet[Path] = frozenset()
+) -> dict[str, Path]:
+    """Masks by what counts of their path below the folder, without the extension.
 
     Args:
         masks: the folder.
-        suffix: the end of their names, which does not count. Files without it are no masks.
+        affixes: beginnings and ends of names that do not count. Files without them are no masks.
+        without: files that are images.
 
     Raises:
         UserError: if two masks have the same path but for the extension, or a name cannot be
             listed.
     """
     found: dict[str, Path] = {}
-    for mask in (f for f in files_below(masks) if f.suffix.lower() in MASK_SUFFIXES):
-        if not mask.stem.endswith(suffix):
+    for mask in files_below(masks):
+        if mask.suffix.lower() not in MASK_SUFFIXES or mask in without:
             continue
-        name = without_suffix(stem(mask, masks), suffix)
+        name = affixes.of_mask(stem(mask, masks))
         if name in found:
             raise UserError(f"Two masks for one image: {found[name]} and {mask}. Keep one of them.")
-        found[name] = mask
+        if name is not None:
+            found[name] = mask
     return found
-
-
-def without_suffix(name: str, suffix: str) -> str:
-    """A name without its end, in one Unicode form: a Mac writes letters with dots as two signs."""
-    return unicodedata.normalize("NFC", name.removesuffix(suffix))

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from fewmask.config import BaseConfig
 from fewmask.data.classes import Classes
-from fewmask.data.dataset import Dataset, mask_files
+from fewmask.data.dataset import Dataset
 from fewmask.data.label_table import LabelTable
 
 Subset = Literal["labeled", "unlabeled", "val"]
@@ -122,4 +122,10 @@ class DataSource(abc.ABC):
 
 def _files(dataset: Dataset) -> list[Path]:
     files = (dataset.file(index) for index in range(len(dataset)))
+    return [file for file in files if file is not None]
+
+
+def mask_files(dataset: Dataset) -> list[Path]:
+    """The files of all masks that are files."""
+    files = (dataset.mask_file(index) for index in range(len(dataset)))
     return [file for file in files if file is not None]

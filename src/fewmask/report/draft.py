@@ -1,13 +1,13 @@
 """A draft of a data set's YAML file, from what `fewmask check` found."""
 
 import os
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from fewmask.data.checks.mask_values import suggested_mapping, suggested_palette
+from fewmask.data.checks.mask_colors import color_counts, suggested_palette
+from fewmask.data.checks.mask_values import suggested_mapping
 from fewmask.data.checks.survey import MANY_COLORS
 from fewmask.data.classes import numbered
 from fewmask.data.sources.folder import Folder
@@ -56,14 +56,12 @@ def _suggested(checked: Checked, config: Folder.Config) -> dict[str, Any]:
     masks = [m for subset in checked.survey.masks.values() for m in subset if m.error is None]
     if config.names is not None or config.label_mapping or config.palette or not masks:
         return {}
-    pixels = Counter[int]()
-    for mask in masks:
-        pixels.update(mask.values)
     if any(mask.is_colored for mask in masks):
+        pixels = color_counts(masks)
         # Thousands of colors are a smoothed or compressed mask, not classes.
         palette = suggested_palette(pixels) if len(pixels) <= MANY_COLORS else {}
         return {"palette": palette, "names": numbered(len(palette))} if palette else {}
-    mapping = suggested_mapping(sorted(pixels))
+    mapping = suggested_mapping(sorted({value for mask in masks for value in mask.values}))
     if all(value == label for value, label in mapping.items()):
         return {}
     return {"label_mapping": mapping, "names": numbered(len(mapping))}

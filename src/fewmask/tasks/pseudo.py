@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Callable
 from pathlib import Path
 
+from fewmask.data import Classes
 from fewmask.errors import UserError
 from fewmask.report.prediction_folder import PredictionFolder
 from fewmask.runs.run import Run
@@ -31,23 +32,31 @@ def pseudo_labels(
         tell: receives messages on progress.
 
     Raises:
-        UserError: if the unlabeled images are not files, or the masks have no value that means
-            'no label'.
+        UserError: if the unlabeled images are not files.
     """
     if not 0 <= threshold < 1:
         raise UserError(f"--threshold={threshold}: expected a confidence from 0 to below 1.")
     files = named_files(run)
     predictor = run.network(weights)
     if predictor.classes.no_label is None:
-        raise UserError(
-            "The masks of this data have no value that means 'no label', so uncertain pixels "
-            "cannot be written. Add a value to data.ignore (or a color with 255 to data.palette) "
-            "and train again."
-        )
+        predictor.classes = predictor.classes.with_no_label()
+        tell(_how_to_read(predictor.classes, bool(getattr(run.recipe.data, "palette", None))))
     # Claimed first: a folder of other predictions is refused before anything is computed.
     folder = PredictionFolder(out, threshold, overwrite)
     folder.claim(predictor)
     return FolderPredictor(predictor, folder, tell).run(files)
+
+
+def _how_to_read(classes: Classes, in_colors: bool) -> str:
+    """Says which value uncertain pixels get, if the user's masks have none for 'no label'."""
+    color = "#{:02x}{:02x}{:02x}".format(*classes.no_label_color)
+    what, how = f"the value {classes.no_label}", f"data.ignore='[{classes.no_label}]'"
+    if in_colors:
+        what, how = f"the color {color}", f"an entry '{color}': 255 in data.palette"
+    return (
+        f"Pixels below the threshold get {what}, as your masks have none that means 'no label'. To "
+        f"train on these masks: {how}."
+    )
 
 
 def named_files(run: Run) -> list[Named]:

@@ -3,10 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from fewmask.cli.words import recipe_from_words
+from fewmask.errors import UserError
+from fewmask.runs.build import open_data
 from fewmask.tasks import check as checking
+
+NAMED = "data.names=[a, b]"
 
 
 def write_clean(root: Path) -> Path:
@@ -31,3 +36,31 @@ def check(root, *words):
 
 def said(root, *words):
     return "\n".join(finding.in_words() for finding in check(root, *words).findings)
+
+
+def masks_of(root):
+    return sorted(root.rglob("masks/*.png"))
+
+
+def rewrite(root, change):
+    """Saves each mask again: `change(labels, i)` gives an array or a picture."""
+    for i, file in enumerate(masks_of(root)):
+        changed = change(np.array(Image.open(file)), i)
+        picture = changed if isinstance(changed, Image.Image) else Image.fromarray(changed)
+        picture.save(file)
+
+
+def loaded(root, *words):
+    said = []
+    recipe = recipe_from_words(["method=imas", f"data={root}", "data.val=val", *words])
+    return open_data(recipe, tell=said.append), said
+
+
+def both_refuse(root, says, *words):
+    """`check` reports an error, and training does not begin; the two say the same."""
+    found = check(root, *words)
+    assert found.exit_code == 2
+    assert says in found.in_words()
+    with pytest.raises(UserError) as error:
+        loaded(root, *words)
+    assert says in str(error.value)

@@ -1,43 +1,10 @@
-"""Masks whose values do not mean what they seem to: `check` and `train` stop with one message."""
+"""Masks whose numbers do not mean what they seem to: `check` and `train` stop with one message."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fewmask.cli.words import recipe_from_words
-from fewmask.errors import UserError
-from fewmask.runs.build import open_data
-from tests.data.checks.photos import check, said
-
-NAMED = "data.names=[a, b]"
-
-
-def masks_of(root):
-    return sorted(root.rglob("masks/*.png"))
-
-
-def rewrite(root, change):
-    """Saves each mask again: `change(labels, i)` gives an array or a picture."""
-    for i, file in enumerate(masks_of(root)):
-        changed = change(np.array(Image.open(file)), i)
-        picture = changed if isinstance(changed, Image.Image) else Image.fromarray(changed)
-        picture.save(file)
-
-
-def loaded(root, *words):
-    said = []
-    recipe = recipe_from_words(["method=imas", f"data={root}", "data.val=val", *words])
-    return open_data(recipe, tell=said.append), said
-
-
-def both_refuse(root, says, *words):
-    """`check` reports an error, and training does not begin; the two say the same."""
-    found = check(root, *words)
-    assert found.exit_code == 2
-    assert says in found.in_words()
-    with pytest.raises(UserError) as error:
-        loaded(root, *words)
-    assert says in str(error.value)
+from tests.data.checks.photos import NAMED, both_refuse, check, loaded, masks_of, rewrite, said
 
 
 def test_0_and_255_with_two_names(clean):
@@ -68,46 +35,6 @@ def test_255_beside_a_class_is_no_label(clean):
 
     rewrite(clean, with_border)
     assert check(clean, NAMED).exit_code == 0
-
-
-def paletted(mask, colors):
-    picture = Image.fromarray(mask)
-    picture.putpalette([channel for color in colors for channel in color])
-    return picture
-
-
-def test_palettes_that_differ(clean):
-    black, red, blue = (0, 0, 0), (255, 0, 0), (0, 0, 255)
-
-    def shuffled(mask, i):
-        mask[0] = 2
-        order = [black, red, blue] if i % 2 else [black, blue, red]
-        return paletted(mask if i % 2 else np.array([0, 2, 1], np.uint8)[mask], order)
-
-    rewrite(clean, shuffled)
-    both_refuse(clean, "The palettes of the masks differ: 1 is #")
-    colors = 'data.palette={"#000000": 0, "#ff0000": 1, "#0000ff": 2}'
-    data, _ = loaded(clean, colors)
-    for i in range(len(data.labeled)):
-        assert data.labeled.mask(i)[10, 10] == 1 and data.labeled.mask(i)[0, 0] == 2
-    assert loaded(clean, "data.label_mapping={0: 0, 1: 1, 2: 2}")  # the numbers count
-
-
-def test_palettes_may_differ_in_numbers_that_do_not_occur(clean):
-    rewrite(clean, lambda mask, i: paletted(mask, [(0, 0, 0), (255, 0, 0), (i, i, i)]))
-    assert check(clean).exit_code == 0
-
-
-def test_bits_that_mean_white_here_and_black_there(clean):
-    rewrite(
-        clean,
-        lambda mask, i: (
-            Image.fromarray(mask == 1)
-            if i % 2
-            else paletted(1 - mask, [(255, 255, 255), (0, 0, 0)])
-        ),
-    )
-    both_refuse(clean, "The palettes of the masks differ: 0 is #")
 
 
 @pytest.mark.parametrize("words", [(), (NAMED,)])
@@ -153,27 +80,6 @@ def test_one_value_too_many_may_mean_that_0_is_no_label(clean):
     both_refuse(clean, "data.ignore='[0, 255]' data.label_mapping='{1: 0, 2: 1}'", NAMED)
     data, _ = loaded(clean, NAMED, "data.ignore=[0, 255]", "data.label_mapping={1: 0, 2: 1}")
     assert np.unique(data.labeled.mask(0)).tolist() == [0, 1, 255]
-
-
-def test_masks_partly_stored_inverted(clean):
-    tifffile = pytest.importorskip("tifffile")
-    for i, file in enumerate(masks_of(clean)):
-        mask = np.array(Image.open(file))
-        kind = "miniswhite" if i % 2 else "minisblack"
-        tifffile.imwrite(file.with_suffix(".tif"), 255 - mask if i % 2 else mask, photometric=kind)
-        file.unlink()
-    both_refuse(clean, "8 of 16 masks are stored inverted", NAMED)
-
-
-def test_some_masks_in_colors(clean):
-    rewrite(clean, lambda mask, i: Image.new("RGB", (40, 30), "red") if i == 3 else mask)
-    both_refuse(clean, "1 of 16 masks are in colors (mode RGB)", NAMED)
-
-
-def test_gray_in_three_channels_is_gray(clean):
-    rewrite(clean, lambda mask, i: np.repeat(mask[:, :, None], 3, axis=2))
-    assert check(clean).exit_code == 0
-    assert loaded(clean)[0].labeled.mask(0).max() == 1
 
 
 def test_numbers_of_objects_become_one_class(clean):

@@ -11,8 +11,8 @@ from fewmask.data.cache import cache_folder
 from fewmask.data.checks.finding import require_no_error
 from fewmask.data.checks.labels import label_findings
 from fewmask.data.checks.survey import survey_masks
-from fewmask.data.dataset import Dataset, mask_files, real_files
-from fewmask.data.source import Data
+from fewmask.data.dataset import Dataset, real_files
+from fewmask.data.source import Data, mask_files
 from fewmask.errors import UserError
 
 SILENT_FILES = 2000

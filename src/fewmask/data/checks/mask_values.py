@@ -1,16 +1,15 @@
-"""Findings about the values in masks: what stands for no class, or not for the same everywhere."""
+"""Findings about the numbers in masks: what stands for no class, or not for the same everywhere."""
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from fewmask.batch import IGNORE
 from fewmask.data.checks.finding import Finding, listed, names_of
+from fewmask.data.checks.mask_colors import color_findings
 from fewmask.data.checks.survey import MANY_COLORS, MaskFacts, Survey
 from fewmask.data.label_table import LabelTable
 
-ONE_NUMBER = ("1", "L", "P", "I", "I;16", "I;16B", "F", "npy")
-"""Modes of masks that hold one number per pixel. In RGB, gray is a color among others."""
 FEW_GRAYS = 8
 """A mask with fewer values was not smoothed."""
 MOSTLY = 0.8
@@ -26,105 +25,9 @@ def value_findings(survey: Survey, count: int | None, labels: LabelTable) -> Ite
         labels: how mask values become labels, as far as the user has said.
     """
     masks = [m for subset in survey.masks.values() for m in subset if m.error is None]
-    colored = [mask for mask in masks if mask.is_colored]
-    if labels.palette:
-        yield from _unknown_colors(masks, labels)
-    elif colored and any(mask.mode in ONE_NUMBER for mask in masks):
-        yield _some_colored(colored, masks)
-    elif colored:
-        yield _colored(masks)
-    else:
-        yield from _inverted(masks)
-        yield from _palettes(masks, labels)
+    yield from color_findings(masks, labels)
+    if not labels.palette and not any(mask.is_colored for mask in masks):
         yield from _numbers(masks, count, labels)
-
-
-def _unknown_colors(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
-    unknown = {value for mask in masks for value in mask.values if value not in labels.palette}
-    if unknown:
-        yield Finding(
-            "error",
-            f"The masks hold {len(unknown)} color(s) that data.palette does not name: "
-            f"{_colors(unknown)}.",
-            "Add them to data.palette (255: no label). If there are many such colors, the masks "
-            "were smoothed or saved as JPEG. Export the masks as PNG, without smoothing.",
-            names_of(mask.file for mask in masks if set(mask.values) & unknown),
-        )
-
-
-def _some_colored(colored: Sequence[MaskFacts], masks: Sequence[MaskFacts]) -> Finding:
-    return Finding(
-        "error",
-        f"{len(colored)} of {len(masks)} masks are in colors (mode {colored[0].mode}), the others "
-        "hold one number per pixel (palette or gray).",
-        "Export all of them in the same way.",
-        names_of(mask.file for mask in colored),
-    )
-
-
-def _colored(masks: Sequence[MaskFacts]) -> Finding:
-    """Masks in colors, some of which may happen to show gray alone."""
-    pixels: Counter[int] = Counter()
-    for mask in masks:
-        is_gray = not mask.is_colored
-        pixels.update({v * 0x010101 if is_gray else v: n for v, n in mask.values.items()})
-    files = names_of(mask.file for mask in masks if mask.is_colored)
-    if len(pixels) > MANY_COLORS:
-        return Finding(
-            "error",
-            f"{len(files)} mask(s) hold {len(pixels)} colors. They are photos or overlays, or they "
-            "were smoothed or saved as JPEG.",
-            "Export masks with one number or one color per class, as PNG, without smoothing.",
-            files,
-        )
-    return Finding(
-        "error",
-        f"{len(files)} mask(s) use {len(pixels)} colors as classes.",
-        "Say which color is which class, for example "
-        f"data.palette='{json.dumps(suggested_palette(pixels))}' (255: no label).",
-        files,
-    )
-
-
-def _inverted(masks: Sequence[MaskFacts]) -> Iterator[Finding]:
-    inverted = [mask for mask in masks if mask.is_inverted]
-    if inverted and len(inverted) < len(masks):
-        yield Finding(
-            "error",
-            f"{len(inverted)} of {len(masks)} masks are stored inverted (0 is white, "
-            "MinIsWhite), the others are not. Programs differ in how they read such files.",
-            "Export all masks in the same way, as PNG.",
-            names_of(mask.file for mask in inverted),
-        )
-
-
-def _palettes(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
-    """Numbers that have one color here and another one there."""
-    seen: dict[int, dict[int, MaskFacts]] = defaultdict(dict)
-    for mask in masks:
-        for number, color in mask.palette.items():
-            seen[number].setdefault(color, mask)
-    for number, by_color in sorted(seen.items()):
-        if len(by_color) > 1 and number not in labels.mapping:
-            (one, here), (other, there), *_ = by_color.items()
-            yield Finding(
-                "error",
-                f"The palettes of the masks differ: {number} is #{one:06x} in {here.file.name}, "
-                f"#{other:06x} in {there.file.name}.",
-                "If the colors are the classes, set data.palette, for example data.palette="
-                f"'{json.dumps(suggested_palette(_by_color(masks)))}'. If the numbers are, say "
-                f"so: data.label_mapping='{_identity(seen)}'.",
-                names_of(mask.file for mask in by_color.values()),
-            )
-            return
-
-
-def _by_color(masks: Sequence[MaskFacts]) -> Counter[int]:
-    pixels: Counter[int] = Counter()
-    for mask in masks:
-        for number, count in mask.values.items():
-            pixels[mask.palette.get(number, number * 0x010101)] += count
-    return pixels
 
 
 def _numbers(
@@ -286,16 +189,3 @@ def suggested_mapping(values: Sequence[int]) -> dict[int, int]:
     # With 0 and 255 alone, 255 is the object.
     kept = [v for v in values if v != IGNORE] if len(values) > 2 else list(values)
     return {value: label for label, value in enumerate(kept)}
-
-
-def suggested_palette(pixels: Counter[int]) -> dict[str, int]:
-    """A palette that numbers the colors from the most to the least common."""
-    return {f"#{color:06x}": label for label, (color, _) in enumerate(pixels.most_common())}
-
-
-def _identity(numbers: Iterable[int]) -> dict[int, int]:
-    return {number: number for number in sorted(numbers)}
-
-
-def _colors(colors: Iterable[int]) -> str:
-    return listed([f"#{c:06x}" for c in sorted(colors)], 6)

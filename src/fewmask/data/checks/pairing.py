@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from fewmask.data.affixes import proposed
 from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.checks.survey import Survey
 
@@ -54,17 +55,32 @@ def _shared_masks(survey: Survey) -> Iterator[Finding]:
 
 
 def _unpaired_masks(survey: Survey) -> Finding:
+    free = [facts.file.stem for facts in survey.images["unlabeled"]]
+    affixes = None
+    if not survey.images["labeled"]:  # else they would unpair the others
+        affixes = proposed(free, [file.stem for file in survey.unpaired])
+    return Finding(
+        "error",
+        f"{len(survey.unpaired)} mask(s) belong to no image.{'' if affixes else _hint(survey)}",
+        f"All of them are paired with {affixes.as_options()}."
+        if affixes
+        else "A mask must have the same name as its image, apart from the extension. Rename the "
+        "masks, add the images, or remove the masks.",
+        names_of(survey.unpaired),
+    )
+
+
+def _hint(survey: Survey) -> str:
+    """The image that the first of the masks may belong to."""
     images = (*survey.images["unlabeled"], *survey.images["labeled"])
     stems = [facts.file.stem for facts in images]
     first = survey.unpaired[0]
     # Tools add to a name (p05_mask); people mistype it.
     near = [stem for stem in stems if stem in first.stem or first.stem in stem]
     near = near or difflib.get_close_matches(first.stem, stems, n=1, cutoff=0.6)
-    hint = f" ({first.name} may belong to an image named {near[0]}.)" if near else ""
-    return Finding(
-        "error",
-        f"{len(survey.unpaired)} mask(s) belong to no image.{hint}",
-        "A mask must have the same name as its image, apart from the extension. Rename the masks, "
-        "add the images, or remove the masks.",
-        names_of(survey.unpaired),
-    )
+    same = [stem for stem in stems if stem.casefold() == first.stem.casefold()]
+    if first.stem in same:
+        return f" ({first.name} has the name of an image in another subfolder.)"
+    if same:
+        return f" ({first.name} is named like {same[0]}, but for upper and lower case.)"
+    return f" ({first.name} may belong to an image named {near[0]}.)" if near else ""

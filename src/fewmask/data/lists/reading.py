@@ -72,15 +72,12 @@ def match_names(lines: Sequence[str], names: Sequence[str], source: Path | str) 
     Raises:
         UserError: for a line without an image, or two lines for one image.
     """
-    by_name = {unicodedata.normalize("NFC", name): i for i, name in enumerate(names)}
+    by_name = {_usual(name): i for i, name in enumerate(names)}
     by_name |= {name: i for i, name in enumerate(names)}
     by_id = {image_id(name): i for name, i in by_name.items()}
     count = Counter(map(image_id, names))
     matched: dict[int, str] = {}
-    for written in lines:
-        line = written
-        if line not in by_name:  # written on Windows, or on a Mac
-            line = unicodedata.normalize("NFC", line.replace("\\", "/"))
+    for line in (line if line in by_name else _usual(line) for line in lines):
         index = by_name.get(line, by_name.get(without_suffix(line)))
         # By id, a line also means an image whose folder or suffix is written differently.
         if index is None:
@@ -103,6 +100,11 @@ def match_names(lines: Sequence[str], names: Sequence[str], source: Path | str) 
             )
         matched[index] = line
     return list(matched)
+
+
+def _usual(line: str) -> str:
+    """A line without the ways of Windows (backslashes) and of Macs (letters of two signs)."""
+    return unicodedata.normalize("NFC", line.replace("\\", "/"))
 
 
 def _may_be(line: str, name: str) -> bool:

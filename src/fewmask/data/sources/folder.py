@@ -9,6 +9,7 @@ from pydantic import Field
 
 from fewmask.batch import IGNORE
 from fewmask.config import read_yaml
+from fewmask.data.affixes import Affixes
 from fewmask.data.classes import numbered
 from fewmask.data.files import Files
 from fewmask.data.image_files import unread_pictures
@@ -19,7 +20,7 @@ from fewmask.data.pool.shard_files import is_remote
 from fewmask.data.source import Data, DataSource, Inventory
 from fewmask.data.sources.folder_classes import folder_classes, invent_names
 from fewmask.data.sources.folder_subsets import Wish, by_mask, divide, outside
-from fewmask.data.sources.pairing import Suffixes, pair, pair_all, require_masks
+from fewmask.data.sources.pairing import pair, pair_all, require_masks
 from fewmask.errors import UserError
 
 Label = Annotated[int, Field(ge=0, le=255)]
@@ -48,8 +49,10 @@ class Folder(DataSource):
         mask_suffix: str = ""
         """The end of the names of masks, which does not count: _mask for p1.jpg and p1_mask.png.
         Images and masks may then lie in one folder."""
+        mask_prefix: str = ""
+        """The beginning of the names of masks, which does not count."""
         image_suffix: str = ""
-        """The same for images."""
+        """The end of the names of images, which does not count."""
         labeled: int | Path | None = None
         """Which images count as labeled: null for all with a mask, a number of them to draw, or a
         .txt list of names. The other images with a mask are then used as unlabeled."""
@@ -84,15 +87,16 @@ class Folder(DataSource):
     config: Config
 
     @property
-    def suffixes(self) -> Suffixes:
-        """The ends of names that do not count."""
-        return Suffixes(self.config.image_suffix, self.config.mask_suffix)
+    def affixes(self) -> Affixes:
+        """What does not count in names."""
+        config = self.config
+        return Affixes(config.mask_prefix, config.mask_suffix, config.image_suffix)
 
     def open(self) -> Data:
         """Pairs images with masks by name and divides them into labeled, unlabeled and val."""
         self._require_root()
         config, notes = self.config, []
-        files = pair_all(config.root / config.images, config.root / config.masks, self.suffixes)
+        files = pair_all(config.root / config.images, config.root / config.masks, self.affixes)
         if unread := self._unread_masks(config.root / config.masks):
             kinds = ", ".join(sorted({file.suffix for file in unread}))
             notes.append(
@@ -139,7 +143,7 @@ class Folder(DataSource):
     def _given_val(self, files: Files, place: Path) -> Files:
         if place.is_dir():
             val = replace(
-                pair_all(place / "images", place / "masks", self.suffixes), labels=files.labels
+                pair_all(place / "images", place / "masks", self.affixes), labels=files.labels
             )
         else:
             val = files.subset(match_names(read_lines(place), files.names, place))
@@ -166,10 +170,10 @@ class Folder(DataSource):
         self._require_root()
         config = self.config
         images, masks = config.root / config.images, config.root / config.masks
-        files, unpaired = pair(images, masks, self.suffixes)
+        files, unpaired = pair(images, masks, self.affixes)
         val, place = None, config.root / (config.val or "")
         if config.val is not None and place.is_dir():
-            val, unpaired_val = pair(place / "images", place / "masks", self.suffixes)
+            val, unpaired_val = pair(place / "images", place / "masks", self.affixes)
             unpaired = [*unpaired, *unpaired_val]
         elif config.val is not None:
             val = files.subset(match_names(read_lines(place), files.names, place))

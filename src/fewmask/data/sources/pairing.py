@@ -4,8 +4,8 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+from fewmask.data.affixes import NO_AFFIXES, Affixes, proposed
 from fewmask.data.files import Files
 from fewmask.data.image_files import (
     list_images,
@@ -13,29 +13,18 @@ from fewmask.data.image_files import (
     predictions_below,
     stem,
     unique_names,
-    without_suffix,
 )
 from fewmask.data.label_table import LabelTable
 from fewmask.errors import UserError
 
 
-class Suffixes(NamedTuple):
-    """What tools add to the names of a pair: `p05_photo.jpg` and `p05_mask.png`."""
-
-    image: str = ""
-    mask: str = ""
-
-
-NO_SUFFIXES = Suffixes()
-
-
-def pair(images: Path, masks: Path, suffixes: Suffixes = NO_SUFFIXES) -> tuple[Files, list[Path]]:
+def pair(images: Path, masks: Path, affixes: Affixes = NO_AFFIXES) -> tuple[Files, list[Path]]:
     """Pairs every image with its mask, if there is one.
 
     Args:
         images: a folder of images, or a .txt list.
         masks: a folder of masks. It need not exist.
-        suffixes: ends of names that do not count.
+        affixes: beginnings and ends of names that do not count.
 
     Returns:
         The pairs, and the masks that belong to no image.
@@ -43,10 +32,10 @@ def pair(images: Path, masks: Path, suffixes: Suffixes = NO_SUFFIXES) -> tuple[F
     Raises:
         UserError: if there are no images, or an image is its own mask.
     """
-    files = _without_masks(list_images(images), images, masks, suffixes)
+    files = _without_masks(list_images(images), images, masks, affixes)
     base = images if images.is_dir() else images.parent
-    mask_of = masks_by_stem(masks, suffixes.mask) if masks.is_dir() else {}
-    keys = [without_suffix(stem(file, base), suffixes.image) for file in files]
+    mask_of = masks_by_stem(masks, affixes, without={*files}) if masks.is_dir() else {}
+    keys = [affixes.of_image(stem(file, base)) for file in files]
     found = [mask_of.get(key) for key in keys]
     used, bare = {*found}, Counter(Path(key).name for key in keys)
     # The mask of an image in a subfolder may also lie directly in the folder of masks.
@@ -54,46 +43,48 @@ def pair(images: Path, masks: Path, suffixes: Suffixes = NO_SUFFIXES) -> tuple[F
         mask = mask_of.get(key)
         if found[i] is None and mask not in used and bare[key] == 1:
             found[i] = mask
-    _refuse_own_masks(files, found)
     unpaired = sorted(set(mask_of.values()) - set(found))
     return Files(files, found, unique_names(files, base), LabelTable(num_classes=256)), unpaired
 
 
 def _without_masks(
-    files: Sequence[Path], images: Path, masks: Path, suffixes: Suffixes
+    files: Sequence[Path], images: Path, masks: Path, affixes: Affixes
 ) -> list[Path]:
     """The files without masks and results of fewmask that lie among them."""
     if not images.is_dir():
         return [*files]
     place = os.path.realpath(masks)
-    apart = place != os.path.realpath(images)
+    if place == os.path.realpath(images):
+        return _photos_beside_masks(files, images, affixes)
     own = predictions_below(images)
     return [
         file
         for file in files
-        if not (apart and Path(os.path.realpath(file)).is_relative_to(place))
-        and not (not apart and suffixes.mask and file.stem.endswith(suffixes.mask))
-        and own.isdisjoint(file.parents)
+        if not Path(os.path.realpath(file)).is_relative_to(place) and own.isdisjoint(file.parents)
     ]
 
 
-def _refuse_own_masks(files: Sequence[Path], masks: Sequence[Path | None]) -> None:
-    same = [f for f, mask in zip(files, masks, strict=True) if mask is not None and f == mask]
-    if same:
+def _photos_beside_masks(files: Sequence[Path], folder: Path, affixes: Affixes) -> list[Path]:
+    """The photos in a folder that holds the masks too."""
+    if affixes != NO_AFFIXES:
+        return [file for file in files if affixes.of_mask(stem(file, folder)) is None]
+    photos = [file for file in files if file.suffix.lower() in (".jpg", ".jpeg")]
+    if not photos:
         raise UserError(
-            f"{len(same)} image(s) are their own masks (first: {same[0]}), as data.images and "
-            "data.masks are one folder. If the names of the masks end in _mask, set "
-            "data.mask_suffix=_mask. Else move the masks to a folder of their own."
+            f"{folder} is the folder of images and of masks, and nothing tells them apart. If the "
+            "names of the masks end in _mask, set data.mask_suffix=_mask. Else move the masks to "
+            "a folder of their own. (Beside JPEG photos, all other files are masks.)"
         )
+    return photos
 
 
-def pair_all(images: Path, masks: Path, suffixes: Suffixes = NO_SUFFIXES) -> Files:
+def pair_all(images: Path, masks: Path, affixes: Affixes = NO_AFFIXES) -> Files:
     """Like `pair`, but every mask must belong to exactly one image.
 
     Raises:
         UserError: if a mask has no image or several, or if there is no mask at all.
     """
-    paired, unpaired = pair(images, masks, suffixes)
+    paired, unpaired = pair(images, masks, affixes)
     owners = Counter(mask for mask in paired.masks if mask is not None)
     if shared := next((mask for mask, count in owners.items() if count > 1), None):
         name = paired.images[[*paired.masks].index(shared)].stem
@@ -104,10 +95,12 @@ def pair_all(images: Path, masks: Path, suffixes: Suffixes = NO_SUFFIXES) -> Fil
     if not any(paired.masks):
         where = f"in {masks}" if masks.is_dir() else f": there is no folder {masks}"
         example = masks / f"{paired.images[0].stem}.png"
+        better = proposed([f.stem for f in paired.images], [f.stem for f in unpaired])
         raise UserError(
-            f"None of the {len(paired)} images in {images} has a mask {where}. A mask must have "
-            f"the same name as its image, apart from the extension, for example {example}. Put "
-            "the masks there, or set data.masks."
+            f"None of the {len(paired)} images in {images} has a mask {where}. "
+            + (f"All would be paired with {better.as_options()}. " if better else "")
+            + "A mask must have the same name as its image, apart from the extension, for example "
+            f"{example}. Put the masks there, or set data.masks."
         )
     if unpaired:
         raise UserError(

@@ -1,0 +1,131 @@
+"""Findings about the colors of masks: palettes that differ, colors in place of numbers."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from fewmask.data.checks.finding import Finding, listed, names_of
+from fewmask.data.checks.survey import MANY_COLORS, MaskFacts
+from fewmask.data.label_table import LabelTable
+
+ONE_NUMBER = ("1", "L", "P", "I", "I;16", "I;16B", "F", "npy")
+"""Modes of masks that hold one number per pixel. In RGB, gray is a color among others."""
+
+
+def color_findings(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
+    """All findings about the colors of masks.
+
+    Args:
+        masks: that could be read.
+        labels: how their values become labels, as far as the user has said.
+    """
+    colored = [mask for mask in masks if mask.is_colored]
+    if labels.palette:
+        yield from _unknown_colors(masks, labels)
+    elif colored and any(mask.mode in ONE_NUMBER for mask in masks):
+        yield _some_colored(colored, masks)
+    elif colored:
+        yield _colored(masks)
+    else:
+        yield from _inverted(masks)
+        yield from _palettes(masks, labels)
+
+
+def _unknown_colors(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
+    unknown = {value for mask in masks for value in mask.values if value not in labels.palette}
+    if unknown:
+        yield Finding(
+            "error",
+            f"The masks hold {len(unknown)} color(s) that data.palette does not name: "
+            f"{_colors(unknown)}.",
+            "Add them to data.palette (255: no label). If there are many such colors, the masks "
+            "were smoothed or saved as JPEG. Export the masks as PNG, without smoothing.",
+            names_of(mask.file for mask in masks if set(mask.values) & unknown),
+        )
+
+
+def _some_colored(colored: Sequence[MaskFacts], masks: Sequence[MaskFacts]) -> Finding:
+    return Finding(
+        "error",
+        f"{len(colored)} of {len(masks)} masks are in colors (mode {colored[0].mode}), the others "
+        "hold one number per pixel (palette or gray).",
+        "Export all of them in the same way.",
+        names_of(mask.file for mask in colored),
+    )
+
+
+def _colored(masks: Sequence[MaskFacts]) -> Finding:
+    """Masks in colors, some of which may happen to show gray alone."""
+    pixels = color_counts(masks)
+    files = names_of(mask.file for mask in masks if mask.is_colored)
+    if len(pixels) > MANY_COLORS:
+        return Finding(
+            "error",
+            f"{len(files)} mask(s) hold {len(pixels)} colors. They are photos or overlays, or they "
+            "were smoothed or saved as JPEG.",
+            "Export masks with one number or one color per class, as PNG, without smoothing.",
+            files,
+        )
+    return Finding(
+        "error",
+        f"{len(files)} mask(s) use {len(pixels)} colors as classes.",
+        "Say which color is which class, for example "
+        f"data.palette='{json.dumps(suggested_palette(pixels))}' (255: no label).",
+        files,
+    )
+
+
+def _inverted(masks: Sequence[MaskFacts]) -> Iterator[Finding]:
+    inverted = [mask for mask in masks if mask.is_inverted]
+    if inverted and len(inverted) < len(masks):
+        yield Finding(
+            "error",
+            f"{len(inverted)} of {len(masks)} masks are stored inverted (0 is white, "
+            "MinIsWhite), the others are not. Programs differ in how they read such files.",
+            "Export all masks in the same way, as PNG.",
+            names_of(mask.file for mask in inverted),
+        )
+
+
+def _palettes(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
+    """Numbers that have one color here and another one there."""
+    seen: dict[int, dict[int, MaskFacts]] = defaultdict(dict)
+    for mask in masks:
+        for number, color in mask.palette.items():
+            seen[number].setdefault(color, mask)
+    for number, by_color in sorted(seen.items()):
+        if len(by_color) > 1 and number not in labels.mapping:
+            (one, here), (other, there), *_ = by_color.items()
+            yield Finding(
+                "error",
+                f"The palettes of the masks differ: {number} is #{one:06x} in {here.file.name}, "
+                f"#{other:06x} in {there.file.name}.",
+                "If the colors are the classes, set data.palette, for example data.palette="
+                f"'{json.dumps(suggested_palette(color_counts(masks)))}'. If the numbers are, say "
+                f"so: data.label_mapping='{_identity(seen)}'.",
+                names_of(mask.file for mask in by_color.values()),
+            )
+            return
+
+
+def color_counts(masks: Sequence[MaskFacts]) -> Counter[int]:
+    """The pixels of each color 0xRRGGBB. A number without a color is a gray."""
+    pixels: Counter[int] = Counter()
+    for mask in masks:
+        for value, count in mask.values.items():
+            gray = value * 0x010101 & 0xFFFFFF
+            pixels[value if mask.is_colored else mask.palette.get(value, gray)] += count
+    return pixels
+
+
+def suggested_palette(pixels: Counter[int]) -> dict[str, int]:
+    """A palette that numbers the colors from the most to the least common."""
+    return {f"#{color:06x}": label for label, (color, _) in enumerate(pixels.most_common())}
+
+
+def _identity(numbers: Iterable[int]) -> dict[int, int]:
+    return {number: number for number in sorted(numbers)}
+
+
+def _colors(colors: Iterable[int]) -> str:
+    return listed([f"#{c:06x}" for c in sorted(colors)], 6)

@@ -1,0 +1,68 @@
+"""Masks whose colors contradict each other: `check` and `train` stop with one message."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.data.checks.photos import NAMED, both_refuse, check, loaded, masks_of, rewrite
+
+
+def paletted(mask, colors):
+    picture = Image.fromarray(mask)
+    picture.putpalette([channel for color in colors for channel in color])
+    return picture
+
+
+def test_palettes_that_differ(clean):
+    black, red, blue = (0, 0, 0), (255, 0, 0), (0, 0, 255)
+
+    def shuffled(mask, i):
+        mask[0] = 2
+        order = [black, red, blue] if i % 2 else [black, blue, red]
+        return paletted(mask if i % 2 else np.array([0, 2, 1], np.uint8)[mask], order)
+
+    rewrite(clean, shuffled)
+    both_refuse(clean, "The palettes of the masks differ: 1 is #")
+    colors = 'data.palette={"#000000": 0, "#ff0000": 1, "#0000ff": 2}'
+    data, _ = loaded(clean, colors)
+    for i in range(len(data.labeled)):
+        assert data.labeled.mask(i)[10, 10] == 1 and data.labeled.mask(i)[0, 0] == 2
+    assert loaded(clean, "data.label_mapping={0: 0, 1: 1, 2: 2}")  # the numbers count
+
+
+def test_palettes_may_differ_in_numbers_that_do_not_occur(clean):
+    rewrite(clean, lambda mask, i: paletted(mask, [(0, 0, 0), (255, 0, 0), (i, i, i)]))
+    assert check(clean).exit_code == 0
+
+
+def test_bits_that_mean_white_here_and_black_there(clean):
+    rewrite(
+        clean,
+        lambda mask, i: (
+            Image.fromarray(mask == 1)
+            if i % 2
+            else paletted(1 - mask, [(255, 255, 255), (0, 0, 0)])
+        ),
+    )
+    both_refuse(clean, "The palettes of the masks differ: 0 is #")
+
+
+def test_masks_partly_stored_inverted(clean):
+    tifffile = pytest.importorskip("tifffile")
+    for i, file in enumerate(masks_of(clean)):
+        mask = np.array(Image.open(file))
+        kind = "miniswhite" if i % 2 else "minisblack"
+        tifffile.imwrite(file.with_suffix(".tif"), 255 - mask if i % 2 else mask, photometric=kind)
+        file.unlink()
+    both_refuse(clean, "8 of 16 masks are stored inverted", NAMED)
+
+
+def test_some_masks_in_colors(clean):
+    rewrite(clean, lambda mask, i: Image.new("RGB", (40, 30), "red") if i == 3 else mask)
+    both_refuse(clean, "1 of 16 masks are in colors (mode RGB)", NAMED)
+
+
+def test_gray_in_three_channels_is_gray(clean):
+    rewrite(clean, lambda mask, i: np.repeat(mask[:, :, None], 3, axis=2))
+    assert check(clean).exit_code == 0
+    assert loaded(clean)[0].labeled.mask(0).max() == 1
