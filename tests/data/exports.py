@@ -55,6 +55,6 @@ def cvat(root):
 def drawn(tmp_path, name, text, overwrite=False):
     """Imports one file, and gives back the mask of its first image, and what was left out."""
     (tmp_path / name).write_text(text)
-    found = import_masks(tmp_path / name, tmp_path / "m", overwrite=overwrite)
+    found = import_masks(tmp_path / name, tmp_path / "m", (), overwrite, empty_is_background=True)
     file = tmp_path / "m" / f"{next(iter(found.drawn))}.png"
     return np.asarray(Image.open(file)), found

@@ -25,6 +25,10 @@ NAMES = ["a/0001", "a/0002"]
     [
         ("rows.csv", "image,classes\na/0001.jpg,cat;dog\na/0002.jpg,\nother.jpg,cat\n"),
         ("columns.csv", "0001,cat,dog\n0002\n"),
+        ("semicolons.csv", "a/0001.jpg;cat;dog\na/0002.jpg;\n"),
+        ("tabs.csv", "a/0001.jpg\tcat\tdog\na/0002.jpg\t\n"),
+        ("spaces.csv", "a/0001.jpg cat dog\na/0002.jpg\n"),
+        ("several_rows.csv", "a/0001,cat\na/0001,dog\na/0002,\n"),
         ("labels.json", '{"a/0001": ["dog", "cat"], "a/0002": []}'),
     ],
 )
@@ -38,6 +42,7 @@ def test_formats(tmp_path, file, text):
     ("text", "message"),
     [
         ("a/0001,cat\n", "does not name the unlabeled image 'a/0002'"),
+        ("a/0001\na/0002\n", "no row holds a class"),
         ("a/0001,cta\na/0002,dog\n", "gives 'a/0001' the class 'cta'. Did you mean 'cat'"),
     ],
 )

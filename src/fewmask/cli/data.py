@@ -49,8 +49,14 @@ def import_(
     ],
     out: Annotated[Path, typer.Option(help="The folder for the masks.")] = Path("masks"),
     names: Annotated[
-        str, typer.Option(help="Class names in order, separated by commas; default: all, sorted.")
+        str, typer.Option(help="Class names in order, separated by commas; default: the export's.")
     ] = "",
+    empty_is_background: Annotated[
+        bool,
+        typer.Option(
+            "--empty-is-background", help="Images without an object get a mask of background."
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing masks.")] = False,
 ) -> None:
     """Convert the export of a labeling tool into masks.
@@ -60,16 +66,10 @@ def import_(
     from fewmask.data.annotations.importing import import_masks
 
     given = [name.strip() for name in names.split(",") if name.strip()]
-    classes, drawn, left_out = import_masks(source, out, given, overwrite)
-    print(f"{len(drawn)} mask(s) with {sum(drawn.values())} object(s) in {out}")
-    empty = [stem for stem, count in drawn.items() if count == 0]
-    if empty:
-        print(f"{len(empty)} image(s) have no object and are all background (first: {empty[0]}).")
-    if left_out:
-        listed = ", ".join(f"{count} {kind}" for kind, count in left_out.items())
-        print(f"Left out, because they cover no pixels: {listed}.")
+    done = import_masks(source, out, given, overwrite, empty_is_background)
+    print("\n".join(done.in_words(out)))
     # One line however many classes there are, ready to be pasted.
-    line = yaml.safe_dump(classes, default_flow_style=True, width=1e9, allow_unicode=True)
+    line = yaml.safe_dump(done.classes, default_flow_style=True, width=1e9, allow_unicode=True)
     print(f"Add this line to the data's YAML file: names: {line.strip()}")
 
 

@@ -16,9 +16,10 @@ from fewmask.errors import UserError
 def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.ndarray:
     """Reads the classes of every image of a set.
 
-    A CSV file has one row per image: its name, then its classes, in separate columns or in one
-    column separated by `;`. A JSON file is one object: `{"image": ["class", ...], ...}`. The file
-    may name images of other sets too.
+    A CSV file has rows with the name of an image and one or more of its classes. Columns are
+    separated by commas, semicolons, tabs or spaces; several classes in one column, by semicolons.
+    Several rows of one image add up. A JSON file is one object: `{"image": ["class", ...], ...}`.
+    The file may name images of other sets too.
 
     Args:
         file: `.csv` or `.json`.
@@ -67,12 +68,27 @@ def _read_rows(file: Path) -> dict[str, list[str]]:
             return _checked(json.loads(text), file)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UserError(f"Cannot read data.image_labels={file}: {error}") from None
-    rows = {}
-    for name, *cells in (row for row in csv.reader(text.splitlines()) if row):
+    rows: dict[str, list[str]] = {}
+    lines = [line for line in text.splitlines() if line.strip()]
+    for name, *cells in csv.reader(lines, delimiter=_separator(lines), skipinitialspace=True):
         labels = [label.strip() for cell in cells for label in cell.split(";")]
-        rows[name.strip()] = [label for label in labels if label]
+        rows.setdefault(name.strip(), []).extend(label for label in labels if label)
     rows.pop("image", None)  # a heading
+    if not any(rows.values()):
+        raise UserError(
+            f"data.image_labels={file}: no row holds a class. Expected rows such as "
+            "p1.jpg,cat,dog (separated by commas, semicolons, tabs or spaces)."
+        )
     return rows
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """What separates the columns."""
+    marks = (",", "\t", ";", " ")
+    in_rows = {mark: sum(mark in line for line in lines) for mark in marks}
+    # Names hold spaces, and semicolons also separate classes: the first that is usual here counts.
+    usual = [mark for mark in marks if in_rows[mark] >= len(lines) / 2]
+    return next((m for m in usual or marks if in_rows[m]), ",")
 
 
 def _checked(content: Any, file: Path) -> dict[str, list[str]]:

@@ -2,6 +2,11 @@
 
 import json
 
+import numpy as np
+import pytest
+
+from fewmask.data.annotations.coco import run_lengths
+from fewmask.errors import UserError
 from tests.data.exports import drawn
 from tests.program import fewmask
 
@@ -16,7 +21,50 @@ def test_parts_of_a_coco_object_add_up_and_empty_ones_are_told(tmp_path):
     classes = [{"id": 1, "name": "car, red"}]
     text = json.dumps({"images": images, "annotations": objects, "categories": classes})
     mask, found = drawn(tmp_path, "c.json", text)
-    assert mask[4, 4] == 1 and mask[2, 2] == 1
+    assert mask[4, 4] == 1 and mask[2, 2] == 1 and mask.sum() == 64
     assert found.left_out == {"empty polygon": 1, "box without an outline": 1}
     said = fewmask("import", tmp_path / "c.json", "--out", tmp_path / "other")
     assert "names: [background, 'car, red']" in said and "1 box without an outline" in said
+
+
+def test_run_lengths_are_those_of_coco():
+    coco = pytest.importorskip("pycocotools.mask")
+    rng = np.random.default_rng(0)
+    for share in (0.0, 0.02, 0.5, 1.0):
+        pixels = rng.random((37, 53)) < share
+        compressed = coco.encode(np.asfortranarray(pixels.astype(np.uint8)))
+        one = {"size": [37, 53], "counts": compressed["counts"].decode()}
+        assert np.array_equal(run_lengths(one), pixels)
+    assert run_lengths({"size": [2, 3], "counts": [1, 2, 3]}).tolist() == [
+        [False, True, False],
+        [True, False, False],
+    ]
+    with pytest.raises(ValueError, match="do not fill 3 x 2 pixels"):
+        run_lengths({"size": [2, 3], "counts": [1, 2]})
+
+
+def test_objects_in_run_lengths_are_drawn(tmp_path):
+    runs = {"size": [4, 4], "counts": [4, 4, 8]}
+    content = one_object({"segmentation": runs, "iscrowd": 1})
+    assert drawn(tmp_path, "c.json", json.dumps(content))[0].T.tolist()[1] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"image_id": 7}, "annotation 5 belongs to image 7, which `images` does not list"),
+        ({"category_id": 8}, "annotation 5 has category 8, which `categories` does not list"),
+    ],
+)
+def test_what_the_file_does_not_list_is_named(change, says, tmp_path):
+    with pytest.raises(UserError, match=says):
+        drawn(tmp_path, "c.json", json.dumps(one_object(change)))
+
+
+def one_object(change):
+    thing = {"id": 5, "image_id": 1, "category_id": 1, "segmentation": [[0, 0, 2, 0, 2, 2]]}
+    return {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 4, "height": 4}],
+        "categories": [{"id": 1, "name": "a"}],
+        "annotations": [{**thing, **change}],
+    }

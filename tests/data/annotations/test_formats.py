@@ -9,7 +9,11 @@ from tests.program import fewmask
     ("name", "content", "says"),
     [
         ("a.json", "{", "Cannot read the annotations"),
-        ("a.json", "{}", "KeyError"),
+        ("a.json", "{}", "is of another tool. Export as COCO"),
+        ("a.json", '[{"data": {}}]', "is of another tool. Export as COCO"),
+        ("a.json", '{"shapes": []}', "holds no imageWidth and imageHeight, nor the photo"),
+        ("a.json", '{"annotations": []}', "KeyError 'categories'"),
+        ("a.xml", '<annotations><track id="0"/></annotations>', "'CVAT for video': export as"),
         ("a.xml", "<annotations>", "ParseError"),
         ("a.xml", "<other/>", "CVAT for images"),
         ("a.txt", "", "expected a COCO .json"),

@@ -14,28 +14,78 @@ from tests.program import fewmask
 
 @pytest.mark.parametrize("export", [labelme, coco, cvat])
 def test_all_tools_give_the_same_masks(export, tmp_path):
-    classes, drawn, _ = import_masks(export(tmp_path / "in"), tmp_path / "masks")
-    assert classes == ["background", "car", "house"] and drawn == {"a": 2, "b": 0}
+    done = import_masks(export(tmp_path / "in"), tmp_path / "masks", ["car", "house"])
+    assert done.classes == ["background", "car", "house"] and done.drawn == {"a": 2}
+    assert done.without_objects == ["b"] and not (tmp_path / "masks" / "b.png").exists()
     mask = np.asarray(Image.open(tmp_path / "masks" / "a.png"))
     assert mask.shape == (10, 12) and mask.dtype == np.uint8
     assert mask[3, 3] == 2 and mask[6, 6] == 1 and mask[0, 0] == 0  # later over earlier
+    import_masks(export(tmp_path / "in"), tmp_path / "masks", (), True, empty_is_background=True)
     assert (np.asarray(Image.open(tmp_path / "masks" / "b.png")) == 0).all()
 
 
 def test_names_give_the_order_and_must_be_complete(tmp_path):
     export = coco(tmp_path / "in")
-    classes, *_ = import_masks(export, tmp_path / "masks", ["house", "car"])
-    assert classes == ["background", "house", "car"]
-    assert np.asarray(Image.open(tmp_path / "masks" / "a.png"))[3, 3] == 1
+    done = import_masks(export, tmp_path / "masks", ["car", "house"])
+    assert done.classes == ["background", "car", "house"]
+    assert np.asarray(Image.open(tmp_path / "masks" / "a.png"))[3, 3] == 2
     with pytest.raises(UserError, match="objects called 'car', which --names leaves out"):
-        import_masks(export, tmp_path / "masks", ["house"])
+        import_masks(export, tmp_path / "other", ["house"])
+
+
+def test_the_classes_that_an_export_declares_are_numbered_whether_shown_or_not(tmp_path):
+    content = json.loads(coco(tmp_path / "in").read_text())
+    content["categories"].append({"id": 3, "name": "well"})
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    done = import_masks(tmp_path / "c.json", tmp_path / "masks")
+    assert done.classes == ["background", "well", "house", "car"]  # by their ids
+    labels = "<meta><job><labels><label><name>well</name></label><label><name>car</name></label>"
+    text = cvat(tmp_path / "in").read_text()
+    labels += "<label><name>house</name></label></labels></job></meta>"
+    (tmp_path / "c.xml").write_text(text.replace("<annotations>", f"<annotations>{labels}"))
+    done = import_masks(tmp_path / "c.xml", tmp_path / "other")
+    assert done.classes == ["background", "well", "car", "house"]
+
+
+def shown(root, stem, *names):
+    """A LabelMe file with one object of each name."""
+    shapes = [{"label": n, "points": [[0, 0], [4, 0], [4, 4], [0, 4]]} for n in names]
+    root.mkdir(exist_ok=True)
+    content = {"imageWidth": 4, "imageHeight": 4, "shapes": shapes}
+    (root / f"{stem}.json").write_text(json.dumps(content))
+    return root / f"{stem}.json"
+
+
+def test_a_second_export_numbers_the_classes_as_the_first_one(tmp_path):
+    out = tmp_path / "masks"
+    import_masks(shown(tmp_path / "in", "x", "a", "b"), out)
+    done = import_masks(shown(tmp_path / "in", "y", "b"), out)
+    assert done.classes == ["background", "a", "b"]
+    assert (np.asarray(Image.open(out / "y.png")) == 2).all()
+    with pytest.raises(UserError, match=r"objects called 'c'. Give all .*--names a,b,c"):
+        import_masks(shown(tmp_path / "in", "z", "b", "c"), out)
+    with pytest.raises(UserError, match="in this order"):
+        import_masks(shown(tmp_path / "in", "z", "b", "c"), out, ["c", "b", "a"])
+    done = import_masks(shown(tmp_path / "in", "z", "b", "c"), out, ["a", "b", "c"])
+    assert (np.asarray(Image.open(out / "z.png")) == 3).all()
+
+
+def test_background_is_one_class_however_it_is_written(tmp_path):
+    done = import_masks(shown(tmp_path / "in", "x", "Background", "a"), tmp_path / "masks")
+    assert done.classes == ["background", "a"]
+
+
+def test_an_export_without_objects_makes_no_masks(tmp_path):
+    with pytest.raises(UserError, match="No image in .* has an object.*--empty-is-background"):
+        import_masks(shown(tmp_path / "in", "x"), tmp_path / "masks")
+    assert not (tmp_path / "masks").exists()
 
 
 def test_the_command(tmp_path):
     text = fewmask("import", labelme(tmp_path / "in"), "--out", tmp_path / "masks")
     assert (
-        "2 mask(s) with 2 object(s)" in text
-        and "1 image(s) have no object and are all background (first: b)" in text
+        "1 mask(s) with 2 object(s)" in text
+        and "1 image(s) have no object and get no mask (first: b)" in text
     )
     assert "names: [background, car, house]" in text
 

@@ -1,6 +1,6 @@
 """What a labeling tool's export says about an image, in whatever format it was written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -25,6 +25,14 @@ class Annotation(NamedTuple):
     shapes: list[Shape]
     left_out: list[str]
     """Kinds of shapes that cover no pixels (lines, points), or that are empty."""
+
+
+class Export(NamedTuple):
+    """What a file or a folder of a labeling tool holds."""
+
+    annotations: Iterable[Annotation]
+    names: Sequence[str] = ()
+    """The classes that it declares, in their order, whether an object shows them or not."""
 
 
 def annotation(name: str, width: Any, height: Any, shapes: Sequence[Shape | str]) -> Annotation:

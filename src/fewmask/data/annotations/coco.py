@@ -1,39 +1,97 @@
 """COCO: one JSON file with all images, categories and annotations."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fewmask.data.annotations.annotation import Annotation, Shape, annotation, polygon
+from fewmask.data.annotations.annotation import (
+    Annotation,
+    Export,
+    Shape,
+    annotation,
+    pixel_shape,
+    polygon,
+)
 
 
-def read(source: Path) -> Iterator[Annotation] | None:
+def read(source: Path) -> Export | None:
     """The annotations of a file, image by image; None for another format."""
     if source.is_dir() or source.suffix.lower() != ".json":
         return None
     content = json.loads(source.read_text("utf-8-sig"))
-    return _annotations(content) if "annotations" in content else None
+    if not isinstance(content, dict) or "annotations" not in content:
+        return None
+    names = {one["id"]: str(one["name"]) for one in content["categories"]}
+    return Export(_annotations(content, names), [names[key] for key in sorted(names)])
 
 
-def _annotations(content: dict[str, Any]) -> Iterator[Annotation]:
-    names = {category["id"]: str(category["name"]) for category in content["categories"]}
+def _annotations(content: dict[str, Any], names: dict[Any, str]) -> Iterator[Annotation]:
     shapes: dict[Any, list[Shape | str]] = {image["id"]: [] for image in content["images"]}
     for one in content["annotations"]:
-        shapes[one["image_id"]] += _shapes(one, names)
+        which = f"annotation {one.get('id', '')}"
+        if one["image_id"] not in shapes:
+            raise ValueError(
+                f"{which} belongs to image {one['image_id']}, which `images` does not list"
+            )
+        if one["category_id"] not in names:
+            raise ValueError(
+                f"{which} has category {one['category_id']}, which `categories` does not list"
+            )
+        shapes[one["image_id"]] += _shapes(one.get("segmentation"), names[one["category_id"]])
     for image in content["images"]:
         yield annotation(image["file_name"], image["width"], image["height"], shapes[image["id"]])
 
 
-def _shapes(one: dict[str, Any], names: dict[Any, str]) -> Iterator[Shape | str]:
-    """The polygons of an object. They add up."""
-    segmentation = one.get("segmentation")
+def _shapes(segmentation: Any, name: str) -> Iterator[Shape | str]:
+    """The polygons of an object, which add up, or its run lengths."""
     if not segmentation:
         yield "box without an outline"
-        return
-    if not isinstance(segmentation, list):
-        raise ValueError("run lengths (RLE); export polygons")
-    for ring in segmentation:
-        yield polygon(names[one["category_id"]], np.array(ring, float).reshape(-1, 2))
+    elif isinstance(segmentation, dict):
+        yield pixel_shape(name, run_lengths(segmentation), (0, 0))
+    else:
+        for ring in segmentation:
+            yield polygon(name, np.array(ring, float).reshape(-1, 2))
+
+
+def run_lengths(segmentation: Mapping[str, Any]) -> np.ndarray:
+    """The pixels that COCO's run lengths (RLE) stand for, bool [H, W].
+
+    Runs go down the columns, and alternate between outside and inside, outside first.
+
+    Args:
+        segmentation: with `size` (height, width) and `counts`: numbers, or COCO's compressed text.
+
+    Raises:
+        ValueError: if the runs do not fill the image.
+    """
+    height, width = segmentation["size"]
+    counts = segmentation["counts"]
+    runs = _uncompressed(counts) if isinstance(counts, str) else [int(run) for run in counts]
+    if min(runs, default=0) < 0 or sum(runs) != height * width:
+        raise ValueError(f"run lengths (RLE) that do not fill {width} x {height} pixels")
+    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return flat.reshape(width, height).T
+
+
+def _uncompressed(text: str) -> list[int]:
+    """The runs in COCO's compressed text.
+
+    Each character holds five bits of a number, the lowest first, and whether more follow. From the
+    third one on, a number is the difference to the one two places before it.
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        if bits & 16:
+            value -= 1 << shift  # negative
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = shift = 0
+    return runs

@@ -8,6 +8,7 @@ import numpy as np
 
 from fewmask.data.annotations.annotation import (
     Annotation,
+    Export,
     Shape,
     annotation,
     box,
@@ -18,18 +19,24 @@ from fewmask.data.annotations.annotation import (
 )
 
 
-def read(source: Path) -> Iterator[Annotation] | None:
+def read(source: Path) -> Export | None:
     """The annotations of a file, image by image; None for another format."""
     if source.is_dir() or source.suffix.lower() != ".xml":
         return None
-    return _annotations(ElementTree.parse(source).getroot())
+    root = ElementTree.parse(source).getroot()
+    if root.tag != "annotations":
+        raise ValueError("no <annotations>: export as 'CVAT for images'")
+    if root.find("track") is not None:
+        raise ValueError("this is 'CVAT for video': export as 'CVAT for images'")
+    declared = root.findall("./meta//labels/label/name")
+    return Export(_annotations(root), [str(label.text) for label in declared])
 
 
 def _annotations(root: ElementTree.Element) -> Iterator[Annotation]:
-    if root.tag != "annotations":
-        raise ValueError("no <annotations>: export as 'CVAT for images'")
     for image in root.findall("image"):
-        shapes = [_shape(shape) for shape in image if shape.tag != "tag"]
+        # What lies on a higher layer covers what lies below, wherever it stands in the file.
+        layers = sorted(image, key=lambda shape: int(shape.get("z_order", 0)))
+        shapes = [_shape(shape) for shape in layers if shape.tag != "tag"]
         yield annotation(
             image.get("name", ""), image.get("width", 0), image.get("height", 0), shapes
         )

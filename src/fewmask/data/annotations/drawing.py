@@ -1,28 +1,73 @@
 """Draws annotations as masks.
 
-Shapes are drawn in the order of the file, later ones over earlier ones. Pixels outside all shapes
-are class 0, the background.
+Shapes are drawn in the order of the annotation, later ones over earlier ones. Pixels outside all
+shapes are class 0, the background. A pixel is inside an outline if its center is, as in COCO's own
+masks; programs that paint the outline as well make objects a pixel larger.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from fewmask.data.annotations.annotation import Annotation
+from fewmask.data.annotations.annotation import Annotation, Shape
 
 
-def draw_mask(one: Annotation, classes: Sequence[str]) -> np.ndarray:
-    """The labels of one image, uint8 [H, W]."""
+class Drawn(NamedTuple):
+    """A mask, and what cannot be seen in it."""
+
+    labels: np.ndarray  # uint8 [H, W]
+    hidden: list[str]  # classes of the shapes that lie wholly under later ones
+
+
+def draw_mask(one: Annotation, classes: Sequence[str]) -> Drawn:
+    """The labels of one image."""
     labels = np.zeros((one.height, one.width), np.uint8)
-    for shape in one.shapes:
-        label = classes.index(shape.name)
-        if shape.pixels is None:
-            cv2.fillPoly(labels, [np.rint(shape.outline).astype(np.int32)], label)
-            continue
-        left, top = shape.corner
-        height, width = shape.pixels.shape
-        box = labels[top : top + height, left : left + width]
-        # Pixels may reach beyond the image, where the box ends.
-        box[shape.pixels[: box.shape[0], : box.shape[1]]] = label
-    return labels
+    top = np.full(labels.shape, -1, np.int32)  # the shape that each pixel shows
+    was_drawn = []
+    for number, shape in enumerate(one.shapes):
+        covered = _covered(shape, one.height, one.width)
+        is_background = shape.name.casefold() == classes[0].casefold()
+        labels[covered] = 0 if is_background else classes.index(shape.name)
+        top[covered] = number
+        was_drawn.append(bool(covered.any()))
+    seen = {*np.unique(top).tolist()}
+    return Drawn(
+        labels, [s.name for n, s in enumerate(one.shapes) if was_drawn[n] and n not in seen]
+    )
+
+
+def _covered(shape: Shape, height: int, width: int) -> np.ndarray:
+    """The pixels of a shape, bool [H, W]."""
+    if shape.pixels is None:
+        return inside(shape.outline, height, width)
+    covered = np.zeros((height, width), bool)
+    left, top = shape.corner
+    # Pixels may reach beyond the image, where the box ends.
+    box = covered[top : top + shape.pixels.shape[0], left : left + shape.pixels.shape[1]]
+    box[:] = shape.pixels[: box.shape[0], : box.shape[1]]
+    return covered
+
+
+def inside(outline: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The pixels whose centers lie inside an outline, by the even-odd rule.
+
+    Args:
+        outline: [N, 2], x and y in pixels; the center of the first pixel is (0.5, 0.5).
+        height: of the image.
+        width: of the image.
+
+    Returns:
+        bool [H, W].
+    """
+    # Crossing an edge changes inside to outside. `crossed` marks the first pixel behind each one.
+    crossed = np.zeros((height, width + 1), bool)
+    for (x0, y0), (x1, y1) in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+        low, high = min(y0, y1), max(y0, y1)
+        rows = np.arange(max(0, int(np.ceil(low - 0.5))), min(height, int(np.ceil(high - 0.5))))
+        if len(rows):
+            x = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
+            columns = np.ceil(x - 0.5).clip(0, width).astype(int)
+            crossed[rows, columns] ^= True
+    covered: np.ndarray = np.logical_xor.accumulate(crossed, axis=1)[:, :width]
+    return covered

@@ -1,13 +1,13 @@
 """The formats of labeling tools that can be imported."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from fewmask.data.annotations import coco, cvat, labelme
-from fewmask.data.annotations.annotation import Annotation
+from fewmask.data.annotations.annotation import Export
 from fewmask.errors import UserError
 
-FORMATS: dict[str, Callable[[Path], Iterator[Annotation] | None]] = {
+FORMATS: dict[str, Callable[[Path], Export | None]] = {
     "a COCO .json": coco.read,
     "a CVAT .xml": cvat.read,
     "a folder of LabelMe .json files": labelme.read,
@@ -16,20 +16,21 @@ FORMATS: dict[str, Callable[[Path], Iterator[Annotation] | None]] = {
 file and a line here. A reader may raise ValueError, KeyError and the like for a damaged export."""
 
 
-def read_annotations(source: Path) -> list[Annotation]:
-    """The annotations of an export, image by image.
+def read_annotations(source: Path) -> Export:
+    """The annotations of an export, image by image, and the classes that it declares.
 
     Raises:
         UserError: if the format is unknown, or the export is damaged.
     """
     try:
         for read in FORMATS.values():
-            if (annotations := read(source)) is not None:
-                return list(annotations)
+            if (export := read(source)) is not None:
+                return export._replace(annotations=[*export.annotations])
     except (OSError, SyntaxError, ValueError, KeyError, TypeError, AttributeError) as error:
+        # A ValueError of our readers is a sentence; others name a missing key or a broken file.
+        kind = "" if type(error) is ValueError else f"{type(error).__name__} "
         raise UserError(
-            f"Cannot read the annotations in {source}: {type(error).__name__} {error}. Export them "
-            "again."
+            f"Cannot read the annotations in {source}: {kind}{error}. Export them again."
         ) from None
     *others, last = FORMATS
     raise UserError(f"{source}: expected {', '.join(others)}, or {last}.")

@@ -5,13 +5,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fewmask.data.annotations.annotation import Annotation
+from fewmask import atomic
+from fewmask.data.annotations.annotation import Annotation, Export
 from fewmask.data.annotations.drawing import draw_mask
 from fewmask.data.annotations.formats import read_annotations
 from fewmask.data.convert import save_mask
 from fewmask.errors import UserError
 
 BACKGROUND = "background"
+
+
+NAMES = "names.txt"
+"""Beside imported masks: their classes, one a line, so that another import numbers them alike."""
+SURE = "If they show nothing but background: --empty-is-background."
 
 
 class Imported(NamedTuple):
@@ -23,46 +29,111 @@ class Imported(NamedTuple):
     """The number of shapes drawn, by image stem."""
     left_out: Counter[str]
     """The number of shapes that were not drawn, by kind."""
+    hidden: list[str]
+    """Objects that lie wholly under later ones: class and image."""
+    without_objects: list[str]
+    """Stems of the images without any object. They get a mask only if the user says so."""
+
+    def in_words(self, out: Path) -> list[str]:
+        """What was drawn into a folder, and what was not."""
+        lines = [f"{len(self.drawn)} mask(s) with {sum(self.drawn.values())} object(s) in {out}"]
+        if empty := self.without_objects:
+            is_drawn = empty[0] in self.drawn
+            lines.append(
+                f"{len(empty)} image(s) have no object and "
+                + ("are all background" if is_drawn else "get no mask")
+                + f" (first: {empty[0]})."
+                + ("" if is_drawn else f" {SURE}")
+            )
+        if self.hidden:
+            count, first = len(self.hidden), self.hidden[0]
+            lines.append(f"{count} object(s) lie wholly under later ones (first: {first}).")
+        if self.left_out:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in self.left_out.items())
+            lines.append(f"Left out, because they cover no pixels: {kinds}.")
+        return lines
 
 
 def import_masks(
-    source: Path, out: Path, names: Sequence[str] = (), overwrite: bool = False
+    source: Path,
+    out: Path,
+    names: Sequence[str] = (),
+    overwrite: bool = False,
+    empty_is_background: bool = False,
 ) -> Imported:
     """Draws masks from an export. Nothing is written before all of it is understood.
 
     Args:
         source: a COCO JSON file, a CVAT XML file, or a folder of LabelMe JSON files.
         out: the folder for the masks, one PNG per annotated image.
-        names: the classes after the background, in order. By default those found, sorted.
+        names: the classes after the background, in order. By default those of an earlier import
+            into the same folder; else those that the export declares; else those found, sorted.
         overwrite: whether existing masks may be replaced.
+        empty_is_background: whether an image without objects shows only background. By default
+            nobody has looked at it yet, and it gets no mask.
 
     Raises:
         UserError: if the format is unknown, the export is damaged, it has a class that is not in
-            `names`, or a mask exists already.
+            `names` or in the masks that are there, or a mask exists already.
     """
-    annotations = read_annotations(source)
+    export = read_annotations(source)
+    annotations = [*export.annotations]
     if not annotations:
         raise UserError(f"{source} annotates no image.")
-    classes = _classes(source, annotations, names)
+    classes = _classes(source, export, names, out)
+    empty = [one.stem for one in annotations if not one.shapes]
+    if not empty_is_background:
+        annotations = [one for one in annotations if one.shapes]
+    if not annotations:
+        raise UserError(f"No image in {source} has an object that covers pixels. {SURE}")
     _require_free(source, annotations, out, overwrite)
+    hidden = []
     for one in annotations:
-        save_mask(draw_mask(one, classes), out / f"{one.stem}.png")
+        labels, covered = draw_mask(one, classes)
+        hidden += [f"{name} in {one.stem}" for name in covered]
+        save_mask(labels, out / f"{one.stem}.png")
+    atomic.write_text(out / NAMES, "".join(f"{name}\n" for name in classes))
     drawn = {one.stem: len(one.shapes) for one in annotations}
-    return Imported(classes, drawn, Counter(kind for one in annotations for kind in one.left_out))
+    left_out = Counter(kind for one in export.annotations for kind in one.left_out)
+    return Imported(classes, drawn, left_out, hidden, empty)
 
 
-def _classes(source: Path, annotations: Sequence[Annotation], names: Sequence[str]) -> list[str]:
-    found = sorted({shape.name for one in annotations for shape in one.shapes} - {BACKGROUND})
-    classes = [BACKGROUND, *(names or found)]
+def _classes(source: Path, export: Export, names: Sequence[str], out: Path) -> list[str]:
+    """The classes, background first, in the order of their labels."""
+    found = sorted({shape.name for one in export.annotations for shape in one.shapes})
+    found = [name for name in found if name.casefold() != BACKGROUND]
+    declared = [name for name in export.names if name.casefold() != BACKGROUND]
+    before = _imported_before(out)
+    wanted = [*names] or before or [*dict.fromkeys(declared)] or found
+    classes = [BACKGROUND, *wanted]
     foreign = [name for name in found if name not in classes]
+    if foreign and not names and before:
+        raise UserError(
+            f"{out} holds masks with the classes {', '.join(before)}, and {source} has objects "
+            f"called '{foreign[0]}'. Give all of them: --names "
+            f"{','.join([*before, *foreign])}, or another --out."
+        )
     if foreign:
         raise UserError(
             f"{source} has objects called '{foreign[0]}', which --names leaves out. Names there: "
             f"{', '.join(found)}."
         )
+    if names and before and [*names][: len(before)] != before:
+        raise UserError(
+            f"{out} holds masks with the classes {', '.join(before)}, in this order. Give --names "
+            "that begin with them, or another --out."
+        )
     if len(classes) > 255:
         raise UserError(f"{source} has {len(classes)} classes, but a mask can hold only 255.")
     return classes
+
+
+def _imported_before(out: Path) -> list[str]:
+    """The classes after the background of masks that were imported before."""
+    try:
+        return (out / NAMES).read_text(encoding="utf-8").splitlines()[1:]
+    except OSError:
+        return []
 
 
 def _require_free(

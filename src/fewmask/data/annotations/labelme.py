@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from PIL import Image
 
 from fewmask.data.annotations.annotation import (
     Annotation,
+    Export,
     Shape,
     annotation,
     box,
@@ -22,7 +22,7 @@ from fewmask.data.annotations.annotation import (
 from fewmask.errors import UserError
 
 
-def read(source: Path) -> Iterator[Annotation] | None:
+def read(source: Path) -> Export | None:
     """The annotations of a file, or of all files below a folder; None for another format.
 
     Raises:
@@ -32,16 +32,33 @@ def read(source: Path) -> Iterator[Annotation] | None:
         files = sorted(source.rglob("*.json"))
         if not files:
             raise UserError(f"There are no LabelMe .json files in {source}.")
-        return (_annotation(file.relative_to(source).as_posix(), file) for file in files)
+        return Export(_annotation(f.relative_to(source).as_posix(), f) for f in files)
     if source.suffix.lower() != ".json":
         return None
-    return iter([_annotation(source.name, source)])
+    return Export([_annotation(source.name, source)])
 
 
 def _annotation(name: str, file: Path) -> Annotation:
     content = json.loads(file.read_text("utf-8-sig"))
+    if not isinstance(content, dict) or "shapes" not in content:
+        raise ValueError(f"{file.name} is of another tool. Export as COCO, or as LabelMe")
     shapes = [_shape(shape) for shape in content["shapes"]]
-    return annotation(name, content["imageWidth"], content["imageHeight"], shapes)
+    return annotation(name, *_size(content, file), shapes)
+
+
+def _size(content: dict[str, Any], file: Path) -> tuple[int, int]:
+    """Width and height, which some versions leave to the photo itself."""
+    width, height = content.get("imageWidth"), content.get("imageHeight")
+    if width is not None and height is not None:
+        return width, height
+    if content.get("imageData"):
+        photo: Any = BytesIO(base64.b64decode(content["imageData"]))
+    else:
+        photo = file.parent / str(content.get("imagePath", "")).replace("\\", "/")
+        if not photo.is_file():
+            raise ValueError(f"{file.name} holds no imageWidth and imageHeight, nor the photo")
+    with Image.open(photo) as picture:
+        return picture.size
 
 
 def _shape(shape: dict[str, Any]) -> Shape | str:
