@@ -12,7 +12,7 @@ import numpy as np
 from fewmask.data.cache import DecodedFolder
 from fewmask.data.computed import Computed
 from fewmask.data.dataset import Dataset
-from fewmask.data.images import looks_whole, read_image, to_long_side
+from fewmask.data.images import Range, looks_whole, read_image, to_long_side
 from fewmask.data.label_table import LabelTable
 from fewmask.data.masks import read_colors, read_mask
 from fewmask.data.memory import Memory
@@ -53,6 +53,7 @@ class Files(Dataset):
         memory: keeps what was read, if there is one.
         channels: bands of an image. With 3, every image is read as RGB.
         decoded: keeps what was read on disk, if it is given.
+        value_range: the values that become 0 and 255, for images of more than 8 bits.
     """
 
     images: Sequence[Path]
@@ -63,6 +64,7 @@ class Files(Dataset):
     memory: Memory | None = None
     channels: int = 3
     decoded: DecodedFolder | None = None
+    value_range: Range | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -73,10 +75,13 @@ class Files(Dataset):
     def image(self, index: int) -> np.ndarray:
         """The image as uint8 [H, W, C] at `long_side`, turned as its EXIF tag says."""
         file = self.images[index]
-        how = ("image", self.channels, self.long_side)  # another size is another copy
-        return self._remembered(
-            file, how, lambda: to_long_side(read_image(file, self.channels), self.long_side)
-        )
+        # Another size or range is another copy.
+        how: tuple[object, ...] = ("image", self.channels, self.long_side)
+        how += () if self.value_range is None else (self.value_range,)
+        return self._remembered(file, how, lambda: to_long_side(self._read(file), self.long_side))
+
+    def _read(self, file: Path) -> np.ndarray:
+        return read_image(file, self.channels, value_range=self.value_range)
 
     def mask(self, index: int) -> np.ndarray:
         """The labels as uint8 [H, W], at the mask's own size."""
@@ -128,6 +133,7 @@ class Files(Dataset):
             long_side=options.long_side,
             memory=options.memory,
             decoded=options.decoded,
+            value_range=options.value_range,
         )
 
     def state(self, with_masks: bool) -> str | None:
@@ -153,7 +159,7 @@ class Files(Dataset):
         mask = self.mask(index)
         # Not `self.image`, which is at `long_side` and may come from a cache.
         file = self.images[index]
-        height, width = read_image(file, self.channels).shape[:2]
+        height, width = self._read(file).shape[:2]
         if mask.shape != (height, width):
             raise UserError(
                 f"Mask {self.masks[index]} is {mask.shape[1]}x{mask.shape[0]} pixels, but its "

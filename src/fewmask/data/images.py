@@ -17,38 +17,47 @@ from fewmask.errors import UserError
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 TIFF_SUFFIXES = (".tif", ".tiff")
 
+Range = tuple[float, float]
+"""The values of an image that become 0 and 255."""
+
 Image.MAX_IMAGE_PIXELS = None  # large scans are data here, not an attack
 
 
-def read_image(file: Path, channels: int = 3, content: bytes | None = None) -> np.ndarray:
-    """Reads any image as uint8 RGB [H, W, 3], turned upright by its EXIF tag.
+def read_image(
+    file: Path,
+    channels: int = 3,
+    content: bytes | None = None,
+    value_range: Range | None = None,
+) -> np.ndarray:
+    """Reads any image as uint8 [H, W, channels], turned upright by its EXIF tag.
 
     Args:
         file: of any format in `IMAGE_SUFFIXES`.
-        channels: if it is not 3, the bands are read as they are stored, see `read_bands`.
+        channels: 3 makes RGB of every image. With another number, bands are read as they are
+            stored.
         content: the bytes of the image, if it is a part of an archive.
+        value_range: values that become 0 and 255, if the image has more than 8 bits; see
+            `to_8_bits`.
 
     Raises:
-        UserError: if the file is missing, damaged or not an image.
+        UserError: if the file is missing, damaged or not an image, or has another number of bands.
     """
-    if channels != 3:
-        return read_bands(file, channels, content)
-    with opened(file, "image", content) as picture:
-        upright = ImageOps.exif_transpose(picture)
-        if upright.mode[0] in "IF":  # gray with more than 8 bits
-            return np.repeat(to_8_bits(np.asarray(upright))[:, :, None], 3, axis=2)
-        return np.asarray(upright.convert("RGB"))
+    values = read_values(file, channels, content)
+    pixels = values if values.dtype == np.uint8 else to_8_bits(values, value_range)
+    if pixels.shape[2] == channels:
+        return pixels
+    return np.repeat(pixels, channels, axis=2)  # gray as RGB
 
 
-def read_bands(file: Path, channels: int, content: bytes | None = None) -> np.ndarray:
-    """Reads an image of any number of bands as it is stored, uint8 [H, W, channels].
+def read_values(file: Path, channels: int = 3, content: bytes | None = None) -> np.ndarray:
+    """Reads the values of an image as they are stored, [H, W, C]; the arguments of `read_image`.
 
-    tifffile reads TIFFs (`pip install 'fewmask[multiband]'`), and Pillow every other format. A gray
-    image has one band, RGBA and CMYK have four.
-
-    Raises:
-        UserError: if the file is missing, damaged, or has another number of bands.
+    With `channels=3`, there are three channels, or one if the image is gray with more than 8 bits.
+    With another number, tifffile reads TIFFs (`pip install 'fewmask[multiband]'`), and Pillow every
+    other format. A gray image has one band, RGBA and CMYK have four.
     """
+    if channels == 3:
+        return _colors(file, content)
     if _is_tiff(file, content):
         image = read_tiff(file, content)
     else:
@@ -61,7 +70,30 @@ def read_bands(file: Path, channels: int, content: bytes | None = None) -> np.nd
             f"Image {file} has {image.shape[2]} band(s), but model.in_channels={channels}. Leave "
             "the file out, or set model.in_channels."
         )
-    return to_8_bits(image) if image.dtype != np.uint8 else image
+    return image
+
+
+def _colors(file: Path, content: bytes | None) -> np.ndarray:
+    """RGB of 8 or 16 bits [H, W, 3], or gray of more than 8 bits [H, W, 1]."""
+    with opened(file, "image", content) as picture:
+        if picture.format == "PNG" and picture.mode in ("RGB", "RGBA"):
+            deep = _deep_png(file.read_bytes() if content is None else content)
+            if deep is not None:
+                return deep
+        upright = ImageOps.exif_transpose(picture)
+        if upright.mode[0] in "IF":  # gray with more than 8 bits
+            return np.asarray(upright)[:, :, None]
+        return np.asarray(upright.convert("RGB"))
+
+
+def _deep_png(content: bytes) -> np.ndarray | None:
+    """RGB of 16 bits [H, W, 3], which Pillow would cut to 8; None for other PNGs."""
+    if len(content) < 26 or content[24] != 16:
+        return None
+    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.ndim != 3 or values.shape[2] < 3:
+        return None
+    return np.ascontiguousarray(values[:, :, 2::-1])
 
 
 def _is_tiff(file: Path, content: bytes | None) -> bool:
@@ -106,17 +138,25 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
     return image[:, :, :3] if image.shape[2] >= 3 else np.repeat(image[:, :, :1], 3, axis=2)
 
 
-def to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Values as uint8: integers of 16 and 32 bits lose their low bits, floats 0..1 are stretched.
+def to_8_bits(values: np.ndarray, value_range: Range | None = None) -> np.ndarray:
+    """Values of any type as uint8.
 
-    Floats above 255 are treated as 16-bit values.
+    Args:
+        values: of any shape. What is not a number becomes 0.
+        value_range: the values that become 0 and 255; those outside are cut off. None decides by
+            the values of this one image, as version 0.1 did: integers of 16 and 32 bits lose their
+            low bits, floats 0..1 are stretched, and floats above 255 are treated as 16-bit values.
     """
+    if values.dtype == bool:
+        return values.astype(np.uint8) * 255
+    if value_range is not None:
+        low, high = value_range
+        bits = (np.nan_to_num(values.astype(np.float32), nan=low) - low) * (255 / (high - low))
+        return np.asarray(np.rint(bits.clip(0, 255)), np.uint8)
     if values.dtype.kind == "f":
         finite = np.nan_to_num(values)
         most = finite.max(initial=0)
-        bits: np.ndarray = finite * (255 if most <= 1 else 1 if most <= 255 else 1 / 257)
-    elif values.dtype == bool:
-        bits = values * 255
+        bits = finite * (255 if most <= 1 else 1 if most <= 255 else 1 / 257)
     else:
         # Integers of 32 bits often hold no more than 8.
         is_deep = values.dtype.itemsize == 2 or values.max() > 255

@@ -11,6 +11,7 @@ from fewmask.data.memory import Memory
 from fewmask.data.pool.opening import open_pool
 from fewmask.data.read_options import ReadOptions
 from fewmask.data.source import SUBSETS, Data, DataSource
+from fewmask.data.value_range import find_range
 from fewmask.errors import UserError
 
 
@@ -45,7 +46,8 @@ def open_data(
     # One memory for all sets: with data.unlabeled=all, two of them share images.
     memory = Memory() if config.in_memory else None
     decoded = None if config.cache is None else DecodedFolder(config.cache)
-    options = ReadOptions(channels, config.long_side, memory, decoded)
+    data = _with_range(data, config, channels)
+    options = ReadOptions(channels, config.long_side, memory, decoded, data.value_range)
     # The source's own unlabeled images too, for `Data.without_pool`.
     data = _as_read(data, options)
     if needs_unlabeled and config.pool is not None:
@@ -65,6 +67,22 @@ def _require_datasets(data: Data, name: str) -> None:
                 f"{type(getattr(data, subset)).__name__}, which is not a data set. Derive "
                 "the class from fewmask.data.Dataset."
             )
+
+
+def _with_range(data: Data, config: DataSource.Config, channels: int) -> Data:
+    """The data with the range of values of its images; found in the labeled ones, if not given."""
+    if config.range != "auto":
+        return replace(data, value_range=config.range)
+    files = (data.labeled.file(index) for index in range(len(data.labeled)))
+    found = find_range([file for file in files if file is not None], channels)
+    if found is None:
+        return data
+    low, high = found
+    note = (
+        f"The images have more than 8 bits: values from {low:g} to {high:g} become 0 to 255. "
+        f"Another range: data.range='[{low:g}, {high:g}]'."
+    )
+    return replace(data, value_range=found, notes=(*data.notes, note))
 
 
 def _as_read(data: Data, options: ReadOptions) -> Data:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fewmask.data.cache import DecodedFolder
+from fewmask.data.images import Range
 from fewmask.data.memory import Memory
 
 
@@ -18,3 +19,5 @@ class ReadOptions:
     """Keeps what was read, if there is one (`data.in_memory`)."""
     decoded: DecodedFolder | None = None
     """Keeps what was read on disk, if it is not None (`data.cache`)."""
+    value_range: Range | None = None
+    """The values that become 0 and 255, for images of more than 8 bits (`data.range`)."""

@@ -12,6 +12,7 @@ from pydantic import Field
 from fewmask.config import BaseConfig
 from fewmask.data.classes import Classes
 from fewmask.data.dataset import Dataset
+from fewmask.data.images import Range
 from fewmask.data.label_table import LabelTable
 
 Subset = Literal["labeled", "unlabeled", "val"]
@@ -28,6 +29,8 @@ class Data:
     val: Dataset
     notes: tuple[str, ...] = ()
     """What was decided on the user's behalf, one sentence each. It is printed."""
+    value_range: Range | None = None
+    """The values that become 0 and 255, if the images have more than 8 bits."""
     image_labels: np.ndarray | None = None
     """The classes known to be in each unlabeled image, bool [N, K], if a file tells them."""
     own: "Data | None" = None
@@ -81,6 +84,10 @@ class DataSource(abc.ABC):
         long_side: int | None = Field(default=None, ge=1)
         """Pixels: images are resized to this longer side, in training and in evaluation. null
         keeps their own size. Scores are always computed at the size of the mask."""
+        range: Literal["auto"] | tuple[float, float] | None = "auto"
+        """Images of more than 8 bits: the values that become black and white, such as [-30, 0].
+        auto finds them, once for all images, in the labeled ones. null decides for each file by
+        itself, as version 0.1 did."""
         in_memory: bool = False
         """Keeps images (at `long_side`) and masks in memory once they are read, up to 1 GiB in each
         process: faster. A pool is never kept."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fewmask.data import Classes
-from fewmask.data.images import as_rgb, to_long_side
+from fewmask.data.images import Range, as_rgb, to_long_side
 from fewmask.errors import UserError
 from fewmask.evaluation.inference import InferenceConfig, eval_mode, probs_at
 
@@ -55,6 +55,8 @@ class Predictor:
             size.
         device: cpu, cuda or mps.
         channels: the number of bands of an image.
+        value_range: the values that became 0 and 255 in training, if its images have more than 8
+            bits. Whoever reads images for this network reads them so.
     """
 
     def __init__(
@@ -65,9 +67,11 @@ class Predictor:
         long_side: int | None,
         device: str,
         channels: int = 3,
+        value_range: Range | None = None,
     ):
         self.network, self.classes, self.config = network.to(device).eval(), classes, config
         self.long_side, self.device, self.channels = long_side, device, channels
+        self.value_range = value_range
         self.pixels_at_once = 0 if device == "cpu" else WHOLE_PIXELS  # halved when memory is short
 
     def predict(self, image: np.ndarray) -> Prediction:

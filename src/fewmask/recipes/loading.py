@@ -68,8 +68,13 @@ def load_run_recipe(file: Path, changes: Mapping[str, Any] | None = None) -> Rec
         UserError: for an unknown key or value.
     """
     # Version 0.1 did not pad images. A run must not be scored in two ways, before and after.
-    is_old = "aligned" not in (read_yaml(file).get("model") or {})
-    unnamed: Values = {"model": {"aligned": False}} if is_old else {}
+    named = read_yaml(file)
+    unnamed: Values = {}
+    if "aligned" not in (named.get("model") or {}):
+        unnamed["model"] = {"aligned": False}
+    # And each image of more than 8 bits was stretched by itself.
+    if "range" not in (named.get("data") or {}):
+        unnamed["data"] = {"range": None}
     return load_recipe(file, merge(unnamed, changes or {}))
 
 

@@ -56,7 +56,7 @@ def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
     settled = {
         "training": validate(TrainingConfig, training, "training"),
         "method": _with_class_weights(recipe.method, data, notes),
-        "data": absolute_paths(recipe.data),
+        "data": absolute_paths(recipe.data).model_copy(update={"range": data.value_range}),
         "model": _with_decoder(recipe.model, notes),
     }
     recipe = recipe.model_copy(update=settled)

@@ -139,5 +139,6 @@ def make_card(recipe: Recipe, data: Data) -> dict[str, Any]:
         "class_values": list(data.classes.values),
         "no_label": [data.classes.no_label, list(data.classes.no_label_color)],
         "long_side": recipe.data.long_side,
+        "range": recipe.data.range,
         "labeled": recognize_dataset(data.labeled).as_dict(),
     }

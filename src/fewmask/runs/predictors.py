@@ -7,6 +7,7 @@ from torch import nn
 
 from fewmask.config import did_you_mean, validate
 from fewmask.data import Classes
+from fewmask.data.images import Range
 from fewmask.engine.devices import choose_accelerator
 from fewmask.engine.settings import MachineConfig
 from fewmask.errors import UserError
@@ -38,8 +39,15 @@ def best_predictor(file: Path, accelerator: str) -> Predictor:
     checkpoint.fill(network, card["weights"], file)
     inference = validate(EvaluationConfig, card["evaluation"], "evaluation")
     device = _device(accelerator)
-    classes, long_side = _classes(card), card["long_side"]
-    return Predictor(network, classes, inference, long_side, device, config.in_channels)
+    return Predictor(
+        network,
+        _classes(card),
+        inference,
+        card["long_side"],
+        device,
+        config.in_channels,
+        _range(card),
+    )
 
 
 def onnx_predictor(file: Path, accelerator: str) -> Predictor:
@@ -53,7 +61,13 @@ def onnx_predictor(file: Path, accelerator: str) -> Predictor:
     inference = validate(EvaluationConfig, card["evaluation"], "evaluation")
     # onnxruntime takes images from the CPU and copies them to its device by itself.
     return Predictor(
-        network, _classes(card), inference, card["long_side"], "cpu", card["in_channels"]
+        network,
+        _classes(card),
+        inference,
+        card["long_side"],
+        "cpu",
+        card["in_channels"],
+        _range(card),
     )
 
 
@@ -80,11 +94,18 @@ def predictor_of(paths: RunPaths, recipe: Recipe, name: str, accelerator: str) -
         recipe.data.long_side,
         _device(accelerator),
         recipe.model.in_channels,
+        _range(recipe.data.model_dump()),
     )
 
 
 def _device(accelerator: str) -> str:
     return choose_accelerator(validate(MachineConfig, {"accelerator": accelerator}, "machine"))
+
+
+def _range(card: dict[str, Any]) -> Range | None:
+    """The range of values; None in files of version 0.1, and for images of 8 bits."""
+    found = card.get("range")
+    return None if found is None else (float(found[0]), float(found[1]))
 
 
 def _classes(card: dict[str, Any]) -> Classes:

@@ -20,7 +20,7 @@ def _say_nothing(note: str) -> None:
     """Drops notes on decisions that the user has already seen during training."""
 
 
-SAME_IMAGES = {"in_memory", "cache", "long_side", "pool", "pool_disk_gb", "image_labels"}
+SAME_IMAGES = {"range", "in_memory", "cache", "long_side", "pool", "pool_disk_gb", "image_labels"}
 """Options of `data` that change how validation images are read, but not which ones they are."""
 
 

@@ -3,6 +3,7 @@
 from fewmask.data.checks.files import file_findings
 from fewmask.data.checks.finding import Finding, Level
 from fewmask.data.checks.labels import class_shares, label_findings
+from fewmask.data.checks.loaded import loaded_findings
 from fewmask.data.checks.survey import take_survey
 from fewmask.data.sources.folder import Folder
 from fewmask.errors import UserError
@@ -24,19 +25,19 @@ def check(recipe: Recipe) -> Checked:
     if inventory is None:
         raise UserError(f"data={recipe.data.name} is not made of files; nothing to check.")
     names, labels = inventory.class_names, inventory.labels
-    survey = take_survey(inventory)
+    survey = take_survey(inventory, recipe.model.in_channels)
     findings = [*file_findings(survey), *label_findings(survey, names, labels)]
-    if not inventory.was_opened and not any(f.level == "error" for f in findings):
-        findings += _what_training_refuses(recipe)
+    if not any(finding.level == "error" for finding in findings):
+        findings += _what_training_finds(recipe)
     findings.sort(key=lambda finding: ORDER.index(finding.level))
     config = recipe.data if isinstance(recipe.data, Folder.Config) else None
     return Checked(survey, findings, class_shares(survey, names, labels), config)
 
 
-def _what_training_refuses(recipe: Recipe) -> list[Finding]:
-    """Lists and subsets that do not fit together: a check must not pass where `train` stops."""
+def _what_training_finds(recipe: Recipe) -> list[Finding]:
+    """What shows only once the data are opened: a check must not pass where `train` stops."""
     try:
-        open_data(recipe, needs_unlabeled=False, tell=lambda note: None)
+        data = open_data(recipe, needs_unlabeled=False, tell=lambda note: None)
     except UserError as error:
         return [Finding("error", f"Training would stop here: {error}", "")]
-    return []
+    return [*loaded_findings(data)]

@@ -159,7 +159,8 @@ class FolderPredictor:
         if status != "missing":
             return None
         try:
-            return read_image(file, self.predictor.channels)
+            predictor = self.predictor
+            return read_image(file, predictor.channels, value_range=predictor.value_range)
         except UserError as error:
             return error
 

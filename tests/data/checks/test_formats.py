@@ -16,16 +16,31 @@ def write_bands(file, image):
     tifffile.imwrite(file, image, photometric="minisblack", planarconfig="contig")
 
 
-def test_16_bit_photos_that_come_out_dark(clean):
-    assert "almost black" not in said(clean)
-    for i, most in ((0, 4095), (1, 65535), (2, 255)):
-        file = clean / "images" / f"p{i:02d}.png"
-        values = np.random.default_rng(i).integers(0, most, (30, 40)).astype(np.uint16)
-        values[0, 0] = most
-        Image.fromarray(values).save(file)
-    words = said(clean)
-    assert "2 image(s) hold 16-bit numbers, but none above 4095" in words
-    assert "multiply by 16" in words and "p00.png" in words
+def to_tiff(root, change):
+    """Saves each image as a TIFF: `change(gray, file)` writes its pages or bands."""
+    for file in sorted((root / "images").iterdir()):
+        gray = np.asarray(Image.open(file).convert("L"))
+        change(gray, file.with_suffix(".tif"))
+        file.unlink()
+
+
+def test_pages_that_are_not_read(clean):
+    def stack(gray, file):
+        tifffile.imwrite(file, np.stack([gray, gray]), photometric="minisblack")
+
+    assert "pages" not in said(clean)
+    to_tiff(clean, stack)
+    assert "16 image(s) have several pages (first: 2), of which the first one alone" in said(clean)
+
+
+def test_bands_that_are_not_read(clean):
+    def four(gray, file):
+        extra = {"extrasamples": ["unspecified"], "photometric": "rgb"}
+        tifffile.imwrite(file, np.dstack([gray] * 4), **extra)
+
+    to_tiff(clean, four)
+    assert "16 image(s) have 4 bands, of which 3 are read." in said(clean)
+    assert "of which" not in said(clean, "model.in_channels=4")
 
 
 def test_check_names_the_bands(tmp_path):

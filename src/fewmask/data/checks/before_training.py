@@ -10,6 +10,7 @@ from fewmask import atomic
 from fewmask.data.cache import cache_folder
 from fewmask.data.checks.finding import require_no_error
 from fewmask.data.checks.labels import label_findings
+from fewmask.data.checks.loaded import loaded_findings
 from fewmask.data.checks.survey import survey_masks
 from fewmask.data.dataset import Dataset, real_files
 from fewmask.data.source import Data, mask_files
@@ -52,6 +53,9 @@ def check_data(data: Data, needs_unlabeled: bool, tell: Tell) -> None:
             _check_sample(data.unlabeled, executor, tell)
         elif needs_unlabeled:
             _check_all(data.unlabeled, False, executor, tell)
+    for finding in loaded_findings(data):
+        if finding.level == "warning":
+            tell(f"{finding.what} {finding.advice}")
 
 
 def _require_images(data: Data, needs_unlabeled: bool) -> None:

@@ -1,14 +1,13 @@
-"""Findings about how images are stored: orientation, sizes, depth, bands."""
+"""Findings about how images are stored: orientation, sizes, pages, bands."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from PIL import ImageMode
+
 from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.checks.sizes import in_pixels
 from fewmask.data.checks.survey import ImageFacts, Survey
-
-DARK = 2**13
-"""16-bit numbers that stay below this come out in less than 32 of 256 grays."""
 
 
 def format_findings(survey: Survey) -> Iterator[Finding]:
@@ -19,7 +18,7 @@ def format_findings(survey: Survey) -> Iterator[Finding]:
         what = f"{len(turned)} photo(s) are turned upright by their EXIF tag."
         yield Finding("note", what, "", names_of(turned))
     yield from _sizes(images)
-    yield from _dark(images)
+    yield from _dropped(images, survey.channels)
     yield from _bands(images)
 
 
@@ -36,18 +35,31 @@ def _sizes(images: Sequence[ImageFacts]) -> Iterator[Finding]:
         )
 
 
-def _dark(images: Sequence[ImageFacts]) -> Iterator[Finding]:
-    dark = [i for i in images if i.largest is not None and i.largest <= DARK]
-    if dark:
-        most = max(i.largest or 0 for i in dark)
+def _dropped(images: Sequence[ImageFacts], channels: int) -> Iterator[Finding]:
+    """Pages and bands that are in the files, and that training does not see."""
+    stacks = [image for image in images if image.pages > 1]
+    if stacks:
         yield Finding(
             "warning",
-            f"{len(dark)} image(s) hold 16-bit numbers, but none above {most}. Their lower 8 bits "
-            "are dropped, so they come out almost black.",
-            f"Stretch all of them to 0..65535 first (multiply by {65536 // (most + 1)}), or "
-            "save them with 8 bits.",
-            names_of(i.file for i in dark),
+            f"{len(stacks)} image(s) have several pages (first: {stacks[0].pages}), of which the "
+            "first one alone is read.",
+            "Save the page that counts as an image of its own.",
+            names_of(image.file for image in stacks),
         )
+    # Of files with unusual bands, nothing is dropped: `_bands` says how to train on them.
+    cut = [i for i in images if channels == 3 and "bands" not in i.mode and i.bands > _read_of(i)]
+    if cut:
+        yield Finding(
+            "warning",
+            f"{len(cut)} image(s) have {cut[0].bands} bands, of which {_read_of(cut[0])} are read.",
+            f"If the others count, train with model.in_channels={cut[0].bands}.",
+            names_of(image.file for image in cut),
+        )
+
+
+def _read_of(image: ImageFacts) -> int:
+    """The bands that Pillow reads of an image."""
+    return len(ImageMode.getmode(image.mode).bands)
 
 
 def _bands(images: Sequence[ImageFacts]) -> Iterator[Finding]:

@@ -23,6 +23,8 @@ from fewmask.errors import UserError
 
 MANY_COLORS = 64
 """A mask with more colors than this was smoothed, or is a photo."""
+SAMPLES_PER_PIXEL = 277
+"""The tag of a TIFF that counts its bands."""
 MANY_OBJECTS = 64
 """In masks with more values than this, nobody looks for numbered objects: it takes long."""
 
@@ -38,7 +40,8 @@ class ImageFacts:
     is_turned: bool = False  # by its EXIF tag
     keeps_size: bool = False  # turned without a change of size: upside down, mirrored, square
     content: bytes = b""  # hash of the file
-    largest: int | None = None  # value, if pixels have more than 8 bits
+    pages: int = 1  # of a TIFF or an animation
+    bands: int = 0  # as a TIFF counts them; 0 in other formats
     appearance: int = 0  # 64-bit difference hash: near-duplicates differ in few bits
 
 
@@ -66,16 +69,23 @@ class Survey:
         masks: of the labeled and of the val images, in their order.
         unpaired: masks that belong to no image.
         unread: pictures of formats that are not read.
+        channels: bands of an image in training.
     """
 
     images: dict[str, list[ImageFacts]]
     masks: dict[str, list[MaskFacts]]
     unpaired: Sequence[Path] = ()
     unread: Sequence[Path] = ()
+    channels: int = 3
 
 
-def take_survey(inventory: Inventory) -> Survey:
-    """Reads all files of a data source, on all cores, with a progress bar."""
+def take_survey(inventory: Inventory, channels: int = 3) -> Survey:
+    """Reads all files of a data source, on all cores, with a progress bar.
+
+    Args:
+        inventory: of the data source.
+        channels: bands of an image in training, `model.in_channels`.
+    """
     as_colors = bool(inventory.labels.palette)
     jobs: list[Callable[[], Any]] = []
     for files in inventory.images.values():
@@ -88,6 +98,7 @@ def take_survey(inventory: Inventory) -> Survey:
         {subset: list(islice(facts, len(files))) for subset, files in inventory.masks.items()},
         inventory.unpaired,
         inventory.unread,
+        channels,
     )
 
 
@@ -118,7 +129,7 @@ def describe_image(file: Path) -> ImageFacts:
     """Decodes an image and notes the facts about it."""
     try:
         content = file.read_bytes()
-        picture, mode, orientation = _decoded(file)
+        picture, mode, orientation, pages, bands = _decoded(file)
         small = np.asarray(picture.convert("RGB").resize((9, 8), Image.Resampling.BOX))
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
         return ImageFacts(file, _reason(error))
@@ -129,24 +140,26 @@ def describe_image(file: Path) -> ImageFacts:
     digest = hashlib.blake2b(content, digest_size=16).digest()
     turned, (width, height) = orientation not in (0, 1), picture.size
     keeps_size = turned and (orientation <= 4 or width == height)
-    largest = int(np.asarray(picture).max(initial=0)) if mode.startswith("I;16") else None
     return ImageFacts(
-        file, None, picture.size, mode, turned, keeps_size, digest, largest, appearance
+        file, None, picture.size, mode, turned, keeps_size, digest, pages, bands, appearance
     )
 
 
-def _decoded(file: Path) -> tuple[Image.Image, str, int]:
-    """The upright picture, its mode (or its bands), and the orientation in its EXIF tag, 0..8."""
+def _decoded(file: Path) -> tuple[Image.Image, str, int, int, int]:
+    """The upright picture; mode (or bands), orientation in its EXIF tag (0..8), pages, bands."""
     try:
         with Image.open(file) as picture:
             picture.load()
             orientation = int(picture.getexif().get(0x0112, 1))
-            return ImageOps.exif_transpose(picture), picture.mode, orientation
+            pages = getattr(picture, "n_frames", 1)
+            bands = int(getattr(picture, "tag_v2", {}).get(SAMPLES_PER_PIXEL, 0))
+            return ImageOps.exif_transpose(picture), picture.mode, orientation, pages, bands
     except UnidentifiedImageError:
         if file.suffix.lower() not in TIFF_SUFFIXES:
             raise
-        bands = read_tiff(file)
-        return Image.fromarray(as_rgb(to_8_bits(bands))), f"{bands.shape[2]} bands", 1
+        values = read_tiff(file)
+        count = values.shape[2]
+        return Image.fromarray(as_rgb(to_8_bits(values))), f"{count} bands", 1, 1, count
 
 
 def describe_mask(file: Path, as_colors: bool = False) -> MaskFacts:

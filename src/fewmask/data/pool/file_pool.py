@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +50,7 @@ class FilePool(Dataset):
 
     def as_read(self, options: ReadOptions) -> "FilePool":
         """The same pool, read as the options say. It is never kept in memory."""
-        decoded = ReadOptions(options.channels, options.long_side, None, options.decoded)
-        return FilePool(self.folder, self.index, decoded)
+        return FilePool(self.folder, self.index, replace(options, memory=None))
 
     def fingerprint(self) -> str:
         """SHA-256 of all names, noted when they were listed."""

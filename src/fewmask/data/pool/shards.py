@@ -13,6 +13,7 @@ import threading
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -42,8 +43,7 @@ class ShardPool(Dataset):
         urls: the URLs or paths of the shards, see `list_shards`.
         sizes: the number of images in each, [S].
         downloads: keeps shards behind URLs for a while.
-        channels: bands of an image. With 3, every image is read as RGB.
-        long_side: pixels, or None for the image's own size.
+        options: how images are read.
     """
 
     is_pool = True
@@ -53,11 +53,10 @@ class ShardPool(Dataset):
         urls: Sequence[str],
         sizes: np.ndarray,
         downloads: Downloads,
-        channels: int = 3,
-        long_side: int | None = None,
+        options: ReadOptions | None = None,
     ):
         self.urls, self.sizes, self.downloads = urls, sizes, downloads
-        self.channels, self.long_side = channels, long_side
+        self.options = options or ReadOptions()
         self.names = self.shards = ShardNames(urls, sizes)
         self._epoch: tuple[Key, np.ndarray, np.ndarray] | None = None
 
@@ -74,12 +73,14 @@ class ShardPool(Dataset):
         """
         shard, position = self.shards.locate(index)
         content = _open(self.downloads, self.urls[shard], int(self.sizes[shard])).read(position)
-        image = read_image(Path(self.names[index]), self.channels, content)
-        return to_long_side(image, self.long_side)
+        options, name = self.options, Path(self.names[index])
+        image = read_image(name, options.channels, content, options.value_range)
+        return to_long_side(image, options.long_side)
 
     def as_read(self, options: ReadOptions) -> "ShardPool":
         """The same pool, read as the options say. It is never kept in memory or decoded on disk."""
-        return ShardPool(self.urls, self.sizes, self.downloads, options.channels, options.long_side)
+        kept = replace(options, memory=None, decoded=None)
+        return ShardPool(self.urls, self.sizes, self.downloads, kept)
 
     def fingerprint(self) -> str:
         """SHA-256 of the shards' names and sizes."""

@@ -26,6 +26,7 @@ KEYS = (
     "in_channels",  # C, bands of an image
     "normalization",  # mean and deviation of each band in 0..1; already inside the network
     "long_side",  # resize photos to this longer side first, and the mask back; or null
+    "range",  # values that become 0 and 255, for photos of more than 8 bits; or null
     "size",  # [H, W] if the file takes images of this size alone, or null for any size
     "evaluation",  # how `fewmask predict` uses the network: whole, sliding, scales, flip
     "precision",  # fp32, fp16, int8
@@ -54,6 +55,7 @@ def card_of(predictor: Predictor, weights_sha256: str) -> Card:
         "in_channels": predictor.channels,
         "normalization": [list(values) for values in normalization],
         "long_side": predictor.long_side,
+        "range": predictor.value_range,
         "size": None,
         "evaluation": predictor.config.model_dump(mode="json"),
         "precision": "fp32",

@@ -1,0 +1,45 @@
+"""Findings about images as they are loaded, after all that reading does to their values."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from fewmask.data.checks.finding import Finding, names_of
+from fewmask.data.source import Data
+
+SAMPLED_IMAGES = 20
+"""As many labeled images are looked at, spread over all of them."""
+FLAT = 12
+"""An image whose values differ by less than this, of 0 to 255, shows next to nothing."""
+MOSTLY = 0.5
+"""A single dark photo is no matter; this share of them is."""
+
+
+def loaded_findings(data: Data) -> Iterator[Finding]:
+    """All findings about images as they are loaded: what their values became, and dark ones."""
+    if data.value_range is not None:
+        low, high = data.value_range
+        yield Finding(
+            "note",
+            f"The images have more than 8 bits: values from {low:g} to {high:g} become 0 to 255.",
+            f"Another range: data.range='[{low:g}, {high:g}]'.",
+        )
+    images = data.labeled
+    sampled = range(0, len(images), max(1, len(images) // SAMPLED_IMAGES))
+    flat = [index for index in sampled if _is_flat(images.image(index))]
+    if len(flat) > MOSTLY * len(sampled):
+        yield Finding(
+            "warning",
+            f"{len(flat)} of {len(sampled)} labeled images show hardly any values once they are "
+            "loaded: nearly all of their pixels look alike.",
+            "Open one of them. If its values have another range, set data.range; if another page "
+            "or band counts, save that one.",
+            names_of(images.file(index) or Path(images.names[index]) for index in flat),
+        )
+
+
+def _is_flat(image: np.ndarray) -> bool:
+    """Whether the values of an image uint8 [H, W, C] lie close together, outliers apart."""
+    low, high = np.percentile(image[::4, ::4], (1, 99))
+    return bool(high - low < FLAT)
