@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -122,6 +123,66 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader of PyYAML, with values as people expect them.
+
+    PyYAML reads YAML 1.1, in which `yes` and `no` are booleans and `255:1` is a number. Here, as in
+    YAML 1.2, only `true` and `false` are booleans, and a key may be given once.
+    """
+
+
+PLAIN = {
+    "tag:yaml.org,2002:null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "tag:yaml.org,2002:bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "tag:yaml.org,2002:int": (r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+    "tag:yaml.org,2002:float": (
+        r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+}
+"""What unquoted text may be besides text, by its tag: a pattern, and first characters."""
+
+_Loader.yaml_implicit_resolvers = {}
+for tag, (pattern, first) in PLAIN.items():
+    _Loader.add_implicit_resolver(tag, re.compile(f"^(?:{pattern})$"), first)
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node)
+        if not isinstance(key, (str, int, float, bool, type(None))):
+            raise yaml.YAMLError(f"a key cannot be a list or a mapping{key_node.start_mark}")
+        if key in seen:
+            raise yaml.YAMLError(f"{key} is given twice, in line {key_node.start_mark.line + 1}")
+        seen.add(key)
+    return dict(loader.construct_pairs(node, deep=True))
+
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> float:
+    return float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:float", _number)
+
+
+def parse_yaml(text: str) -> Any:
+    """The value that a text stands for.
+
+    Raises:
+        yaml.YAMLError: if it is not YAML, or gives a key twice.
+    """
+    try:
+        return yaml.load(text, _Loader)  # a safe loader
+    except RecursionError:
+        raise yaml.YAMLError("it is nested too deeply") from None
+    except yaml.YAMLError as error:
+        if re.search(r"[{\[,:]\s*#", text):
+            raise yaml.YAMLError("# begins a comment: put colors in quotes, '#ff0000'") from error
+        raise
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Reads a YAML file that holds one mapping.
 
@@ -129,7 +190,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UserError: if it cannot be read, is not YAML, or is not a mapping.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"Cannot read {path} as YAML: {error}") from None
     if not isinstance(values, dict):

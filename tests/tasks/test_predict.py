@@ -112,3 +112,13 @@ def test_a_cpu_predicts_images_of_one_size_one_at_a_time(folder, predictor, tmp_
 
     predict(predictor, [folder], tmp_path / "out", overwrite=True)
     assert together == [1, 1, 1, 3]
+
+
+def test_predictions_may_be_written_into_a_folder_above_the_photos(folder, predictor, tmp_path):
+    for out in (folder, tmp_path):
+        done = predict(predictor, [folder], out, tell=lambda line: None)
+        assert done.names == ["a/x", "a/y", "b/x"] and (out / "masks" / "a" / "x.png").is_file()
+    again = predict(predictor, [folder], folder, tell=lambda line: None)
+    assert len(again.names) == 3 and again.kept == 3
+    with pytest.raises(UserError, match="no image to predict in .*masks, apart from earlier"):
+        predict(predictor, [folder / "masks"], folder, tell=lambda line: None)

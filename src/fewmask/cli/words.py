@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from fewmask.config import did_you_mean
+from fewmask.config import did_you_mean, parse_yaml
 from fewmask.errors import UserError
 from fewmask.methods import AUTO, BEST
 from fewmask.recipes.automatic import described
@@ -153,11 +153,11 @@ def evaluation_options(options: Iterable[str]) -> dict[str, Any]:
 
 def _parse_value(text: str, option: str) -> Any:
     try:
-        value = yaml.safe_load(text)
+        value = parse_yaml(text)
     except yaml.YAMLError as error:
         raise UserError(f"'{option}': the value cannot be read as YAML ({error}).") from None
     if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
-        return float(value)  # YAML 1.1 reads 1e-3 as text, but people mean the number
+        return float(value)  # YAML reads 1e-3 as text, but people mean the number
     return value
 
 

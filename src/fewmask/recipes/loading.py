@@ -105,7 +105,7 @@ def _expand_data(values: Mapping[str, Any]) -> Values:
     if not isinstance(name, str) or name in SOURCES or ":" in name:
         return dict(values)
     assert isinstance(data, Mapping)
-    path = Path(name)
+    path = Path(name).expanduser()
     if not path.exists():
         raise UserError(
             f"data={name}: there is no such folder or file, and no data source with that name. "

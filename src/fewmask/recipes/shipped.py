@@ -4,9 +4,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from fewmask.config import BaseConfig, did_you_mean, validate
+from fewmask.config import BaseConfig, did_you_mean, parse_yaml, validate
 from fewmask.errors import UserError
 
 
@@ -53,7 +51,7 @@ def recipe_title(name: str) -> str:
 
 def recipe_values(name: str) -> dict[str, Any]:
     """The settings of a shipped recipe."""
-    values: dict[str, Any] = yaml.safe_load(recipe_text(name))
+    values: dict[str, Any] = parse_yaml(recipe_text(name))
     return values
 
 

@@ -10,7 +10,13 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from fewmask.data.image_files import list_images, unique_names, unread_pictures
+from fewmask.data.image_files import (
+    PREDICTIONS,
+    list_images,
+    predictions_below,
+    unique_names,
+    unread_pictures,
+)
 from fewmask.data.images import IMAGE_SUFFIXES, read_image
 from fewmask.data.lists.reading import read_lines
 from fewmask.engine.pace import Pace
@@ -75,17 +81,25 @@ def predict(
 
 def _find_all(places: Sequence[Path | str], out: Path, tell: Callable[[str], None]) -> list[Named]:
     """All images, each once. Earlier predictions in `out` do not count as images."""
-    own = os.path.join(os.path.abspath(out), "")
+    own = {out / name for name in PREDICTIONS}
+    for folder in (Path(place) for place in places if Path(place).is_dir()):
+        own |= predictions_below(folder)
+    inside = tuple(os.path.join(os.path.abspath(folder), "") for folder in own)
     found: dict[str, Named] = {}
     for place in places:
         for file, name in find_images(place):
             path = os.path.abspath(file)
-            if not path.startswith(own):
+            if not path.startswith(inside):
                 # An image that is named twice is predicted once.
                 found.setdefault(path, (file, name))
     for folder in (Path(place) for place in places if Path(place).is_dir()):
         for file in unread_pictures(folder):
             tell(f"Left out: {file} (fewmask does not read this kind of image)")
+    if not found:
+        listed = ", ".join(str(place) for place in places)
+        raise UserError(
+            f"There is no image to predict in {listed}, apart from earlier predictions."
+        )
     return list(found.values())
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from fewmask.batch import IGNORE
 from fewmask.config import read_yaml
@@ -19,6 +19,7 @@ from fewmask.data.masks import MASK_SUFFIXES
 from fewmask.data.pool.shard_files import is_remote
 from fewmask.data.source import Data, DataSource, Inventory
 from fewmask.data.sources.folder_classes import folder_classes, invent_names
+from fewmask.data.sources.folder_slips import names_in_order, several, spaced, with_hash
 from fewmask.data.sources.folder_subsets import Wish, by_mask, divide, outside
 from fewmask.data.sources.pairing import pair, pair_all, require_masks
 from fewmask.errors import UserError
@@ -64,18 +65,19 @@ class Folder(DataSource):
         split_seed: int = 0
         """Random seed for what is held out and what counts as labeled. The run's own seed does not
         change it."""
-        names: tuple[str, ...] | None = None
-        """Names of the classes, in order of their labels. null counts the labels in the masks."""
-        label_mapping: dict[int, Label] = {}
+        names: Annotated[tuple[str, ...], BeforeValidator(names_in_order)] | None = None
+        """Names of the classes, in order of their labels; or {0: soil, 1: weed}. null counts the
+        labels in the masks."""
+        label_mapping: Annotated[dict[int, Label], BeforeValidator(spaced)] = {}
         """Mask value to label, for masks whose values are not 0..K-1. 255 means: no label. A value
         that stands here means what stands here, and is not asked about."""
         binary: bool = False
         """Whether all mask values above 0 are class 1: masks of 0 and 255, or with a number for
         each object. `label_mapping` still counts, `ignore` does not."""
-        palette: dict[Color, Label] = {}
+        palette: Annotated[dict[Color, Label], BeforeValidator(with_hash)] = {}
         """Color to label, for masks whose colors are the classes: {"#000000": 0, "#ff0000": 1}.
         255 means: no label."""
-        ignore: tuple[int, ...] = (IGNORE,)
+        ignore: Annotated[tuple[int, ...], BeforeValidator(several)] = (IGNORE,)
         """Mask values that mean: no label."""
 
         def label_table(self, num_classes: int) -> LabelTable:
@@ -219,5 +221,5 @@ def folder_values(path: Path) -> dict[str, Any]:
         if key in values and not isinstance(values[key], str):
             raise UserError(f"{path}: {key}: {values[key]!r} is not a path. Write it in quotes.")
         if key in values and not is_remote(values[key]):
-            values[key] = str(path.parent / values[key])
+            values[key] = str(path.parent / Path(values[key]).expanduser())
     return {"name": "folder", **values}

@@ -1,0 +1,41 @@
+"""What people write into a folder's YAML file, as what they mean."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def names_in_order(names: Any) -> Any:
+    """Names by their numbers, {0: soil, 1: weed}, as a list; anything else as it is."""
+    if not isinstance(names, Mapping):
+        return names
+    numbers = sorted(names, key=lambda number: (isinstance(number, str), number))
+    if numbers != [*range(len(numbers))]:
+        raise ValueError(f"expected the numbers 0..{len(numbers) - 1}, each once")
+    return [names[number] for number in numbers]
+
+
+def spaced(mapping: Any) -> Any:
+    """A mapping of numbers. Without a space after each colon, YAML sees one word."""
+    if isinstance(mapping, Mapping):
+        for key, value in mapping.items():
+            if value is None and isinstance(key, str) and ":" in key:
+                raise ValueError("a space is needed after each colon, as in {0: 0, 255: 1}")
+    return mapping
+
+
+def with_hash(palette: Any) -> Any:
+    """Colors as #rrggbb. Without the hash and quotes, YAML sees numbers in some of them."""
+    if not isinstance(palette, Mapping):
+        return palette
+    return {_color(key): value for key, value in palette.items()}
+
+
+def _color(key: Any) -> Any:
+    text = str(key)
+    is_bare = len(text) == 6 and all(digit in "0123456789abcdefABCDEF" for digit in text)
+    return f"#{text}" if is_bare else key
+
+
+def several(values: Any) -> Any:
+    """One number as a list of one."""
+    return (values,) if isinstance(values, int) and not isinstance(values, bool) else values

@@ -1,0 +1,29 @@
+"""What people write into a folder's YAML file is understood, or named."""
+
+import pytest
+
+from fewmask.data.sources.folder import Folder
+from fewmask.data.sources.folder_slips import names_in_order, several, spaced, with_hash
+
+
+def test_names_by_their_numbers():
+    assert names_in_order({1: "b", 0: "a"}) == ["a", "b"] and names_in_order(["a"]) == ["a"]
+    with pytest.raises(ValueError, match=r"expected the numbers 0\.\.1"):
+        names_in_order({1: "a", 2: "b"})
+
+
+def test_a_missing_space_is_named():
+    assert spaced({0: 0, 255: 1}) == {0: 0, 255: 1}
+    with pytest.raises(ValueError, match="a space is needed after each colon"):
+        spaced({"0:0": None, "255:1": None})
+
+
+def test_colors_get_their_hash_and_single_numbers_are_a_list():
+    assert with_hash({"000000": 0, 800000: 1}) == {"#000000": 0, "#800000": 1}
+    assert with_hash({"#ff0000": 0, "red": 1}) == {"#ff0000": 0, "red": 1}
+    assert several(255) == (255,) and several([1, 2]) == [1, 2] and several(True) is True
+
+
+def test_a_config_takes_them():
+    config = Folder.Config(name="folder", names={0: "a", 1: "b"}, ignore=0, palette={"00ff00": 1})
+    assert (config.names, config.ignore, config.palette) == (("a", "b"), (0,), {"#00ff00": 1})
