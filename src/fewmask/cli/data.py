@@ -32,6 +32,7 @@ def check(
     from fewmask.report.draft import write_draft
     from fewmask.tasks import check as task
 
+    data = data.removeprefix("data=")  # as for `train`
     found = task.check(recipe_from_words([f"data={data}", *(options or [])]))
     print(json.dumps(found.as_dict(), indent=2) if as_json else found.in_words())
     if write is not None:

@@ -138,9 +138,14 @@ def _require_sections(values: Values) -> None:
     known = {*Recipe.model_fields, "methods"}
     for section, options in values.items():
         if section not in known:
-            raise UserError(
-                f"{section}: unknown option. {did_you_mean(section, Recipe.model_fields)}"
-            )
+            sections = {name: field.annotation for name, field in Recipe.model_fields.items()}
+            homes = [
+                f"{name}.{section}"
+                for name, owner in sections.items()
+                if section in getattr(owner, "model_fields", ())
+            ]
+            hint = f"Did you mean {homes[0]}?" if homes else did_you_mean(section, sections)
+            raise UserError(f"{section}: unknown option. {hint}")
         if section != "seed" and not isinstance(options, dict):
             raise UserError(
                 f"{section}={options!r}: expected options. Write them as {section}.KEY=VALUE."

@@ -50,6 +50,8 @@ class Checked:
             yield f"classes in {subset} images: share of the pixels, images"
             width = max((len(name) for name in classes), default=0)
             for name, (share, images) in classes.items():
+                if images == 0:  # a finding names such classes, in one line
+                    continue
                 yield f"    {name:{width}} {share:7.2%} {images:6}  {'#' * round(BAR * share)}"
 
     def as_dict(self) -> dict[str, Any]:

@@ -113,6 +113,8 @@ def _what_they_may_be(values: Sequence[int], foreign: Sequence[int], count: int 
             f"data.ignore='{json.dumps([*negative, IGNORE])}'."
         )
     advice = f"If they are classes, set data.label_mapping='{suggested_mapping(values)}'"
+    if len(values) == 2 and values[0] == 0:
+        return f"{advice}, or data.binary=true: every value above 0 is class 1."
     advice += "." if count == len(suggested_mapping(values)) else " and name as many classes."
     # Names for 1..K, and 0 for what nobody labeled.
     if count is not None and foreign == [count] and values[0] == 0:
