@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import fewmask
 from fewmask.errors import UserError
@@ -28,6 +29,17 @@ def test_a_resumed_run_keeps_its_images(two_runs):
     with pytest.raises(UserError, match="labeled images of .* have changed since the run began"):
         fewmask.resume(two_runs / "a", "training.steps=6")
     labeled.write_text(before)
+
+
+def test_a_resumed_run_notices_another_mask_of_the_same_name(two_runs):
+    mask = two_runs / "data" / "train" / "masks" / "train_1.png"
+    before = mask.read_bytes()
+    pixels = np.array(Image.open(mask))
+    pixels[0, 0] = 1 - min(pixels[0, 0], 1)
+    Image.fromarray(pixels).save(mask)
+    with pytest.raises(UserError, match="Masks of the labeled images of .* have changed"):
+        fewmask.resume(two_runs / "b", "training.steps=6")
+    mask.write_bytes(before)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"labeled": {}}'])

@@ -137,7 +137,15 @@ def in_words(result: Result) -> str:
         f"{name} {score.best:.2f} (step {score.best_step})"
         for name, score in result.networks.items()
     )
+    scored = next(iter(result.networks.values())).iou
+    missing = [
+        name
+        for name, iou in zip(result.classes, scored, strict=False)
+        if iou != iou  # NaN
+    ]
+    over = f" over {len(scored) - len(missing)} of {len(scored)} classes" if missing else ""
+    without = f"\n  not in val: {', '.join(missing)}" if missing else ""
     return (
-        f"mIoU on val, {result.protocol.in_words()}\n  after the last step: {last}\n  best, "
+        f"mIoU on val{over}, {result.protocol.in_words()}{without}\n  after the last step: {last}\n  best, "
         f"selected on these same images: {best}"
     )

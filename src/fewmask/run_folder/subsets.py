@@ -1,20 +1,25 @@
 """The images of a run: their names and fingerprints, and how to find the same images again."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
 
 from fewmask.data import Chosen, Data, Dataset
 from fewmask.data.lists.published import recognize_dataset
-from fewmask.data.source import SUBSETS
+from fewmask.data.source import SUBSETS, mask_files
 from fewmask.errors import UserError
 from fewmask.run_folder.paths import RunPaths
+
+LABELED = ("labeled", "val")
+MASKS = "masks_sha256"
+"""The key of the fingerprints of the masks."""
 
 
 def write_subsets(paths: RunPaths, data: Data) -> None:
     """Records the names of labeled, unlabeled and validation images, and their fingerprints."""
     paths.facts.parent.mkdir(exist_ok=True)
-    facts = {}
+    facts: dict[str, Any] = {}
     for subset in SUBSETS:
         dataset: Dataset = getattr(data, subset)
         names: Sequence[str] = dataset.names
@@ -24,18 +29,28 @@ def write_subsets(paths: RunPaths, data: Data) -> None:
             names = [f"# {len(names)} images of data.pool, fingerprint in {paths.facts.name}"]
         text = "".join(f"{name}\n" for name in names)
         paths.split(subset).write_text(text, encoding="utf-8")
+    facts[MASKS] = {subset: _fingerprint_of_masks(getattr(data, subset)) for subset in LABELED}
     paths.facts.write_text(json.dumps(facts, indent=2), encoding="utf-8")
 
 
+def _fingerprint_of_masks(dataset: Dataset) -> str:
+    """SHA-256 of the contents of all mask files; of nothing, if masks are not files."""
+    digest = hashlib.sha256()
+    for file in mask_files(dataset):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
 def read_facts(paths: RunPaths) -> dict[str, dict[str, Any]]:
-    """The count and the fingerprint of each subset.
+    """The count and the fingerprint of each subset, and the fingerprints of their masks.
 
     Raises:
         UserError: if the file is missing or damaged.
     """
     try:
         facts: dict[str, dict[str, Any]] = json.loads(paths.facts.read_text(encoding="utf-8"))
-        return {subset: facts[subset] for subset in SUBSETS}
+        # Runs of version 0.1 did not note the masks.
+        return {subset: facts[subset] for subset in SUBSETS} | {MASKS: facts.get(MASKS, {})}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"Cannot read {paths.facts} ({type(error).__name__} {error}). The run folder is "
@@ -56,6 +71,12 @@ def require_same_images(paths: RunPaths, data: Data) -> None:
                 f"The {subset} images of {paths.folder} have changed since the run began. "
                 f"{paths.split(subset).relative_to(paths.folder)} lists those it used. Restore "
                 "them, or start a new run."
+            )
+    for part, before in facts[MASKS].items():
+        if _fingerprint_of_masks(getattr(data, part)) != before:
+            raise UserError(
+                f"Masks of the {part} images of {paths.folder} have changed since the run began. "
+                "Restore them, or start a new run."
             )
 
 
