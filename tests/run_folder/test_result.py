@@ -1,5 +1,7 @@
 """The scores of a run, read from its folder."""
 
+from dataclasses import replace
+
 from fewmask.report.results_table import table
 from fewmask.run_folder.result import in_words, read_result
 
@@ -11,3 +13,14 @@ def test_results_show_student_and_teacher_last_and_best(two_runs):
         assert score.best >= score.miou and score.best_step in (2, 4)
     assert "teacher" in table([result]) and "of 4)" in table([result])
     assert "selected on these same images" in in_words(result)
+
+
+def test_a_mean_over_some_of_the_classes_says_which(two_runs):
+    result = read_result(two_runs / "a")
+    name, score = next(iter(result.networks.items()))
+    iou = (float("nan"), *[50.0] * (len(result.classes) - 1))
+    partial = replace(result, networks={name: score._replace(iou=iou)})
+    count = len(result.classes)
+    assert f"over {count - 1} of {count} classes (not in val: sky)" in in_words(partial)
+    whole = replace(result, networks={name: score._replace(iou=(50.0,) * count)})
+    assert "over" not in in_words(whole)

@@ -1,6 +1,7 @@
 """The scores of a run so far: of every network, after its last evaluation and at its best."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,15 +138,19 @@ def in_words(result: Result) -> str:
         f"{name} {score.best:.2f} (step {score.best_step})"
         for name, score in result.networks.items()
     )
-    scored = next(iter(result.networks.values())).iou
-    missing = [
-        name
-        for name, iou in zip(result.classes, scored, strict=False)
-        if iou != iou  # NaN
-    ]
-    over = f" over {len(scored) - len(missing)} of {len(scored)} classes" if missing else ""
-    without = f"\n  not in val: {', '.join(missing)}" if missing else ""
     return (
-        f"mIoU on val{over}, {result.protocol.in_words()}{without}\n  after the last step: {last}\n  best, "
-        f"selected on these same images: {best}"
+        f"mIoU on val{_over(result)}, {result.protocol.in_words()}\n  after the last step: {last}\n"
+        f"  best, selected on these same images: {best}"
+    )
+
+
+def _over(result: Result) -> str:
+    """Over which classes a mean is, if val does not show all of them."""
+    iou = next(iter(result.networks.values())).iou
+    scored = [name for name, one in zip(result.classes, iou, strict=False) if not math.isnan(one)]
+    missing = [name for name in result.classes if name not in scored]
+    if not missing or not scored:
+        return ""
+    return (
+        f" over {len(scored)} of {len(result.classes)} classes (not in val: {', '.join(missing)})"
     )
