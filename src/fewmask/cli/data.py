@@ -18,12 +18,17 @@ def check(
     write: Annotated[
         Path | None, typer.Option(help="Write a draft of the data's YAML file.")
     ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Write a picture of labeled photos under their masks, as .png or .jpg."),
+    ] = None,
 ) -> None:
     """Read every file of a data set, and report what is wrong and how to fix it.
 
     The exit code is 0 without findings, 1 with warnings, and 2 with errors.
 
     Examples: `fewmask check photos`, `fewmask check photos --write photos/data.yaml`,
+    `fewmask check photos --picture photos.png`,
     `fewmask check camvid data.root=CAMVID`
     """
     import json
@@ -33,13 +38,16 @@ def check(
     from fewmask.tasks import check as task
 
     data = data.removeprefix("data=")  # as for `train`
-    found = task.check(recipe_from_words([f"data={data}", *(options or [])]))
+    recipe = recipe_from_words([f"data={data}", *(options or [])])
+    found = task.check(recipe)
     print(json.dumps(found.as_dict(), indent=2) if as_json else found.in_words())
     if write is not None:
         write_draft(found, write)
         note = f"Wrote a draft to {write}. Review it, then: fewmask train data={write}"
         # Standard output holds the JSON alone, so that programs can read it.
         typer.echo(note, err=as_json)
+    if picture is not None:
+        typer.echo(task.draw(recipe, found, picture), err=as_json)
     raise typer.Exit(found.exit_code)
 
 

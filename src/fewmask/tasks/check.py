@@ -1,5 +1,7 @@
 """Reads a data set from end to end and reports what is wrong with it."""
 
+from pathlib import Path
+
 from fewmask.data.checks.files import file_findings
 from fewmask.data.checks.finding import Finding, Level
 from fewmask.data.checks.labels import class_shares, label_findings
@@ -9,6 +11,8 @@ from fewmask.data.sources.folder import Folder
 from fewmask.errors import UserError
 from fewmask.recipes import Recipe
 from fewmask.report.checked import Checked
+from fewmask.report.label_sheet import label_sheet
+from fewmask.report.pictures import save_whole
 from fewmask.runs.build import open_data
 
 ORDER: tuple[Level, ...] = ("error", "warning", "note")
@@ -32,6 +36,27 @@ def check(recipe: Recipe) -> Checked:
     findings.sort(key=lambda finding: ORDER.index(finding.level))
     config = recipe.data if isinstance(recipe.data, Folder.Config) else None
     return Checked(survey, findings, class_shares(survey, names, labels), config)
+
+
+def draw(recipe: Recipe, found: Checked, file: Path) -> str:
+    """Draws labeled photos under their masks, and says so.
+
+    Args:
+        recipe: names the data.
+        found: what the check found in it.
+        file: the picture to write.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    if found.exit_code == 2:
+        return "No picture was drawn: with the errors above, the masks cannot be read as labels."
+    data = open_data(recipe, needs_unlabeled=False, tell=lambda note: None)
+    try:
+        save_whole(label_sheet(data), file)
+    except (OSError, ValueError) as error:
+        raise UserError(f"Cannot write {file}: {error}. Give a .png or .jpg file.") from None
+    return f"Wrote {file}. Look at it: does each mask fit its photo?"
 
 
 def _what_training_finds(recipe: Recipe) -> list[Finding]:
