@@ -29,8 +29,7 @@ def read_annotations(source: Path) -> Export:
     except (OSError, SyntaxError, ValueError, KeyError, TypeError, AttributeError) as error:
         # A ValueError of our readers is a sentence; others name a missing key or a broken file.
         kind = "" if type(error) is ValueError else f"{type(error).__name__} "
-        raise UserError(
-            f"Cannot read the annotations in {source}: {kind}{error}. Export them again."
-        ) from None
+        again = " Export them again." if kind else ""
+        raise UserError(f"Cannot read the annotations in {source}: {kind}{error}.{again}") from None
     *others, last = FORMATS
     raise UserError(f"{source}: expected {', '.join(others)}, or {last}.")
