@@ -215,3 +215,15 @@ def test_masks_without_a_no_label_value_get_one_for_unsure_pixels(kind, run, tmp
     data = open_data(recipe_from_words([*words, *cure]))
     assert "p7" in data.labeled.names
     assert (data.labeled.mask(data.labeled.names.index("p7")) == 255).mean() > 0.5
+
+
+def test_photos_that_have_moved_are_found_by_an_option(run, tmp_path):
+    copied = shutil.copytree(run, tmp_path / "run")
+    photos = shutil.copytree(run.parents[1] / "photos", tmp_path / "moved")
+    recipe = (copied / "recipe.yaml").read_text().replace(str(run.parents[1] / "photos"), "/gone")
+    (copied / "recipe.yaml").write_text(recipe)
+    assert "data.root=/gone: there is no such folder" in fewmask("rank", copied, code=2)
+    place = f"data.root={photos}"
+    assert "Label these next" in fewmask("rank", copied, place, "--count", "2")
+    text = fewmask("pseudo", copied, place, "--out", tmp_path / "pseudo")
+    assert "image(s) predicted" in text

@@ -135,6 +135,7 @@ def predict(
 @command()
 def pseudo(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
+    options: Options = None,
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("pseudo"),
     threshold: Annotated[
         float, typer.Option(help="Pixels with lower confidence get no label.")
@@ -146,18 +147,22 @@ def pseudo(
 
     Put corrected masks into the masks folder of the data, and the next run uses them as labels.
 
+    If the photos have moved: `data.root=PLACE`.
+
     Example: `fewmask pseudo runs/photos-fewmatch-001 --threshold 0.95`
     """
+    from fewmask.cli.words import evaluation_options
     from fewmask.runs.run import Run
     from fewmask.tasks import pseudo as task
 
-    opened = Run.open(run, needs_unlabeled=True)
+    opened = Run.open(run, evaluation_options(options or []), needs_unlabeled=True)
     _say_written(task.pseudo_labels(opened, out, threshold, weights, overwrite), out)
 
 
 @command()
 def rank(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
+    options: Options = None,
     count: Annotated[int, typer.Option(min=1, help="How many images to choose.")] = 20,
     by: Annotated[
         str, typer.Option(help="Measure of hardness: disagreement, entropy or easiness (iMAS).")
@@ -170,12 +175,15 @@ def rank(
 
     Writes rank.csv, to_label.txt, next_labeled.txt and a contact sheet.
 
+    If the photos have moved: `data.root=PLACE`.
+
     Example: `fewmask rank runs/photos-fewmatch-001 --count 10`
     """
+    from fewmask.cli.words import evaluation_options
     from fewmask.runs.run import Run
     from fewmask.tasks import rank as task
 
-    opened = Run.open(run, needs_unlabeled=True)
+    opened = Run.open(run, evaluation_options(options or []), needs_unlabeled=True)
     out = out or opened.paths.rank
     chosen = task.rank(opened, count, by, out)
     more = " ..." if len(chosen) > 10 else ""
