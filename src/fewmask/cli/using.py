@@ -208,7 +208,7 @@ def _say_written(done: "Predicted", out: Path) -> None:
     before = f" ({done.kept} of them earlier)" if done.kept else ""
     print(
         f"{len(done.names) - len(done.failures)} image(s) predicted{before}: {out}/masks, "
-        f"{out}/overlays, {out}/confidence"
+        f"{out}/overlays, {out}/confidence; the share of each class per photo: {out}/areas.csv"
     )
     if done.failures:
         print(f"{len(done.failures)} image(s) could not be read; see the messages above.")

@@ -16,7 +16,11 @@ from fewmask.data.images import as_rgb
 from fewmask.data.masks import ORIGIN
 from fewmask.errors import UserError
 from fewmask.evaluation.predictor import Prediction, Predictor
+from fewmask.report.areas import Areas
 from fewmask.report.pictures import confidence_picture, mask_picture, save_whole
+
+AREAS = "areas.csv"
+"""The share of each class in every photo."""
 
 
 class Job(NamedTuple):
@@ -58,6 +62,7 @@ class PredictionFolder:
                 "Give another --out, or replace them with --overwrite."
             )
         atomic.write_text(file, json.dumps(mine))
+        self.areas = Areas(self.folder / AREAS, predictor.classes)
 
     def mask_file(self, name: str) -> Path:
         """The mask file of an image."""
@@ -74,7 +79,7 @@ class PredictionFolder:
         return "current" if photo.is_file() and origin == _origin(photo) else "missing"
 
     def write(self, job: Job, prediction: Prediction) -> None:
-        """Writes mask, overlay and confidence of an image.
+        """Writes mask, overlay, confidence and areas of an image. The folder must be claimed.
 
         Raises:
             UserError: if the folder cannot be written to.
@@ -91,6 +96,7 @@ class PredictionFolder:
             picture = Image.fromarray(overlay)
             save_whole(picture, self.folder / "overlays" / f"{job.name}.jpg", quality=90)
             save_whole(confidence, self.folder / "confidence" / f"{job.name}.png")
+            self.areas.add(job.name, labels)
             # The mask comes last: after a kill, an image with a mask is complete.
             save_whole(mask, self.mask_file(job.name), pnginfo=origin)
         except OSError as error:

@@ -55,6 +55,8 @@ def predict(
 ) -> Predicted:
     """Predicts images and writes `masks/*.png`, `overlays/*.jpg` and `confidence/*.png` to `out`.
 
+    `areas.csv` has the share of each class in every photo, in percent.
+
     Masks hold the label values of the user's own masks. An image that cannot be read is reported
     and left out. Finished predictions are kept: after a stop, make the same call again.
 
@@ -147,6 +149,7 @@ class FolderPredictor:
                     writing.popleft().result()
             for future in writing:
                 future.result()
+        self.folder.areas.tidy()
         return Predicted(self.names, self.failures, self.kept)
 
     def _readable(self, files: Sequence[Named], readers: ThreadPoolExecutor) -> Iterator[Job]:

@@ -1,0 +1,54 @@
+"""How much of each photo belongs to each class, as a table: the share of weeds, or of damage."""
+
+import csv
+import io
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from fewmask import atomic
+from fewmask.data import Classes
+
+NO_LABEL = "no label"
+"""The last column: pixels below the threshold."""
+
+
+class Areas:
+    """Writes the share of each class in every predicted photo, in percent.
+
+    Rows are added while photos are predicted, by several threads. A photo that is predicted again
+    gets another row, and `tidy` keeps the last one.
+
+    Args:
+        file: a .csv file, which may hold rows already.
+        classes: of the labels.
+
+    Example:
+        areas.add("field/p1", labels)  # field/p1,71.25,28.75,0.0
+        areas.tidy()
+    """
+
+    def __init__(self, file: Path, classes: Classes):
+        self.file, self.classes = file, classes
+        self._lock = Lock()
+
+    def add(self, name: str, labels: np.ndarray) -> None:
+        """Adds the row of a photo; labels: uint8 [H, W], 255 for no label."""
+        counts = np.bincount(labels.ravel(), minlength=256)
+        shares = [*counts[: len(self.classes)], counts[len(self.classes) :].sum()]
+        row = [name, *(f"{100 * share / labels.size:.3f}" for share in shares)]
+        with self._lock, self.file.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerow(row)
+
+    def tidy(self) -> None:
+        """Writes the table again with a heading, sorted, with one row for each photo."""
+        try:
+            lines = [*csv.reader(self.file.read_text(encoding="utf-8").splitlines())]
+        except OSError:
+            return  # nothing was predicted
+        head = ["photo", *self.classes.names, NO_LABEL]
+        rows = {line[0]: line for line in lines if len(line) == len(head) and line != head}
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([head, *(rows[k] for k in sorted(rows))])
+        atomic.write_text(self.file, text.getvalue())
