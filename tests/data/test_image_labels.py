@@ -28,6 +28,8 @@ NAMES = ["a/0001", "a/0002"]
         ("semicolons.csv", "a/0001.jpg;cat;dog\na/0002.jpg;\n"),
         ("tabs.csv", "a/0001.jpg\tcat\tdog\na/0002.jpg\t\n"),
         ("spaces.csv", "a/0001.jpg cat dog\na/0002.jpg\n"),
+        ("both.csv", "a/0001.jpg;cat,dog\na/0002.jpg;\n"),
+        ("colons.csv", "a/0001.jpg: cat, dog\na/0002.jpg:\n"),
         ("several_rows.csv", "a/0001,cat\na/0001,dog\na/0002,\n"),
         ("labels.json", '{"a/0001": ["dog", "cat"], "a/0002": []}'),
     ],
@@ -73,3 +75,12 @@ def test_image_labels_name_a_pool_s_images_with_or_without_suffix(tmp_path):
     words = [*TINY_WORDS, f"data.pool={folder}", f"data.image_labels={tmp_path / 'labels.csv'}"]
     data = open_data(recipe_from_words(["synthetic", *words, "method=pseudoseg"]))
     assert data.image_labels.sum(axis=1).tolist() == [1, 0, 2]
+
+
+def test_names_with_dots_and_names_that_repeat_are_not_confused(tmp_path):
+    (tmp_path / "l.csv").write_text("scene.1,cat\nscene.2,dog\n")
+    with pytest.raises(UserError, match=r"does not name the unlabeled image 'scene.3'"):
+        read_image_labels(tmp_path / "l.csv", ["scene.1", "scene.3"], CLASSES)
+    (tmp_path / "l.csv").write_text("0001.jpg,cat\n0002.jpg,dog\n")
+    with pytest.raises(UserError, match="does not name the unlabeled image 'a/0001'"):
+        read_image_labels(tmp_path / "l.csv", ["a/0001", "b/0001"], CLASSES)

@@ -1,5 +1,6 @@
 """Mask files of many kinds: the numbers that they hold, or one message."""
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -55,7 +56,7 @@ def test_arrays_are_read(kind, tmp_path):
     ("array", "says"),
     [
         (np.zeros((2, 2, 3)), r"expected one array \[H, W\]"),
-        (np.full((2, 2), 0.5), "fractions or NaN"),
+        (np.full((2, 2), 0.5), "fractions, NaN or huge numbers"),
         (np.array([["a"]]), "whole numbers"),
         (np.array([[{}]], dtype=object), "Cannot read mask"),
     ],
@@ -124,3 +125,23 @@ def test_a_tiff_in_which_0_is_white_is_noted(tmp_path):
     tifffile.imwrite(tmp_path / "m.tif", 255 - LABELS, photometric="miniswhite")
     stored = read_stored(tmp_path / "m.tif")
     assert stored.is_inverted and np.array_equal(stored.values, LABELS)
+
+
+def test_channels_of_16_bits_keep_all_bits(tmp_path):
+    deep = as_rgb(LABELS.astype(np.uint16) * 200)
+    cv2.imwrite(str(tmp_path / "m.png"), deep)
+    cv2.imwrite(str(tmp_path / "m.tif"), deep)
+    for name in ("m.png", "m.tif"):
+        assert np.array_equal(read_mask(tmp_path / name), LABELS.astype(np.uint16) * 200)
+    deep[0, 0] = (1, 2, 3)
+    cv2.imwrite(str(tmp_path / "m.png"), deep)
+    with pytest.raises(UserError, match="colors of 16 bits"):
+        read_mask(tmp_path / "m.png")
+
+
+def test_smaller_copies_in_a_tiff_are_no_pages(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    with tifffile.TiffWriter(tmp_path / "m.tif") as file:
+        file.write(LABELS)
+        file.write(LABELS[::2, ::2], subfiletype=1)
+    assert np.array_equal(read_mask(tmp_path / "m.tif"), LABELS)

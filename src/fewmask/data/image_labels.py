@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 
 from fewmask.config import did_you_mean
 from fewmask.data.classes import Classes
+from fewmask.data.lists.reading import read_text, without_suffix
 from fewmask.errors import UserError
 
 
@@ -32,12 +35,14 @@ def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.
     Raises:
         UserError: for an unreadable file, an unknown class, or an image that is not in it.
     """
-    rows = _read_rows(file)
-    by_name = {Path(name).with_suffix("").as_posix(): labels for name, labels in rows.items()}
+    rows = _read_rows(file, names, classes)
+    by_name = {without_suffix(name): labels for name, labels in rows.items()}
+    # A bare name means an image in a subfolder, if there is only one of that name.
+    bare = Counter(Path(name).stem for name in names)
     present = np.zeros((len(names), len(classes)), dtype=bool)
     for i, name in enumerate(names):
         labels = rows.get(name)
-        for key in _keys(name):
+        for key in _keys(name, bare[Path(name).stem] == 1):
             labels = by_name.get(key) if labels is None else labels
         if labels is None:
             raise UserError(
@@ -54,25 +59,26 @@ def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.
     return present
 
 
-def _keys(name: str) -> tuple[str, ...]:
+def _keys(name: str, is_unique: bool) -> tuple[str, ...]:
     """What an image may be called in the file. Names in a pool keep their suffix."""
     path = Path(name)
-    return name, path.name, path.with_suffix("").as_posix(), path.stem
+    return (name, without_suffix(name), *((path.name, without_suffix(path.name)) * is_unique))
 
 
-def _read_rows(file: Path) -> dict[str, list[str]]:
+def _read_rows(file: Path, names: Sequence[str], classes: Classes) -> dict[str, list[str]]:
     """The class names of each image."""
     try:
-        text = file.read_text(encoding="utf-8-sig")  # Excel writes a byte order mark
+        text = read_text(file)
         if file.suffix.lower() == ".json":
             return _checked(json.loads(text), file)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except json.JSONDecodeError as error:
         raise UserError(f"Cannot read data.image_labels={file}: {error}") from None
     rows: dict[str, list[str]] = {}
     lines = [line for line in text.splitlines() if line.strip()]
-    for name, *cells in csv.reader(lines, delimiter=_separator(lines), skipinitialspace=True):
-        labels = [label.strip() for cell in cells for label in cell.split(";")]
-        rows.setdefault(name.strip(), []).extend(label for label in labels if label)
+    mark = _separator(lines, names)
+    for name, *cells in csv.reader(lines, delimiter=mark, skipinitialspace=True):
+        labels = [label for cell in cells for label in _labels(cell.strip(), classes)]
+        rows.setdefault(name.strip(), []).extend(labels)
     rows.pop("image", None)  # a heading
     if not any(rows.values()):
         raise UserError(
@@ -82,13 +88,22 @@ def _read_rows(file: Path) -> dict[str, list[str]]:
     return rows
 
 
-def _separator(lines: Sequence[str]) -> str:
-    """What separates the columns."""
-    marks = (",", "\t", ";", " ")
-    in_rows = {mark: sum(mark in line for line in lines) for mark in marks}
-    # Names hold spaces, and semicolons also separate classes: the first that is usual here counts.
-    usual = [mark for mark in marks if in_rows[mark] >= len(lines) / 2]
-    return next((m for m in usual or marks if in_rows[m]), ",")
+def _labels(cell: str, classes: Classes) -> list[str]:
+    """The classes in a column."""
+    if cell in classes.names:
+        return [cell]
+    return [label.strip() for label in re.split("[,;|]", cell) if label.strip()]
+
+
+def _separator(lines: Sequence[str], names: Sequence[str]) -> str:
+    """What separates the columns: that which leaves names of images in the first one."""
+    known = {key for name in names for key in _keys(name, is_unique=True)}
+
+    def images(mark: str) -> int:
+        firsts = (line.partition(mark)[0].strip().strip('"') for line in lines if mark in line)
+        return sum(first in known or without_suffix(first) in known for first in firsts)
+
+    return max((",", "\t", ";", ":", "|", " "), key=images)
 
 
 def _checked(content: Any, file: Path) -> dict[str, list[str]]:

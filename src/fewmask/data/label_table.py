@@ -53,10 +53,10 @@ class LabelTable:
             return self.palette.get(value)
         if value in self.mapping:
             return self.mapping[value]
-        if self.is_binary and value >= 0:
-            return min(value, 1)
         if value in self.ignore:
             return IGNORE
+        if self.is_binary and value >= 0:
+            return min(value, 1)
         return value if 0 <= value < self.num_classes else None
 
     def to_labels(self, values: np.ndarray, file: Path) -> np.ndarray:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -14,6 +15,8 @@ MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".npy")
 
 ORIGIN = "photo"
 """The note in a PNG that fewmask itself predicted: of which photo. Image editors drop it."""
+NEW_SUBFILE_TYPE, BITS_PER_SAMPLE = 254, 258
+"""Tags of a TIFF."""
 TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
 """Pillow's modes with an alpha channel."""
 
@@ -90,7 +93,7 @@ def _require_one_sharp_page(picture: Image.Image, file: Path) -> None:
             f"Mask {file}: it is stored as {picture.format}, which changes values near every "
             "edge. Export it as PNG."
         )
-    pages = getattr(picture, "n_frames", 1)
+    pages = _pages(picture)
     if pages > 1:
         raise UserError(
             f"Mask {file}: it has {pages} pages, and a mask has one. If each page shows one "
@@ -99,8 +102,23 @@ def _require_one_sharp_page(picture: Image.Image, file: Path) -> None:
     if picture.mode in TRANSPARENT and np.asarray(picture)[..., -1].min(initial=255) < 255:
         raise UserError(
             f"Mask {file}: some of its pixels are transparent, so their colors say nothing. "
-            "Flatten it onto a background color first."
+            "Flatten it onto a background color first. (Four bands, one for each class? Save "
+            "their arg max as one.)"
         )
+
+
+def _pages(picture: Image.Image) -> int:
+    """The pages of a file. Smaller copies of a page, as large TIFFs have them, do not count."""
+    count = getattr(picture, "n_frames", 1)
+    if count == 1 or picture.format != "TIFF":
+        return int(count)
+    full = 0
+    for page in range(count):
+        picture.seek(page)
+        full += not getattr(picture, "tag_v2", {}).get(NEW_SUBFILE_TYPE, 0) & 1
+    picture.seek(0)
+    picture.load()
+    return full
 
 
 def _is_lossy_webp(picture: Image.Image, file: Path) -> bool:
@@ -123,18 +141,41 @@ def _numbers(picture: Image.Image, file: Path) -> np.ndarray | None:
     if picture.mode == "F":
         return _whole(values, file)
     channels = values[..., :-1] if picture.mode in TRANSPARENT else values
+    if picture.mode in ("RGB", "RGBA") and _has_16_bits(picture, file):
+        values = channels = _deep(file)
     is_gray = picture.mode in ("RGB", *TRANSPARENT) and picture.mode != "PA"
     if is_gray and (channels == channels[..., :1]).all():
         return np.ascontiguousarray(channels[..., 0])
     return None
 
 
+def _has_16_bits(picture: Image.Image, file: Path) -> bool:
+    """Whether the channels have 16 bits, of which Pillow reads the upper 8."""
+    if picture.format == "PNG":
+        with file.open("rb") as content:
+            return content.read(26)[24:25] == b"\x10"
+    bits = getattr(picture, "tag_v2", {}).get(BITS_PER_SAMPLE, (8,))
+    return bool(max(bits if isinstance(bits, tuple) else (bits,)) > 8)
+
+
+def _deep(file: Path) -> np.ndarray:
+    """Three channels of 16 bits, [H, W, 3], if they are equal: gray, as OpenCV writes it."""
+    values = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+    if values is None or values.ndim != 3 or (values[..., :3] != values[..., :1]).any():
+        raise UserError(
+            f"Mask {file}: it holds colors of 16 bits. Save it with one number per pixel, or with "
+            "colors of 8 bits."
+        )
+    return values[..., :3]
+
+
 def _whole(values: np.ndarray, file: Path) -> np.ndarray:
     """Floats as the whole numbers that they hold."""
-    if not np.isfinite(values).all() or (values != np.rint(values)).any():
+    big = not np.isfinite(values).all() or np.abs(values).max(initial=0) >= 2**31
+    if big or (values != np.rint(values)).any():
         raise UserError(
-            f"Mask {file}: it holds fractions or NaN, and labels are whole numbers. Save it as a "
-            "gray PNG of 8 or 16 bits."
+            f"Mask {file}: it holds fractions, NaN or huge numbers, and labels are small whole "
+            "numbers. Save it as a gray PNG of 8 or 16 bits."
         )
     return values.astype(np.int64)
 
@@ -167,7 +208,8 @@ def _from_array(file: Path, as_colors: bool) -> Stored:
         raise UserError(f"Cannot read mask {file}: {error}. Export it again.") from None
     if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype.kind not in "biuf":
         raise UserError(f"Mask {file}: expected one array [H, W] of whole numbers.")
-    numbers = _whole(values, file) if values.dtype.kind == "f" else values
+    is_odd = values.dtype.kind == "f" or values.dtype == np.uint64
+    numbers = _whole(values, file) if is_odd else values
     if numbers.dtype == bool:
         numbers = numbers.astype(np.uint8)
     if as_colors:

@@ -54,6 +54,8 @@ def test_objects_in_run_lengths_are_drawn(tmp_path):
     [
         ({"image_id": 7}, "annotation 5 belongs to image 7, which `images` does not list"),
         ({"category_id": 8}, "annotation 5 has category 8, which `categories` does not list"),
+        ({"segmentation": {"size": [9, 4], "counts": [36]}}, "annotation 5 has run lengths for"),
+        ({"segmentation": [[0, float("nan"), 2, 0, 2, 2]]}, "is not a number"),
     ],
 )
 def test_what_the_file_does_not_list_is_named(change, says, tmp_path):
@@ -68,3 +70,25 @@ def one_object(change):
         "categories": [{"id": 1, "name": "a"}],
         "annotations": [{**thing, **change}],
     }
+
+
+@pytest.mark.parametrize("key", ["images", "categories"])
+def test_two_files_that_were_joined_are_refused(key, tmp_path):
+    content = one_object({})
+    content[key] = content[key] * 2
+    with pytest.raises(UserError, match=f"`{key}` has the id 1 twice"):
+        drawn(tmp_path, "c.json", json.dumps(content))
+
+
+def test_objects_that_cover_no_pixel_are_told(tmp_path):
+    content = one_object({"segmentation": [[0.1, 0.1, 0.4, 0.1, 0.4, 0.4]]})  # not in pixels
+    found = drawn(tmp_path, "c.json", json.dumps(content))[1]
+    assert found.outside == ["a in a"]
+    assert any("1 object(s) cover no pixel" in line for line in found.in_words(tmp_path))
+
+
+def test_paths_of_windows_keep_their_name_alone(tmp_path):
+    content = one_object({})
+    content["images"][0]["file_name"] = "C:\\photos\\a.jpg"
+    drawn(tmp_path, "c.json", json.dumps(content))
+    assert [*(tmp_path / "m").rglob("*.png")] == [tmp_path / "m" / "a.png"]

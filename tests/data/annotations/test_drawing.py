@@ -18,6 +18,10 @@ def test_pixels_beyond_the_image_are_cut_off():
         [0, 0, 1, 1],
         [0, 0, 1, 1],
     ]
+    corner = np.zeros((3, 3), bool)
+    corner[2, 2] = True
+    one = annotation("a.png", 4, 3, [pixel_shape("a", corner, (-1, -2))])
+    assert np.argwhere(draw_mask(one, ["background", "a"]).labels).tolist() == [[0, 1]]
 
 
 def test_rectangles_circles_and_boxes(tmp_path):
@@ -77,8 +81,9 @@ def test_corners_on_whole_pixels_count_each_pixel_once():
 def test_what_cannot_be_seen_is_told():
     small, large = (Shape(n, box(2, 2, e, e)) for n, e in (("small", 4), ("large", 8)))
     nothing = Shape("speck", box(0.6, 0.6, 0.9, 0.9))
-    labels, hidden = draw_mask(
+    labels, hidden, outside = draw_mask(
         annotation("x.png", 9, 9, [small, nothing, large]),
         ["background", "small", "large", "speck"],
     )
-    assert hidden == ["small"] and {*np.unique(labels)} == {0, 2}
+    assert hidden == ["small"] and outside == ["speck"]
+    assert {*np.unique(labels)} == {0, 2}

@@ -71,8 +71,12 @@ def test_a_second_export_numbers_the_classes_as_the_first_one(tmp_path):
 
 
 def test_background_is_one_class_however_it_is_written(tmp_path):
-    done = import_masks(shown(tmp_path / "in", "x", "Background", "a"), tmp_path / "masks")
-    assert done.classes == ["background", "a"]
+    export = shown(tmp_path / "in", "x", "Background", "_background_", "a")
+    assert import_masks(export, tmp_path / "masks").classes == ["background", "a"]
+    printed = import_masks(export, tmp_path / "other", ["background", "a"])
+    assert printed.classes == ["background", "a"]
+    with pytest.raises(UserError, match="expected each name once"):
+        import_masks(export, tmp_path / "third", ["a", "a"])
 
 
 def test_an_export_without_objects_makes_no_masks(tmp_path):

@@ -5,9 +5,11 @@ import io
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from fewmask.data.annotations.importing import import_masks
+from tests.data.exports import drawn
 
 
 def test_labelme_keeps_folders_and_reads_its_pixel_masks(tmp_path):
@@ -21,3 +23,12 @@ def test_labelme_keeps_folders_and_reads_its_pixel_masks(tmp_path):
     import_masks(tmp_path / "in", tmp_path / "m")
     mask = np.asarray(Image.open(tmp_path / "m/sub/p.png"))
     assert mask[1:3, 2:4].tolist() == [[0, 1], [1, 1]] and mask.sum() == 3
+
+
+@pytest.mark.parametrize("kind", ["rectangle", "rotation", None])
+def test_four_corners_are_drawn_whatever_they_are_called(kind, tmp_path):
+    corners = [[0, 0], [3, 0], [3, 2], [0, 2]]
+    shape = {"label": " car ", "points": corners, "shape_type": kind}
+    text = json.dumps({"imageWidth": 4, "imageHeight": 4, "shapes": [shape]})
+    mask, found = drawn(tmp_path, "x.json", text)
+    assert mask.sum() == 6 and found.classes == ["background", "car"]

@@ -66,3 +66,19 @@ def test_gray_in_three_channels_is_gray(clean):
     rewrite(clean, lambda mask, i: np.repeat(mask[:, :, None], 3, axis=2))
     assert check(clean).exit_code == 0
     assert loaded(clean)[0].labeled.mask(0).max() == 1
+
+
+def test_numbers_that_a_program_has_packed_into_a_palette(clean):
+    def packed(mask, i):
+        mask[0] = 2  # so that gray masks show all numbers
+        small = np.where(mask == 2, 1, 0).astype(np.uint8)
+        return mask if i % 2 else paletted(small, [(0, 0, 0), (2, 2, 2)])
+
+    rewrite(clean, packed)
+    both_refuse(clean, "The palettes of the masks differ: 1 is #", "data.names=[a, b, c]")
+
+
+def test_gray_palettes_beside_gray_masks_may_be_the_same(clean):
+    grays = [(i, i, i) for i in range(256)]
+    rewrite(clean, lambda mask, i: mask if i % 2 else paletted(mask, grays))
+    assert check(clean, NAMED).exit_code == 0

@@ -133,3 +133,60 @@ def test_check_looks_at_the_labels_that_training_would_use(clean):
     assert "No labeled image shows b. Val shows b, which will score 0." in found.in_words()
     _, told = loaded(clean, "data.labeled=labeled.txt", NAMED)
     assert any("Val shows b, which will score 0." in line for line in told)
+
+
+def test_0_and_255_beside_masks_with_a_border_of_255(clean):
+    def mixed(mask, i):
+        if i % 2:
+            return mask * 255
+        mask[4] = 255  # a border
+        return mask
+
+    rewrite(clean, mixed)
+    both_refuse(clean, "Is 255 the object there?", NAMED)
+
+
+def test_smoothed_edges_are_no_object_either(clean):
+    def smooth(mask, i):
+        small = Image.fromarray(mask * 255).resize((16, 12))
+        return small.resize((40, 30), Image.Resampling.BICUBIC)
+
+    rewrite(clean, smooth)
+    both_refuse(clean, "their edges were smoothed", "data.binary=true")
+
+
+def test_values_to_ignore_are_ignored_in_masks_of_one_object(clean):
+    def with_border(mask, i):
+        mask[4] = 255
+        return mask
+
+    rewrite(clean, with_border)
+    data, _ = loaded(clean, "data.binary=true", "data.ignore=[255]")
+    assert np.unique(data.labeled.mask(0)).tolist() == [0, 1, 255]
+    data, _ = loaded(clean, "data.binary=true")
+    assert np.unique(data.labeled.mask(0)).tolist() == [0, 1]
+
+
+def test_objects_that_are_counted_on_from_mask_to_mask(clean):
+    rewrite(clean, lambda mask, i: np.where(mask == 1, i + 1, 0).astype(np.uint8))
+    assert "Are these numbers of objects?" in said(clean)
+
+
+def test_as_many_names_as_values_make_a_class_of_255(clean):
+    def three_values(mask, i):
+        mask = mask * 128
+        mask[:3] = 255
+        return mask
+
+    rewrite(clean, three_values)
+    three = "data.names=[a, b, c]"
+    both_refuse(clean, "data.label_mapping='{0: 0, 128: 1, 255: 2}'.", three)
+    data, _ = loaded(clean, three, "data.label_mapping={0: 0, 128: 1, 255: 2}")
+    assert np.unique(data.labeled.mask(0)).tolist() == [0, 1, 2]
+
+
+def test_classes_that_only_a_folder_for_val_shows_are_counted(clean):
+    for file in sorted((clean / "val" / "masks").iterdir()):
+        Image.fromarray(np.array(Image.open(file)) * 2).save(file)
+    data, _ = loaded(clean)
+    assert len(data.classes) == 3

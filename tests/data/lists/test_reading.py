@@ -49,3 +49,11 @@ def test_utf_16_backslashes_and_letters_of_two_signs_are_understood(tmp_path):
     file.write_bytes("\ufeffcrop\\a.png\nm\u00fchle\n".encode("utf-16-le"))
     names = ["crop/a", "mu\u0308hle"]
     assert match_names(read_lines(file), names, file) == [0, 1]
+
+
+@pytest.mark.parametrize("form", ["{}", "{}.jpg", "images/{}.jpg", "/home/me/images/{}.jpg"])
+def test_names_that_repeat_in_folders_are_told_apart(form):
+    names = ["a/000", "a/001", "b/000"]
+    lines = [form.format(name) for name in ("b/000", "a/000")]
+    assert match_names(lines, names, "list") == [2, 0]
+    assert match_names(["b\\000.jpg"], names, "list") == [2]

@@ -3,7 +3,14 @@
 import pytest
 
 from fewmask.data.sources.folder import Folder
-from fewmask.data.sources.folder_slips import names_in_order, several, spaced, with_hash
+from fewmask.data.sources.folder_slips import (
+    names_in_order,
+    number_or_list,
+    several,
+    spaced,
+    with_hash,
+    without_extension,
+)
 
 
 def test_names_by_their_numbers():
@@ -27,3 +34,15 @@ def test_colors_get_their_hash_and_single_numbers_are_a_list():
 def test_a_config_takes_them():
     config = Folder.Config(name="folder", names={0: "a", 1: "b"}, ignore=0, palette={"00ff00": 1})
     assert (config.names, config.ignore, config.palette) == (("a", "b"), (0,), {"#00ff00": 1})
+
+
+def test_a_word_for_the_labeled_images_is_refused():
+    assert number_or_list(3) == 3 and number_or_list("few.txt") == "few.txt"
+    for word in (True, "yes", "all"):
+        with pytest.raises(ValueError, match="expected a number, a .txt list, or null"):
+            number_or_list(word)
+
+
+def test_an_extension_is_no_part_of_a_suffix():
+    assert without_extension("_mask.png") == "_mask" and without_extension(".jpg") == ".jpg"
+    assert without_extension("_mask") == "_mask"

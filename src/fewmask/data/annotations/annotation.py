@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+BACKGROUND = "background"
+"""The class of all pixels outside objects."""
+
 
 class Shape(NamedTuple):
     """One object, or a piece of one, as an outline or as pixels."""
@@ -48,21 +51,35 @@ def annotation(name: str, width: Any, height: Any, shapes: Sequence[Shape | str]
         ValueError: for a name that leads out of the folder, no size, or a shape without a label.
     """
     path = PurePosixPath(name.replace("\\", "/"))
+    if path.parts and path.parts[0].endswith(":"):  # C:/photos/a.jpg
+        path = PurePosixPath(path.name)
     if ".." in path.parts or not path.name:
         raise ValueError(f"the image name '{name}' leads out of the folder")
     # A relative path keeps its folders, as images in subfolders have masks in subfolders.
     stem = (PurePosixPath(path.name) if path.is_absolute() else path).with_suffix("").as_posix()
     if int(width) < 1 or int(height) < 1:
         raise ValueError(f"the image '{name}' is {width} x {height} pixels")
-    kept = [shape for shape in shapes if isinstance(shape, Shape)]
+    kept = [shape._replace(name=_plain(shape.name)) for shape in shapes if isinstance(shape, Shape)]
     if any(not shape.name for shape in kept):
         raise ValueError(f"a shape of '{name}' has no label")
     left_out = [shape for shape in shapes if isinstance(shape, str)]
     return Annotation(stem, int(width), int(height), kept, left_out)
 
 
+def _plain(name: str) -> str:
+    """The name of a class without blanks around it; one name for all that mean the background."""
+    name = name.strip()
+    return BACKGROUND if name.strip("_").casefold() == BACKGROUND else name
+
+
 def polygon(name: str, points: np.ndarray) -> Shape | str:
-    """A polygon, or its kind if it has fewer than three corners."""
+    """A polygon, or its kind if it has fewer than three corners.
+
+    Raises:
+        ValueError: if a corner is not a number.
+    """
+    if not np.isfinite(points).all():
+        raise ValueError(f"a corner of an object '{name}' is not a number")
     return Shape(name, points) if len(points) >= 3 else "empty polygon"
 
 

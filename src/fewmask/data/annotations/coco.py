@@ -1,6 +1,7 @@
 """COCO: one JSON file with all images, categories and annotations."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,22 @@ def read(source: Path) -> Export | None:
     content = json.loads(source.read_text("utf-8-sig"))
     if not isinstance(content, dict) or "annotations" not in content:
         return None
+    _require_unique(content, "categories")
+    _require_unique(content, "images")
     names = {one["id"]: str(one["name"]) for one in content["categories"]}
     return Export(_annotations(content, names), [names[key] for key in sorted(names)])
 
 
+def _require_unique(content: dict[str, Any], key: str) -> None:
+    count = Counter(one["id"] for one in content[key])
+    twice = next((number for number, times in count.items() if times > 1), None)
+    if twice is not None:
+        raise ValueError(f"`{key}` has the id {twice} twice, as if two files had been joined")
+
+
 def _annotations(content: dict[str, Any], names: dict[Any, str]) -> Iterator[Annotation]:
     shapes: dict[Any, list[Shape | str]] = {image["id"]: [] for image in content["images"]}
+    sizes = {image["id"]: [image["height"], image["width"]] for image in content["images"]}
     for one in content["annotations"]:
         which = f"annotation {one.get('id', '')}"
         if one["image_id"] not in shapes:
@@ -39,6 +50,12 @@ def _annotations(content: dict[str, Any], names: dict[Any, str]) -> Iterator[Ann
         if one["category_id"] not in names:
             raise ValueError(
                 f"{which} has category {one['category_id']}, which `categories` does not list"
+            )
+        runs = one.get("segmentation")
+        if isinstance(runs, dict) and [*runs["size"]] != sizes[one["image_id"]]:
+            raise ValueError(
+                f"{which} has run lengths for {runs['size']} pixels (height, width), but its image "
+                f"has {sizes[one['image_id']]}"
             )
         shapes[one["image_id"]] += _shapes(one.get("segmentation"), names[one["category_id"]])
     for image in content["images"]:

@@ -18,6 +18,7 @@ class Drawn(NamedTuple):
 
     labels: np.ndarray  # uint8 [H, W]
     hidden: list[str]  # classes of the shapes that lie wholly under later ones
+    outside: list[str]  # classes of the shapes that cover no pixel
 
 
 def draw_mask(one: Annotation, classes: Sequence[str]) -> Drawn:
@@ -27,14 +28,13 @@ def draw_mask(one: Annotation, classes: Sequence[str]) -> Drawn:
     was_drawn = []
     for number, shape in enumerate(one.shapes):
         covered = _covered(shape, one.height, one.width)
-        is_background = shape.name.casefold() == classes[0].casefold()
-        labels[covered] = 0 if is_background else classes.index(shape.name)
+        labels[covered] = classes.index(shape.name)
         top[covered] = number
         was_drawn.append(bool(covered.any()))
     seen = {*np.unique(top).tolist()}
-    return Drawn(
-        labels, [s.name for n, s in enumerate(one.shapes) if was_drawn[n] and n not in seen]
-    )
+    numbered = [*enumerate(one.shapes)]
+    lost = [shape.name for number, shape in numbered if was_drawn[number] and number not in seen]
+    return Drawn(labels, lost, [shape.name for number, shape in numbered if not was_drawn[number]])
 
 
 def _covered(shape: Shape, height: int, width: int) -> np.ndarray:
@@ -43,9 +43,11 @@ def _covered(shape: Shape, height: int, width: int) -> np.ndarray:
         return inside(shape.outline, height, width)
     covered = np.zeros((height, width), bool)
     left, top = shape.corner
-    # Pixels may reach beyond the image, where the box ends.
-    box = covered[top : top + shape.pixels.shape[0], left : left + shape.pixels.shape[1]]
-    box[:] = shape.pixels[: box.shape[0], : box.shape[1]]
+    # Pixels may reach beyond the image, on all sides.
+    pixels = shape.pixels[max(0, -top) :, max(0, -left) :]
+    place = covered[max(0, top) :, max(0, left) :]
+    rows, columns = min(len(place), len(pixels)), min(place.shape[1], pixels.shape[1])
+    place[:rows, :columns] = pixels[:rows, :columns]
     return covered
 
 

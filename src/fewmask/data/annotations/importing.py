@@ -6,14 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fewmask import atomic
-from fewmask.data.annotations.annotation import Annotation, Export
+from fewmask.data.annotations.annotation import BACKGROUND, Annotation, Export
 from fewmask.data.annotations.drawing import draw_mask
 from fewmask.data.annotations.formats import read_annotations
 from fewmask.data.convert import save_mask
 from fewmask.errors import UserError
-
-BACKGROUND = "background"
-
 
 NAMES = "names.txt"
 """Beside imported masks: their classes, one a line, so that another import numbers them alike."""
@@ -31,6 +28,8 @@ class Imported(NamedTuple):
     """The number of shapes that were not drawn, by kind."""
     hidden: list[str]
     """Objects that lie wholly under later ones: class and image."""
+    outside: list[str]
+    """Objects that cover no pixel of their image: too small, beyond it, or in other units."""
     without_objects: list[str]
     """Stems of the images without any object. They get a mask only if the user says so."""
 
@@ -48,6 +47,12 @@ class Imported(NamedTuple):
         if self.hidden:
             count, first = len(self.hidden), self.hidden[0]
             lines.append(f"{count} object(s) lie wholly under later ones (first: {first}).")
+        if self.outside:
+            count, first = len(self.outside), self.outside[0]
+            lines.append(
+                f"{count} object(s) cover no pixel of their image (first: {first}): too small, "
+                "beyond it, or not in pixels."
+            )
         if self.left_out:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.left_out.items())
             lines.append(f"Left out, because they cover no pixels: {kinds}.")
@@ -87,21 +92,26 @@ def import_masks(
     if not annotations:
         raise UserError(f"No image in {source} has an object that covers pixels. {SURE}")
     _require_free(source, annotations, out, overwrite)
-    hidden = []
+    hidden: list[str] = []
+    outside: list[str] = []
     for one in annotations:
-        labels, covered = draw_mask(one, classes)
+        labels, covered, nowhere = draw_mask(one, classes)
         hidden += [f"{name} in {one.stem}" for name in covered]
+        outside += [f"{name} in {one.stem}" for name in nowhere]
         save_mask(labels, out / f"{one.stem}.png")
     atomic.write_text(out / NAMES, "".join(f"{name}\n" for name in classes))
     drawn = {one.stem: len(one.shapes) for one in annotations}
     left_out = Counter(kind for one in export.annotations for kind in one.left_out)
-    return Imported(classes, drawn, left_out, hidden, empty)
+    return Imported(classes, drawn, left_out, hidden, outside, empty)
 
 
 def _classes(source: Path, export: Export, names: Sequence[str], out: Path) -> list[str]:
     """The classes, background first, in the order of their labels."""
     found = sorted({shape.name for one in export.annotations for shape in one.shapes})
-    found = [name for name in found if name.casefold() != BACKGROUND]
+    names = [name for name in names if name.casefold() != BACKGROUND]
+    if len({*names}) < len(names):
+        raise UserError(f"--names {','.join(names)}: expected each name once.")
+    found = [name for name in found if name != BACKGROUND]
     declared = [name for name in export.names if name.casefold() != BACKGROUND]
     before = _imported_before(out)
     wanted = [*names] or before or [*dict.fromkeys(declared)] or found

@@ -63,7 +63,10 @@ def _size(content: dict[str, Any], file: Path) -> tuple[int, int]:
 
 def _shape(shape: dict[str, Any]) -> Shape | str:
     points = np.array(shape["points"], float).reshape(-1, 2)
-    name, kind = str(shape["label"]), shape.get("shape_type", "polygon")
+    name, kind = str(shape["label"]), shape.get("shape_type") or "polygon"
+    # Other programs write the four corners of rectangles, upright or rotated.
+    if kind == "rotation" or (kind == "rectangle" and len(points) == 4):
+        kind = "polygon"
     if kind in ("rectangle", "circle", "mask") and len(points) != 2:
         return f"empty {kind}"
     if kind == "polygon":
@@ -76,7 +79,6 @@ def _shape(shape: dict[str, Any]) -> Shape | str:
     if kind == "mask":
         with Image.open(BytesIO(base64.b64decode(shape["mask"]))) as picture:
             pixels = np.asarray(picture.convert("L")) > 0
-        # The box of a mask may begin outside the image.
-        left, top = np.maximum(np.rint(points.min(axis=0)), 0).astype(int)
+        left, top = np.rint(points.min(axis=0)).astype(int)
         return pixel_shape(name, pixels, (int(left), int(top)))
     return str(kind)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fewmask.data.checks.finding import Finding, listed, names_of
 from fewmask.data.checks.survey import MANY_COLORS, MaskFacts
@@ -70,19 +70,20 @@ def _colored(masks: Sequence[MaskFacts]) -> Finding:
         "error",
         f"{len(files)} mask(s) use {len(pixels)} colors as classes.",
         "Say which color is which class, for example "
-        f"data.palette='{json.dumps(suggested_palette(pixels))}' (255: no label).",
+        f"data.palette='{json.dumps(suggested_palette(pixels))}' (255: no label). The numbers here "
+        "go by how common a color is; yours go by your names.",
         files,
     )
 
 
 def _inverted(masks: Sequence[MaskFacts]) -> Iterator[Finding]:
     inverted = [mask for mask in masks if mask.is_inverted]
-    if inverted and len(inverted) < len(masks):
+    if inverted:
         yield Finding(
             "error",
             f"{len(inverted)} of {len(masks)} masks are stored inverted (0 is white, "
-            "MinIsWhite), the others are not. Programs differ in how they read such files.",
-            "Export all masks in the same way, as PNG.",
+            "MinIsWhite). Programs differ in how they read such files.",
+            "Export all masks as PNG.",
             names_of(mask.file for mask in inverted),
         )
 
@@ -90,8 +91,13 @@ def _inverted(masks: Sequence[MaskFacts]) -> Iterator[Finding]:
 def _palettes(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
     """Numbers that have one color here and another one there."""
     seen: dict[int, dict[int, MaskFacts]] = defaultdict(dict)
+    has_gray_palette = any(mask.mode == "P" and _is_gray(mask.palette) for mask in masks)
     for mask in masks:
-        for number, color in mask.palette.items():
+        colors = mask.palette
+        # Beside numbers without colors, a palette of grays may be a way to store the same numbers.
+        if has_gray_palette and mask.mode == "L":
+            colors = {number: number * 0x010101 for number in mask.values}
+        for number, color in colors.items():
             seen[number].setdefault(color, mask)
     for number, by_color in sorted(seen.items()):
         if len(by_color) > 1 and number not in labels.mapping:
@@ -106,6 +112,10 @@ def _palettes(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Findin
                 names_of(mask.file for mask in by_color.values()),
             )
             return
+
+
+def _is_gray(palette: Mapping[int, int]) -> bool:
+    return bool(palette) and all(color % 0x010101 == 0 for color in palette.values())
 
 
 def color_counts(masks: Sequence[MaskFacts]) -> Counter[int]:

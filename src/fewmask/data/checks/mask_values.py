@@ -39,8 +39,10 @@ def _numbers(
     if len(asked) > MANY_COLORS and not labels.is_binary:
         wrong = _too_many(masks, values)
     wrong = wrong or _wrong_values(masks, count, labels)
+    if wrong is not None or labels.is_binary:
+        wrong = _smoothed(masks, values) or wrong
     if wrong is not None:
-        yield _smoothed(masks, values) or wrong
+        yield wrong
         return
     yield from _object_or_nothing(masks, labels)
     yield from _joined(masks, labels)
@@ -63,8 +65,9 @@ def _smoothed(masks: Sequence[MaskFacts], values: set[int]) -> Finding | None:
     kept = sorted(values - {IGNORE})
     low, high = min(values), max(values)
     pixels = sum((Counter(mask.values) for mask in masks), Counter[int]())
-    is_numbered = kept == [*range(len(kept))]
-    if len(values) < FEW_GRAYS or is_numbered or pixels[low] + pixels[high] < pixels.total() / 2:
+    between = max((n for value, n in pixels.items() if low < value < high), default=0)
+    are_ends = pixels[low] + pixels[high] > pixels.total() / 2 and pixels[high] > 5 * between
+    if len(values) < FEW_GRAYS or kept == [*range(len(kept))] or not are_ends:
         return None
     return Finding(
         "error",
@@ -112,10 +115,11 @@ def _what_they_may_be(values: Sequence[int], foreign: Sequence[int], count: int 
             "Negative values usually mean 'no label': "
             f"data.ignore='{json.dumps([*negative, IGNORE])}'."
         )
-    advice = f"If they are classes, set data.label_mapping='{suggested_mapping(values)}'"
+    mapping = suggested_mapping(values, count)
+    advice = f"If they are classes, set data.label_mapping='{mapping}'"
     if len(values) == 2 and values[0] == 0:
         return f"{advice}, or data.binary=true: every value above 0 is class 1."
-    advice += "." if count == len(suggested_mapping(values)) else " and name as many classes."
+    advice += "." if count == len(mapping) else " and name as many classes."
     # Names for 1..K, and 0 for what nobody labeled.
     if count is not None and foreign == [count] and values[0] == 0:
         shifted = {value: value - 1 for value in range(1, count + 1)}
@@ -133,17 +137,27 @@ def _object_or_nothing(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterat
     has_255 = [mask for mask in masks if IGNORE in mask.values]
     two = [mask for mask in has_255 if {*mask.values} == {0, IGNORE}]
     others = [mask for mask in masks if IGNORE not in mask.values and len(mask.values) > 1]
-    if two and others and len(two) == len(has_255):
-        values = sorted({value for mask in others for value in mask.values})
+    # A border round objects is 255, too, but takes fewer pixels than objects do.
+    both = [mask for mask in has_255 if mask not in two]
+    if both and _share_of_255(two) < 3 * _share_of_255(both):
+        return
+    if two and (others or both):
+        values = sorted({value for mask in [*others, *both] for value in mask.values})
         mapping = {value: value for value in values} | {IGNORE: 1}
         yield Finding(
             "error",
-            f"{len(two)} mask(s) hold 0 and 255, {len(others)} others hold {listed(values)}. Is "
-            "255 the object there?",
+            f"{len(two)} mask(s) hold 0 and 255, {len(others) + len(both)} others hold "
+            f"{listed(values)}. Is 255 the object there?",
             f"If it is: data.label_mapping='{mapping}'. If it means 'no label': "
             f"data.label_mapping='{ {IGNORE: IGNORE} }'.",
             names_of(mask.file for mask in two),
         )
+
+
+def _share_of_255(masks: Sequence[MaskFacts]) -> float:
+    """The mean share of the pixels with this value."""
+    shares = [mask.values[IGNORE] / sum(mask.values.values()) for mask in masks]
+    return sum(shares) / max(1, len(shares))
 
 
 def _joined(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
@@ -175,19 +189,33 @@ def _numbered_objects(
     ]
     differ = len({max(mask.values) for mask in numbered}) > 1
     looks_so = len(numbered) >= max(2, MOSTLY * len(several)) and differ
+    looks_so = looks_so or _are_used_once(masks)
     if looks_so and count is None and not labels.mapping and not labels.is_binary:
         yield Finding(
             "warning",
-            f"In {len(numbered)} masks each value above 0 is one connected region, and their "
-            "number differs from mask to mask. Are these numbers of objects?",
+            "Each value above 0 is one connected region, or is in one mask alone. Are these "
+            "numbers of objects?",
             "If they are: data.binary=true makes one class of all of them. If they are classes, "
             "name them: data.names.",
-            names_of(mask.file for mask in numbered),
+            names_of(mask.file for mask in numbered or masks),
         )
 
 
-def suggested_mapping(values: Sequence[int]) -> dict[int, int]:
-    """A label_mapping that numbers the values from 0. Next to two others, 255 stays 'no label'."""
-    # With 0 and 255 alone, 255 is the object.
-    kept = [v for v in values if v != IGNORE] if len(values) > 2 else list(values)
+def _are_used_once(masks: Sequence[MaskFacts]) -> bool:
+    """Whether nearly every value above 0 is in one mask alone, as if objects were counted on."""
+    owners = Counter(value for mask in masks for value in mask.values if 0 < value != IGNORE)
+    once = sum(count == 1 for count in owners.values())
+    return len(masks) > 2 and len(owners) >= FEW_GRAYS and once > MOSTLY * len(owners)
+
+
+def suggested_mapping(values: Sequence[int], count: int | None = None) -> dict[int, int]:
+    """A label_mapping that numbers the values from 0. Next to two others, 255 stays 'no label'.
+
+    Args:
+        values: of the masks, sorted.
+        count: how many classes the user has named, if any.
+    """
+    # With 0 and 255 alone, or with as many names as values, 255 is a class.
+    is_class = len(values) <= 2 or len(values) == count
+    kept = [value for value in values if value != IGNORE or is_class]
     return {value: label for label, value in enumerate(kept)}

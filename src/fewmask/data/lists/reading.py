@@ -22,7 +22,7 @@ def read_lines(file: Path) -> Sequence[str]:
     Raises:
         UserError: if the file is missing, empty or not text, or names an image twice.
     """
-    lines = [line.strip() for line in _text(file).splitlines()]
+    lines = [line.strip() for line in read_text(file).splitlines()]
     lines = [line for line in lines if line and line.split()[0] != "#"]
     if not lines:
         raise UserError(f"The list {file} is empty. Write one image name per line.")
@@ -32,7 +32,7 @@ def read_lines(file: Path) -> Sequence[str]:
     return lines
 
 
-def _text(file: Path) -> str:
+def read_text(file: Path) -> str:
     """The text of a list, in UTF-8 or in the UTF-16 that Windows marks at its beginning."""
     try:
         content = file.read_bytes()
@@ -74,25 +74,24 @@ def match_names(lines: Sequence[str], names: Sequence[str], source: Path | str) 
     """
     by_name = {_usual(name): i for i, name in enumerate(names)}
     by_name |= {name: i for i, name in enumerate(names)}
-    by_id = {image_id(name): i for name, i in by_name.items()}
-    count = Counter(map(image_id, names))
+    by_id: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        by_id.setdefault(image_id(name), []).append(place)
     matched: dict[int, str] = {}
     for line in (line if line in by_name else _usual(line) for line in lines):
-        index = by_name.get(line, by_name.get(without_suffix(line)))
+        exact = by_name.get(line, by_name.get(without_suffix(line)))
         # By id, a line also means an image whose folder or suffix is written differently.
-        if index is None:
-            index = by_id.get(image_id(line))
-            if index is not None and not _may_be(line, names[index]):
-                index = None
+        meant = by_id.get(image_id(line), []) if exact is None else [exact]
+        index = _only_one(line, [i for i in meant if i == exact or _may_be(line, names[i])], names)
         if index is None:
             raise UserError(
                 f"{source} lists '{line}', but there is no such image. Names look like "
                 f"'{names[0]}'."
             )
-        if line not in by_name and count[image_id(line)] > 1:
+        if index < 0:
             raise UserError(
                 f"{source} lists '{line}', but several images have that name. Write "
-                f"it with its folder, like '{names[index]}'."
+                f"it with its folder, like '{names[meant[0]]}'."
             )
         if index in matched:
             raise UserError(
@@ -100,6 +99,14 @@ def match_names(lines: Sequence[str], names: Sequence[str], source: Path | str) 
             )
         matched[index] = line
     return list(matched)
+
+
+def _only_one(line: str, meant: Sequence[int], names: Sequence[str]) -> int | None:
+    """The image that a line means; None if there is none, -1 if there are several."""
+    if len(meant) > 1:
+        path = f"/{without_suffix(line)}"
+        meant = [i for i in meant if path.endswith(f"/{without_suffix(names[i])}")] or meant
+    return (meant[0] if len(meant) == 1 else -1) if meant else None
 
 
 def _usual(line: str) -> str:

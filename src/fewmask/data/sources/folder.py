@@ -12,14 +12,20 @@ from fewmask.config import read_yaml
 from fewmask.data.affixes import Affixes
 from fewmask.data.classes import numbered
 from fewmask.data.files import Files
-from fewmask.data.image_files import unread_pictures
+from fewmask.data.image_files import files_below, unread_pictures
 from fewmask.data.label_table import LabelTable
 from fewmask.data.lists.reading import match_names, read_lines
-from fewmask.data.masks import MASK_SUFFIXES
 from fewmask.data.pool.shard_files import is_remote
 from fewmask.data.source import Data, DataSource, Inventory
 from fewmask.data.sources.folder_classes import folder_classes, invent_names
-from fewmask.data.sources.folder_slips import names_in_order, several, spaced, with_hash
+from fewmask.data.sources.folder_slips import (
+    names_in_order,
+    number_or_list,
+    several,
+    spaced,
+    with_hash,
+    without_extension,
+)
 from fewmask.data.sources.folder_subsets import Wish, by_mask, divide, outside
 from fewmask.data.sources.pairing import pair, pair_all, require_masks
 from fewmask.errors import UserError
@@ -54,7 +60,7 @@ class Folder(DataSource):
         """The beginning of the names of masks, which does not count."""
         image_suffix: str = ""
         """The end of the names of images, which does not count."""
-        labeled: int | Path | None = None
+        labeled: Annotated[int | Path | None, BeforeValidator(number_or_list)] = None
         """Which images count as labeled: null for all with a mask, a number of them to draw, or a
         .txt list of names. The other images with a mask are then used as unlabeled."""
         val: Path | None = None
@@ -73,17 +79,19 @@ class Folder(DataSource):
         that stands here means what stands here, and is not asked about."""
         binary: bool = False
         """Whether all mask values above 0 are class 1: masks of 0 and 255, or with a number for
-        each object. `label_mapping` still counts, `ignore` does not."""
+        each object. What `label_mapping` and `ignore` name means what they say."""
         palette: Annotated[dict[Color, Label], BeforeValidator(with_hash)] = {}
         """Color to label, for masks whose colors are the classes: {"#000000": 0, "#ff0000": 1}.
         255 means: no label."""
-        ignore: Annotated[tuple[int, ...], BeforeValidator(several)] = (IGNORE,)
-        """Mask values that mean: no label."""
+        ignore: Annotated[tuple[int, ...] | None, BeforeValidator(several)] = None
+        """Mask values that mean: no label. null: 255, or none with `binary`."""
 
         def label_table(self, num_classes: int) -> LabelTable:
             """How values in the masks become labels."""
             palette = {int(color[1:], 16): label for color, label in self.palette.items()}
-            ignore = () if self.binary else self.ignore
+            ignore = self.ignore
+            if ignore is None:
+                ignore = () if self.binary else (IGNORE,)
             return LabelTable(num_classes, self.label_mapping, ignore, palette, self.binary)
 
     config: Config
@@ -92,18 +100,18 @@ class Folder(DataSource):
     def affixes(self) -> Affixes:
         """What does not count in names."""
         config = self.config
-        return Affixes(config.mask_prefix, config.mask_suffix, config.image_suffix)
+        ends = (without_extension(end) for end in (config.mask_suffix, config.image_suffix))
+        return Affixes(config.mask_prefix, *ends)
 
     def open(self) -> Data:
         """Pairs images with masks by name and divides them into labeled, unlabeled and val."""
         self._require_root()
         config, notes = self.config, []
         files = pair_all(config.root / config.images, config.root / config.masks, self.affixes)
-        if unread := self._unread_masks(config.root / config.masks):
-            kinds = ", ".join(sorted({file.suffix for file in unread}))
+        if unread := self._unread_masks(files):
             notes.append(
-                f"{len(unread)} mask(s) are of kinds that are not read ({kinds}): their images "
-                "count as unlabeled."
+                f"{len(unread)} file(s) among the masks are not read (first: {unread[0].name}), "
+                "for their kind or their name: their images count as unlabeled."
             )
         names, doubts = self._names(files)
         notes += doubts
@@ -137,7 +145,8 @@ class Folder(DataSource):
         elif config.palette:
             names = numbered(max({*config.palette.values()} - {IGNORE}, default=0) + 1)
         else:
-            names, doubts = invent_names(files, config.label_table(IGNORE))
+            masks = [*files.masks, *self._masks_of_val()]
+            names, doubts = invent_names(masks, config.label_table(IGNORE))
         if len(names) < 2 or len({*names}) < len(names):
             raise UserError(f"data.names={list(names)}: expected two classes or more, each once.")
         return names, doubts
@@ -151,6 +160,13 @@ class Folder(DataSource):
             val = files.subset(match_names(read_lines(place), files.names, place))
         require_masks(val, f"data.val={place}")
         return val
+
+    def _masks_of_val(self) -> Sequence[Path | None]:
+        """The masks of val, if it has a folder of its own."""
+        place = self.config.root / (self.config.val or "")
+        if self.config.val is None or not place.is_dir():
+            return ()
+        return pair(place / "images", place / "masks", self.affixes)[0].masks
 
     def _wish(self) -> Wish:
         config, wanted = self.config, self.config.labeled
@@ -192,18 +208,23 @@ class Folder(DataSource):
             config.names,
             config.label_table(len(config.names or range(256))),
             unpaired,
-            self._unread(),
+            self._unread(files),
             was_opened=False,
         )
 
-    def _unread(self) -> list[Path]:
-        """Pictures among the images and masks whose format is not read."""
-        images, masks = self.config.root / self.config.images, self.config.root / self.config.masks
+    def _unread(self, files: Files) -> list[Path]:
+        """Pictures among the images and masks that are not read."""
+        images = self.config.root / self.config.images
         found = unread_pictures(images) if images.is_dir() else []
-        return found + self._unread_masks(masks)
+        return found + self._unread_masks(files)
 
-    def _unread_masks(self, masks: Path) -> list[Path]:
-        return unread_pictures(masks, read=MASK_SUFFIXES) if masks.is_dir() else []
+    def _unread_masks(self, files: Files) -> list[Path]:
+        """Files among the masks that are named like an image without a mask."""
+        masks = self.config.root / self.config.masks
+        without = {i.stem for i, m in zip(files.images, files.masks, strict=True) if m is None}
+        used = {*files.masks, *files.images}
+        found = files_below(masks) if masks.is_dir() else []
+        return [file for file in found if file.stem in without and file not in used]
 
 
 def folder_values(path: Path) -> dict[str, Any]:

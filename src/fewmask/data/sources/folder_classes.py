@@ -1,23 +1,23 @@
 """The classes of a user's own folder: names for the labels in the masks, colors and values."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from fewmask.batch import IGNORE
 from fewmask.data.checks.finding import require_no_error
 from fewmask.data.checks.mask_values import value_findings
 from fewmask.data.checks.survey import survey_masks
 from fewmask.data.classes import Classes, default_colors, numbered
-from fewmask.data.files import Files
 from fewmask.data.label_table import LabelTable
 from fewmask.data.masks import read_mask
 from fewmask.errors import UserError
 
 
-def invent_names(files: Files, labels: LabelTable) -> tuple[list[str], list[str]]:
+def invent_names(files: Sequence[Path | None], labels: LabelTable) -> tuple[list[str], list[str]]:
     """Names for the labels found in the masks, when the user gave none.
 
     Args:
-        files: whose masks are read.
+        files: of the masks; None for an image without one.
         labels: how mask values become labels, as far as the user has said.
 
     Returns:
@@ -26,7 +26,7 @@ def invent_names(files: Files, labels: LabelTable) -> tuple[list[str], list[str]
     Raises:
         UserError: if the masks hold fewer than two classes, or values that do not look like labels.
     """
-    masks = [mask for mask in files.masks if mask is not None]
+    masks = [mask for mask in files if mask is not None]
     survey = survey_masks({"labeled": masks}, labels)
     facts = survey.masks["labeled"]
     for one in facts:

@@ -1,7 +1,10 @@
 """What people write into a folder's YAML file, as what they mean."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from fewmask.data.images import IMAGE_SUFFIXES
 
 
 def names_in_order(names: Any) -> Any:
@@ -39,3 +42,16 @@ def _color(key: Any) -> Any:
 def several(values: Any) -> Any:
     """One number as a list of one."""
     return (values,) if isinstance(values, int) and not isinstance(values, bool) else values
+
+
+def number_or_list(labeled: Any) -> Any:
+    """A number of labeled images, or a list; `true` would count as one image."""
+    if isinstance(labeled, bool) or labeled in ("yes", "no", "all", "none"):
+        raise ValueError("expected a number, a .txt list, or null for all images with a mask")
+    return labeled
+
+
+def without_extension(end: str) -> str:
+    """The end of a name without an extension: `_mask` for `_mask.png`. `.jpg` alone may stay."""
+    suffix = Path(end).suffix
+    return end.removesuffix(suffix) if suffix.lower() in IMAGE_SUFFIXES else end
