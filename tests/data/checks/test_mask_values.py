@@ -190,3 +190,9 @@ def test_classes_that_only_a_folder_for_val_shows_are_counted(clean):
         Image.fromarray(np.array(Image.open(file)) * 2).save(file)
     data, _ = loaded(clean)
     assert len(data.classes) == 3
+
+
+def test_without_a_mask_that_can_be_read_nothing_is_said_of_values(clean):
+    for file in masks_of(clean):
+        file.write_bytes(b"no image")
+    assert "12 mask(s) of labeled images cannot be read" in said(clean, "data.binary=true")

@@ -34,6 +34,8 @@ def _numbers(
     masks: Sequence[MaskFacts], count: int | None, labels: LabelTable
 ) -> Iterator[Finding]:
     values = {value for mask in masks for value in mask.values}
+    if not values:
+        return
     asked = values - labels.mapping.keys() - {*range(count or 1), IGNORE}
     wrong = None
     if len(asked) > MANY_COLORS and not labels.is_binary:
