@@ -103,7 +103,7 @@ def test_names_that_no_list_can_hold(name, done, tmp_path):
         ("loader.crop=0", "greater than or equal to 8"),
         ("data.long_side=-5", "greater than or equal to 1"),
         ("data.names=a", r"expected several values: [a, b]"),
-        ("data.names=[yes, no]", "Put it in quotes"),
+        ("data.names=[true, false]", "Put it in quotes"),
         ("data.names=[a, a]", "each once"),
     ],
 )
