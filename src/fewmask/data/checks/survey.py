@@ -86,12 +86,12 @@ def take_survey(inventory: Inventory, channels: int = 3) -> Survey:
         inventory: of the data source.
         channels: bands of an image in training, `model.in_channels`.
     """
-    as_colors = bool(inventory.labels.palette)
+    describe = _describer(inventory.labels)
     jobs: list[Callable[[], Any]] = []
     for files in inventory.images.values():
         jobs += [partial(describe_image, file) for file in files]
     for files in inventory.masks.values():
-        jobs += [partial(describe_mask, file, as_colors) for file in files]
+        jobs += [partial(describe, file) for file in files]
     facts = iter(_run_all(jobs))
     return Survey(
         {subset: list(islice(facts, len(files))) for subset, files in inventory.images.items()},
@@ -109,7 +109,7 @@ def survey_masks(masks: Mapping[str, Sequence[Path]], labels: LabelTable) -> Sur
         masks: by subset: labeled, val.
         labels: how their values become labels.
     """
-    describe = partial(describe_mask, as_colors=bool(labels.palette))
+    describe = _describer(labels)
     with ThreadPoolExecutor() as executor:
         return Survey({}, {subset: [*executor.map(describe, m)] for subset, m in masks.items()})
 
@@ -162,8 +162,21 @@ def _decoded(file: Path) -> tuple[Image.Image, str, int, int, int]:
         return Image.fromarray(as_rgb(to_8_bits(values))), f"{count} bands", 1, 1, count
 
 
-def describe_mask(file: Path, as_colors: bool = False) -> MaskFacts:
-    """Decodes a mask and counts its values."""
+def _describer(labels: LabelTable) -> Callable[[Path], MaskFacts]:
+    """How to describe masks whose values become labels in this way."""
+    # Numbers of objects are looked for only where nobody has said what numbers mean.
+    is_said = bool(labels.mapping or labels.advice or labels.is_binary)
+    return partial(describe_mask, as_colors=bool(labels.palette), may_count_objects=not is_said)
+
+
+def describe_mask(file: Path, as_colors: bool = False, may_count_objects: bool = True) -> MaskFacts:
+    """Decodes a mask and counts its values.
+
+    Args:
+        file: of the mask.
+        as_colors: whether its colors are the classes.
+        may_count_objects: whether its numbers may be those of objects.
+    """
     try:
         stored = read_stored(file, as_colors)
     except UserError as error:
@@ -175,7 +188,7 @@ def describe_mask(file: Path, as_colors: bool = False) -> MaskFacts:
     height, width = stored.values.shape
     return MaskFacts(
         file, None, (width, height), stored.mode, found, stored.is_colored, stored.palette,
-        stored.is_inverted, _has_numbered_objects(stored, values),
+        stored.is_inverted, may_count_objects and _has_numbered_objects(stored, values),
     )  # fmt: skip
 
 
