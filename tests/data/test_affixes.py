@@ -86,3 +86,11 @@ def test_masks_and_predictions_below_the_photos_are_no_photos(tmp_path):
     (root / "predicted" / "made_by.json").touch()
     data = open_data(recipe_from_words([f"data={root}", "data.images=.", "method=imas"]))
     assert (len(data.labeled) + len(data.val), len(data.unlabeled)) == (12, 4)
+
+
+def test_an_image_suffix_alone_tells_photos_from_masks(tmp_path):
+    words = beside(tmp_path, "{}_photo.png", "{}.png")
+    data = open_data(recipe_from_words([*words, "data.image_suffix=_photo"]))
+    assert (len(data.labeled) + len(data.val), len(data.unlabeled)) == (12, 4)
+    with pytest.raises(UserError, match="nothing tells them apart"):
+        open_data(recipe_from_words([*words, "data.mask_prefix=p"]))  # all names begin so

@@ -122,3 +122,18 @@ def test_predictions_may_be_written_into_a_folder_above_the_photos(folder, predi
     assert len(again.names) == 3 and again.kept == 3
     with pytest.raises(UserError, match="no image to predict in .*masks, apart from earlier"):
         predict(predictor, [folder / "masks"], folder, tell=lambda line: None)
+
+
+def test_predictions_come_with_the_area_of_each_class(folder, predictor, tmp_path):
+    def areas():
+        predict(predictor, [folder], tmp_path / "out", tell=lambda line: None)
+        return (tmp_path / "out" / "areas.csv").read_text().splitlines()
+
+    assert areas() == [
+        "photo,r,g,b,no label",
+        "a/x,0.000,100.000,0.000,0.000",
+        "a/y,0.000,100.000,0.000,0.000",
+        "b/x,0.000,100.000,0.000,0.000",
+    ]
+    Image.new("RGB", (6, 4), (200, 0, 0)).save(folder / "a" / "x.png")
+    assert areas()[1] == "a/x,100.000,0.000,0.000,0.000"

@@ -52,15 +52,9 @@ UNREAD_SUFFIXES = {
 """Picture formats that fewmask does not read. `fewmask check` names such files."""
 
 
-def unread_pictures(folder: Path, read: Sequence[str] = ()) -> list[Path]:
-    """The pictures in a folder whose format is not read.
-
-    Args:
-        folder: with subfolders.
-        read: suffixes that are read there after all.
-    """
-    unread = UNREAD_SUFFIXES - {*read}
-    return [file for file in files_below(folder) if file.suffix.lower() in unread]
+def unread_pictures(folder: Path) -> list[Path]:
+    """The pictures in a folder whose format is not read."""
+    return [file for file in files_below(folder) if file.suffix.lower() in UNREAD_SUFFIXES]
 
 
 def list_images(place: Path) -> list[Path]:

@@ -12,7 +12,6 @@ from fewmask.data.label_table import LabelTable
 
 RARE_SHARE = 0.001
 RARE_IMAGES = 3
-COMMON_SHARE = 0.1
 
 
 def label_findings(

@@ -66,9 +66,12 @@ def _without_masks(
 
 def _photos_beside_masks(files: Sequence[Path], folder: Path, affixes: Affixes) -> list[Path]:
     """The photos in a folder that holds the masks too."""
-    if affixes != NO_AFFIXES:
-        return [file for file in files if affixes.of_mask(stem(file, folder)) is None]
-    photos = [file for file in files if file.suffix.lower() in (".jpg", ".jpeg")]
+    if affixes.mask_prefix or affixes.mask_suffix:
+        photos = [file for file in files if affixes.of_mask(stem(file, folder)) is None]
+    elif affixes.image_suffix:
+        photos = [file for file in files if file.stem.endswith(affixes.image_suffix)]
+    else:
+        photos = [file for file in files if file.suffix.lower() in (".jpg", ".jpeg")]
     if not photos:
         raise UserError(
             f"{folder} is the folder of images and of masks, and nothing tells them apart. If the "
