@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fewmask.data.affixes import NO_AFFIXES, Affixes
-from fewmask.data.sources.mask_pattern import is_pattern, pair_by_pattern, require_plain_layout
+from fewmask.data.sources.mask_pattern import is_pattern, pair_by_pattern
 from fewmask.errors import UserError
 from tests.data.own_folder import opened_folder
 from tests.data.test_object_masks import save_object
@@ -30,17 +30,10 @@ def test_each_image_in_a_folder_of_its_own(nuclei):
     assert data.labeled.mask(0).tolist() == [[1, 1, 0, 1, 1, 0]] * 2 + [[0] * 6] * 2
 
 
-def test_the_layout_is_named_if_nobody_has_said_it(nuclei):
-    with pytest.raises(UserError, match=r"data.images=\. data.masks=\{name\}/masks"):
-        opened_folder(nuclei)
-
-
 def test_folders_of_objects_beside_each_other(tmp_path):
     for i in range(3):
         save_object(tmp_path / "images" / f"p{i}.png", (0, 0, 6, 4))
         save_object(tmp_path / "masks" / f"p{i}" / "7.png", (0, 0, 2, 2))
-    with pytest.raises(UserError, match=r"data.masks=masks/\{name\}"):
-        opened_folder(tmp_path)
     found, unpaired = pair_by_pattern(
         tmp_path / "images", tmp_path / "masks" / "{name}", NO_AFFIXES
     )
@@ -67,12 +60,8 @@ def test_two_masks_for_one_image_are_refused(tmp_path):
         pair_by_pattern(tmp_path, tmp_path / "masks" / "{name}", NO_AFFIXES)
 
 
-def test_plain_layouts_pass(nuclei, tmp_path):
+def test_what_is_a_pattern():
     assert is_pattern(Path("{name}/masks")) and not is_pattern(Path("masks"))
-    for kind in ("images", "masks"):
-        save_object(tmp_path / "plain" / kind / "p.png", (0, 0, 2, 2))
-        save_object(tmp_path / "plain" / kind / "day1" / "q.png", (0, 0, 2, 2))
-    require_plain_layout(tmp_path / "plain", Path("images"), Path("masks"))
 
 
 def test_one_object_more_is_another_state(nuclei):

@@ -18,7 +18,7 @@ def pairing_findings(survey: Survey) -> Iterator[Finding]:
     if survey.unpaired:
         yield _unpaired_masks(survey)
     labeled, unlabeled = survey.images["labeled"], survey.images["unlabeled"]
-    if not labeled:
+    if not labeled and not survey.unpaired:
         yield Finding(
             "error",
             "No image has a mask.",

@@ -14,9 +14,9 @@ from fewmask.data.lists.reading import match_names, read_lines
 from fewmask.data.pool.shard_files import is_remote
 from fewmask.data.source import Data, DataSource, Inventory
 from fewmask.data.sources.folder_classes import folder_classes, invent_names
+from fewmask.data.sources.folder_layout import require_layout
 from fewmask.data.sources.folder_options import FolderOptions
 from fewmask.data.sources.folder_subsets import by_mask, divide, outside
-from fewmask.data.sources.mask_pattern import is_pattern, require_plain_layout
 from fewmask.data.sources.pairing import pair, pair_all, require_masks
 from fewmask.errors import UserError
 
@@ -37,8 +37,8 @@ class Folder(DataSource):
 
     def open(self) -> Data:
         """Pairs images with masks by name and divides them into labeled, unlabeled and val."""
-        self._require_layout()
         config, notes = self.config, []
+        require_layout(config.root, config.images, config.masks)
         files = pair_all(*config.places(), config.affixes())
         if unread := self._unread_masks(files):
             notes.append(
@@ -62,13 +62,6 @@ class Folder(DataSource):
                 f"evaluation (data.split_seed={config.split_seed})."
             )
         return Data(folder_classes(names, labels), *subsets, tuple(notes))
-
-    def _require_layout(self) -> None:
-        config = self.config
-        if not config.root.is_dir():
-            raise UserError(f"data.root={config.root}: there is no such folder.")
-        if not is_pattern(config.masks):
-            require_plain_layout(config.root, config.images, config.masks)
 
     def _names(self, files: Files) -> tuple[Sequence[str], list[str]]:
         """The names of the classes, and what the user should look at."""
@@ -114,8 +107,8 @@ class Folder(DataSource):
         Raises:
             UserError: if there is no such folder or list.
         """
-        self._require_layout()
         config = self.config
+        require_layout(config.root, config.images, config.masks)
         files, unpaired = pair(*config.places(), config.affixes())
         val, place = None, config.root / (config.val or "")
         if config.val is not None and place.is_dir():

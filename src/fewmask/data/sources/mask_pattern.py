@@ -1,11 +1,10 @@
 """Masks whose place follows from the name of their image: masks/{name}_label, {name}/masks."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from fewmask.data.affixes import Affixes
 from fewmask.data.files import Files
-from fewmask.data.image_files import files_below, list_images, unique_names
+from fewmask.data.image_files import list_images, unique_names
 from fewmask.data.label_table import LabelTable
 from fewmask.data.masks import MASK_SUFFIXES
 from fewmask.data.object_masks import mask_parts, require_objects
@@ -73,34 +72,3 @@ def _all_masks(pattern: Path) -> list[Path]:
         for place in found
         if place.suffix.lower() in MASK_SUFFIXES or mask_parts(place, MASK_SUFFIXES) != [place]
     ]
-
-
-def require_plain_layout(root: Path, images: Path, masks: Path) -> None:
-    """Names the pattern of a layout in which each image has a folder of its own.
-
-    Raises:
-        UserError: if the folders cannot be read as images and masks of equal names.
-    """
-    if not (root / images).exists():
-        inner = [folder for folder in _folders(root) if (folder / masks).is_dir()]
-        if inner and any((folder / images).is_dir() for folder in inner):
-            raise UserError(
-                f"There is no folder {root / images}, but {len(inner)} folders such as "
-                f"{inner[0].name}/{masks}. If each holds one image and its masks: "
-                f"data.images=. data.masks={NAME}/{masks}."
-            )
-    if (root / images).is_dir() and (root / masks).is_dir():
-        stems = {file.stem for file in files_below(root / images)}
-        subfolders = {folder.name for folder in _folders(root / images)}
-        inner = [f for f in _folders(root / masks) if f.name in stems - subfolders]
-        if inner:
-            raise UserError(
-                f"{inner[0]} is a folder with the name of an image. If it holds one mask for each "
-                f"object of that image: data.masks={masks.as_posix()}/{NAME}."
-            )
-
-
-def _folders(place: Path) -> Sequence[Path]:
-    if not place.is_dir():
-        return []
-    return sorted(f for f in place.iterdir() if f.is_dir() and not f.name.startswith("."))
