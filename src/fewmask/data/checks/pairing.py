@@ -24,7 +24,7 @@ def pairing_findings(survey: Survey) -> Iterator[Finding]:
             "No image has a mask.",
             "Put the masks in the folder masks/ (or set data.masks), named like their images.",
         )
-    elif len(labeled) < FEW_LABELED:
+    elif 0 < len(labeled) < FEW_LABELED:
         yield Finding(
             "warning",
             f"Only {len(labeled)} image(s) have a mask.",
