@@ -140,5 +140,6 @@ def test_the_command_is_known():
 
 def test_image_labels_that_training_would_refuse_are_an_error(clean):
     (clean / "tags.csv").write_text("p12,a\n")
-    text = "\n".join(f.what for f in check(clean, f"data.image_labels={clean}/tags.csv").findings)
+    words = ["data.names=[a, b]", f"data.image_labels={clean}/tags.csv"]
+    text = "\n".join(f.what for f in check(clean, *words).findings)
     assert "does not name the unlabeled image 'p13'" in text
