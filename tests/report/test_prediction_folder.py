@@ -71,3 +71,19 @@ def test_other_weights_and_other_programs_are_refused(tmp_path):
     (tmp_path / "mine" / "masks").mkdir(parents=True)
     with pytest.raises(UserError, match="was not written by fewmask"):
         PredictionFolder(tmp_path / "mine", overwrite=True).claim(predictor(1))
+
+
+def test_annotations_are_made_of_the_masks_on_disk(job, tmp_path):
+    folder = PredictionFolder(tmp_path / "out", formats=["cvat"], share=(1, 3))
+    folder.claim(predictor(1))
+    masked = folder.masked([(job.file, job.name), (tmp_path / "later.png", "later")])
+    assert [one.name for one in masked] == ["p.png", "later.png"]
+    folder.write(job, prediction())
+    (written,) = folder.finish(masked)
+    assert written == tmp_path / "out" / "annotations" / "cvat-2-of-3.xml"
+    assert 'name="p.png"' in written.read_text() and "later" not in written.read_text()
+    Image.fromarray(np.zeros((4, 6), np.uint8)).save(folder.mask_file("p"))  # edited by hand
+    folder.finish(masked)
+    assert 'label="a"' in written.read_text() and 'label="b"' not in written.read_text()
+    with pytest.raises(UserError, match="--annotations=yolo: expected coco"):
+        PredictionFolder(tmp_path / "out", formats=["yolo"])

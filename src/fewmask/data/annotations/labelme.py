@@ -112,7 +112,7 @@ def write(photos: Iterable[Labeled], names: Mapping[int, str], folder: Path) -> 
             "imageHeight": height,
             "imageWidth": width,
         }
-        atomic.write_text(file, json.dumps(content, ensure_ascii=False, indent=1))
+        atomic.write_text(file, json.dumps(content, ensure_ascii=False))
 
 
 def _mask(shape: Shape) -> dict[str, Any]:
