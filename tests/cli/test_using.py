@@ -171,14 +171,16 @@ def test_predictions_are_corrected_in_a_labeling_tool_and_come_back(run, tmp_pat
     text = fewmask(*words, "coco, labelme")
     assert f"Annotations for a labeling tool: {tmp_path / 'out/annotations/labelme'}" in text
     assert (tmp_path / "out" / "annotations" / "cvat-1-of-2.xml").is_file()
-    for kind, extra in (("coco.json", ()), ("labelme", ("--names", "class 0,class 1"))):
-        back = tmp_path / f"from_{kind}"
-        fewmask("import", tmp_path / "out" / "annotations" / kind, "--out", back, *extra)
+    assert "--names 'class 0,class 1' --values 255,0,1" in text
+    for kind in ("coco.json", "labelme"):
+        source, back = tmp_path / "out" / "annotations" / kind, tmp_path / f"from_{kind}"
+        values = ("--names", "class 0,class 1", "--values", "255,0,1")
+        fewmask("import", source, "--out", back, *values)
         masks = sorted((tmp_path / "out" / "masks").iterdir())
         assert len(masks) == len([*back.glob("*.png")]) == 9
-        for mask in masks:  # `class 0` is no background, so it is written, and becomes 1
+        for mask in masks:
             again = np.asarray(Image.open(back / mask.name))
-            assert np.array_equal(again, np.asarray(Image.open(mask)) + 1)
+            assert np.array_equal(again, np.asarray(Image.open(mask)))
     assert "--annotations=voc: expected coco" in fewmask(*words, "voc", code=2)
 
 

@@ -226,8 +226,6 @@ def _say_written(done: "Predicted", out: Path) -> None:
         f"{len(done.names) - len(done.failures)} image(s) predicted{before}: {out}/masks, "
         f"{out}/overlays, {out}/confidence; the share of each class per photo: {out}/areas.csv"
     )
-    for place in done.annotations:
-        print(f"Annotations for a labeling tool: {place}")
     if done.failures:
         print(f"{len(done.failures)} image(s) could not be read; see the messages above.")
         raise typer.Exit(1)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
@@ -12,11 +12,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from fewmask import atomic
 from fewmask.batch import IGNORE
+from fewmask.data.annotations.annotation import is_background
 from fewmask.data.annotations.exporting import (
     Masked,
     export_annotations,
     require_distinct,
     require_formats,
+    way_back,
 )
 from fewmask.data.image_files import MADE_BY
 from fewmask.data.images import as_rgb
@@ -143,20 +145,25 @@ class PredictionFolder:
         require_distinct(found)
         return found
 
-    def finish(self, masked: Sequence[Masked]) -> list[Path]:
+    def finish(self, masked: Sequence[Masked], tell: Callable[[str], None]) -> None:
         """Sorts the table of areas, and writes the annotations of images anew from their masks.
 
         So they are complete, whichever masks an interrupted call had written before, and hold what
         was edited by hand.
-
-        Returns:
-            The files and folders with annotations.
         """
         self.areas.tidy()
         index, shares = self.share
         part = "" if shares == 1 else f"-{index + 1}-of-{shares}"
         place = self.folder / ANNOTATIONS
-        return export_annotations(masked, self.classes, place, self.formats, part)
+        for file in export_annotations(masked, self.classes, place, self.formats, part):
+            tell(f"Annotations for a labeling tool: {file}")
+        if self.formats and self.threshold and any(map(is_background, self.classes.names)):
+            tell(
+                "Pixels below the threshold are in no object, so they will come back as "
+                "background. --threshold 0 gives them their most likely class."
+            )
+        if self.formats:
+            tell(f"When they are corrected and exported there: {way_back(self.classes)}")
 
 
 def _digest(predictor: Predictor) -> str:

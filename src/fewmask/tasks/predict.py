@@ -40,8 +40,6 @@ class Predicted(NamedTuple):
     """One message per image that could not be read."""
     kept: int
     """Images that had been predicted before."""
-    annotations: list[Path]
-    """Files and folders with annotations for labeling tools."""
 
 
 def predict(
@@ -151,7 +149,8 @@ class FolderPredictor:
                     writing.popleft().result()
             for future in writing:
                 future.result()
-        return Predicted(self.names, self.failures, self.kept, self.folder.finish(masked))
+        self.folder.finish(masked, self.tell)
+        return Predicted(self.names, self.failures, self.kept)
 
     def _readable(self, files: Sequence[Named], readers: ThreadPoolExecutor) -> Iterator[Job]:
         """The images to predict. Records those that were predicted before or cannot be read."""

@@ -1,5 +1,6 @@
 """Writes masks in the formats of labeling tools, where a person can correct them."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -84,6 +85,23 @@ def export_annotations(
             raise UserError(f"Cannot write to {folder}: {error}") from None
         written.append(target)
     return written
+
+
+def way_back(classes: Classes) -> str:
+    """The command that makes the same masks of a labeling tool's export.
+
+    Tools know the names of classes only, not the values that stand for them. Pixels outside all
+    objects are background, or get no label if no class is one.
+    """
+    pairs = [*zip(classes.names, classes.values, strict=True)]
+    names = [name.strip() for name, _ in pairs if not is_background(name)]
+    outside: list[int | None] = [value for name, value in pairs if is_background(name)]
+    outside.append(classes.with_no_label().no_label)
+    values = [outside[0], *(value for name, value in pairs if not is_background(name))]
+    words = f"fewmask import EXPORT --out MASKS --names {shlex.quote(','.join(names))}"
+    if values == [*range(len(values))]:
+        return words
+    return f"{words} --values {','.join(map(str, values))}"
 
 
 def _labeled(masked: Sequence[Masked], classes: Classes) -> Iterator[Labeled]:
