@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fewmask.atomic import replacing
 from fewmask.data.annotations.annotation import (
     Annotation,
     Export,
@@ -16,6 +17,7 @@ from fewmask.data.annotations.annotation import (
     pixel_shape,
     polygon,
 )
+from fewmask.data.annotations.objects import Labeled, objects, runs_of
 
 
 def read(source: Path) -> Export | None:
@@ -67,10 +69,20 @@ def _shapes(segmentation: Any, name: str) -> Iterator[Shape | str]:
     if not segmentation:
         yield "box without an outline"
     elif isinstance(segmentation, dict):
-        yield pixel_shape(name, run_lengths(segmentation), (0, 0))
+        yield _trimmed(name, run_lengths(segmentation))
     else:
         for ring in segmentation:
             yield polygon(name, np.array(ring, float).reshape(-1, 2))
+
+
+def _trimmed(name: str, pixels: np.ndarray) -> Shape:
+    """The shape without the rows and columns around it: a photo may have thousands of objects."""
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+    if not len(rows):
+        return pixel_shape(name, pixels[:0, :0], (0, 0))
+    (top, bottom), (left, right) = rows[[0, -1]].tolist(), columns[[0, -1]].tolist()
+    # A copy, as a view would keep the whole image in memory.
+    return pixel_shape(name, pixels[top : bottom + 1, left : right + 1].copy(), (left, top))
 
 
 def run_lengths(segmentation: Mapping[str, Any]) -> np.ndarray:
@@ -112,3 +124,48 @@ def _uncompressed(text: str) -> list[int]:
         runs.append(value + (runs[-2] if len(runs) > 2 else 0))
         value = shift = 0
     return runs
+
+
+def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path) -> None:
+    """Writes one annotation for each object, as run lengths, which are exact and allow holes.
+
+    Args:
+        photos: read one after the other, so that one at a time is in memory.
+        names: of the classes, by label.
+        file: to write to.
+    """
+    ids = {name: number for number, name in enumerate(names.values(), 1)}
+    categories = [{"id": number, "name": name} for name, number in ids.items()]
+    images: list[dict[str, Any]] = []
+    count = 0
+    with replacing(file) as temporary, temporary.open("w", encoding="utf-8") as out:
+        out.write(f'{{"info": {{}}, "licenses": [], "categories": {_text(categories)},\n')
+        out.write('"annotations": [')
+        for photo in photos:
+            height, width = photo.labels.shape
+            image = {"id": len(images) + 1, "file_name": photo.name}
+            images.append({**image, "width": width, "height": height})
+            for shape in objects(photo.labels, names):
+                count += 1
+                whose = {"id": count, "image_id": image["id"], "category_id": ids[shape.name]}
+                out.write(",\n" if count > 1 else "\n")
+                out.write(_text({**whose, **_outline(shape, height, width)}))
+        out.write(f'],\n"images": {_text(images)}}}\n')
+
+
+def _text(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False)
+
+
+def _outline(shape: Shape, height: int, width: int) -> dict[str, Any]:
+    """What COCO says about the pixels of an object."""
+    assert shape.pixels is not None
+    (left, top), (rows, columns) = shape.corner, shape.pixels.shape
+    # COCO's runs go down the columns, so rows and columns change places.
+    counts = runs_of(shape.pixels.T, (top, left), (height, width))
+    return {
+        "segmentation": {"size": [height, width], "counts": counts},
+        "bbox": [left, top, columns, rows],
+        "area": int(shape.pixels.sum()),
+        "iscrowd": 0,
+    }

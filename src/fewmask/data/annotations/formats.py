@@ -1,10 +1,11 @@
-"""The formats of labeling tools that can be imported."""
+"""The formats of labeling tools that can be read and written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from fewmask.data.annotations import coco, cvat, labelme
+from fewmask.data.annotations import coco, cvat, labelme, labelstudio_tasks
 from fewmask.data.annotations.annotation import Export
+from fewmask.data.annotations.objects import Labeled
 from fewmask.errors import UserError
 
 FORMATS: dict[str, Callable[[Path], Export | None]] = {
@@ -14,6 +15,16 @@ FORMATS: dict[str, Callable[[Path], Export | None]] = {
 }
 """What an export is, and its reader, which returns None for another format. A new format is one
 file and a line here. A reader may raise ValueError, KeyError and the like for a damaged export."""
+
+WRITERS: dict[str, Callable[[Iterable[Labeled], Mapping[int, str], Path], None]] = {
+    "coco": coco.write,
+    "cvat": cvat.write,
+    "labelme": labelme.write,
+    "labelstudio": labelstudio_tasks.write,
+}
+"""The formats by the names that users give them, and their writers."""
+SUFFIXES = {"coco": ".json", "cvat": ".xml", "labelstudio": ".json"}
+"""Of the formats that are one file. The others are a folder of files."""
 
 
 def read_annotations(source: Path) -> Export:

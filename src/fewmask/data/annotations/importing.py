@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from fewmask import atomic
 from fewmask.data.annotations.annotation import BACKGROUND, Annotation, Export
 from fewmask.data.annotations.drawing import draw_mask
@@ -14,6 +16,8 @@ from fewmask.errors import UserError
 
 NAMES = "names.txt"
 """Beside imported masks: their classes, one a line, so that another import numbers them alike."""
+VALUES = "values.txt"
+"""Beside them: the values of the classes, one a line, if they are not 0, 1, 2 ..."""
 SURE = "If they show nothing but background: --empty-is-background."
 
 
@@ -32,6 +36,8 @@ class Imported(NamedTuple):
     """Objects that cover no pixel of their image: too small, beyond it, or in other units."""
     without_objects: list[str]
     """Stems of the images without any object. They get a mask only if the user says so."""
+    values: list[int]
+    """The values of the classes in the masks."""
 
     def in_words(self, out: Path) -> list[str]:
         """What was drawn into a folder, and what was not."""
@@ -65,6 +71,7 @@ def import_masks(
     names: Sequence[str] = (),
     overwrite: bool = False,
     empty_is_background: bool = False,
+    values: Sequence[int] = (),
 ) -> Imported:
     """Draws masks from an export. Nothing is written before all of it is understood.
 
@@ -76,16 +83,20 @@ def import_masks(
         overwrite: whether existing masks may be replaced.
         empty_is_background: whether an image without objects shows only background. By default
             nobody has looked at it yet, and it gets no mask.
+        values: of the background and the classes in the masks. By default those of an earlier
+            import into the same folder; else 0, 1, 2 ...
 
     Raises:
         UserError: if the format is unknown, the export is damaged, it has a class that is not in
-            `names` or in the masks that are there, or a mask exists already.
+            `names` or in the masks that are there, the values are not one for each class, or a
+            mask exists already.
     """
     export = read_annotations(source)
     annotations = [*export.annotations]
     if not annotations:
         raise UserError(f"{source} annotates no image.")
     classes = _classes(source, export, names, out)
+    table = _table(classes, values, out)
     empty = [one.stem for one in annotations if not one.shapes]
     if not empty_is_background:
         annotations = [one for one in annotations if one.shapes]
@@ -98,11 +109,11 @@ def import_masks(
         labels, covered, nowhere = draw_mask(one, classes)
         hidden += [f"{name} in {one.stem}" for name in covered]
         outside += [f"{name} in {one.stem}" for name in nowhere]
-        save_mask(labels, out / f"{one.stem}.png")
-    atomic.write_text(out / NAMES, "".join(f"{name}\n" for name in classes))
+        save_mask(table[labels], out / f"{one.stem}.png")
+    _remember(out, classes, table)
     drawn = {one.stem: len(one.shapes) for one in annotations}
     left_out = Counter(kind for one in export.annotations for kind in one.left_out)
-    return Imported(classes, drawn, left_out, hidden, outside, empty)
+    return Imported(classes, drawn, left_out, hidden, outside, empty, table.tolist())
 
 
 def _classes(source: Path, export: Export, names: Sequence[str], out: Path) -> list[str]:
@@ -113,7 +124,7 @@ def _classes(source: Path, export: Export, names: Sequence[str], out: Path) -> l
         raise UserError(f"--names {','.join(names)}: expected each name once.")
     found = [name for name in found if name != BACKGROUND]
     declared = [name for name in export.names if name.casefold() != BACKGROUND]
-    before = _imported_before(out)
+    before = _lines(out / NAMES)[1:]
     wanted = [*names] or before or [*dict.fromkeys(declared)] or found
     classes = [BACKGROUND, *wanted]
     foreign = [name for name in found if name not in classes]
@@ -138,10 +149,39 @@ def _classes(source: Path, export: Export, names: Sequence[str], out: Path) -> l
     return classes
 
 
-def _imported_before(out: Path) -> list[str]:
-    """The classes after the background of masks that were imported before."""
+def _table(classes: Sequence[str], values: Sequence[int], out: Path) -> np.ndarray:
+    """The value of each class in the masks, background first."""
     try:
-        return (out / NAMES).read_text(encoding="utf-8").splitlines()[1:]
+        own = [int(line) for line in _lines(out / VALUES)]
+    except ValueError as error:
+        raise UserError(f"{out / VALUES} is damaged: {error}. Correct or delete it.") from None
+    wanted = [*values] or own or [*range(len(classes))]
+    before = own or [*range(len(_lines(out / NAMES)))]
+    which = f"--values {','.join(map(str, wanted))}"
+    if len({*wanted} & {*range(2**16)}) < len(classes) or len(wanted) > len(classes):
+        raise UserError(
+            f"{which}: expected a value for each of {', '.join(classes)}; no two of them equal, "
+            f"and all from 0 to {2**16 - 1}."
+        )
+    if wanted[: len(before)] != before:
+        raise UserError(
+            f"{which}: {out} holds masks with the values {', '.join(map(str, before))}. Give "
+            "values that begin with them, or another --out."
+        )
+    return np.array(wanted, np.uint8 if max(wanted) < 256 else np.uint16)
+
+
+def _remember(out: Path, classes: Sequence[str], table: np.ndarray) -> None:
+    """Notes names and values for the next import into the folder."""
+    atomic.write_text(out / NAMES, "".join(f"{name}\n" for name in classes))
+    if table.tolist() != [*range(len(classes))]:
+        atomic.write_text(out / VALUES, "".join(f"{value}\n" for value in table))
+
+
+def _lines(file: Path) -> list[str]:
+    """What an earlier import noted, background first; nothing if there was none."""
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
 
