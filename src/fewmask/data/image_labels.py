@@ -50,7 +50,7 @@ def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.
                 f"data.image_labels={file} does not name the unlabeled image '{name}'. Add a row "
                 "for it, or take the image out of the unlabeled set."
             )
-        for label in (one for label in labels for one in _split(label, classes.names)):
+        for label in (part for one in labels for part in _split(one, classes.names)):
             if label not in classes.names:
                 raise UserError(
                     f"data.image_labels={file} gives '{name}' the class '{label}'. "
