@@ -1,10 +1,11 @@
-"""Findings about images as they are loaded, after all that reading does to their values."""
+"""Findings about images and masks as they are loaded, after all that reading does to them."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from fewmask.data.checks.edges import edge_findings
 from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.source import Data
 
@@ -17,7 +18,7 @@ MOSTLY = 0.5
 
 
 def loaded_findings(data: Data) -> Iterator[Finding]:
-    """All findings about images as they are loaded: what their values became, and dark ones."""
+    """All findings about what is loaded: ranges of values, masks that do not fit, dark images."""
     if data.value_range is not None:
         low, high = data.value_range
         yield Finding(
@@ -25,6 +26,7 @@ def loaded_findings(data: Data) -> Iterator[Finding]:
             f"The images have more than 8 bits: values from {low:g} to {high:g} become 0 to 255.",
             f"Another range: data.range='[{low:g}, {high:g}]'.",
         )
+    yield from edge_findings(data.labeled)
     images = data.labeled
     sampled = range(0, len(images), max(1, len(images) // SAMPLED_IMAGES))
     flat = [index for index in sampled if _is_flat(images.image(index))]

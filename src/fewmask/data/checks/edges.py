@@ -1,0 +1,157 @@
+"""Findings about masks that do not fit their photo: borders of labels, where no edges are.
+
+A border between two labels nearly always runs along an edge of the photo. So the borders of a mask
+lie on stronger edges of its own photo than the borders of other masks would. If they do not, the
+mask may be shifted or mirrored, or belong to another photo.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fewmask.data.checks.finding import Finding, names_of
+from fewmask.data.dataset import Dataset
+from fewmask.data.images import as_rgb
+
+SAMPLED = 32
+"""As many labeled images are looked at, spread over all of them."""
+FEWEST = 8
+"""With fewer masks, chance decides."""
+SIDE = 256
+"""Pixels of the longer side at which edges are compared."""
+SHORTEST = 20
+"""Pixels of border that a mask needs to be judged."""
+SURELY_FITS = 0.8
+"""If so many masks fit better than others would, the rest are odd ones out."""
+CLOSE = 0.01
+"""Fits that differ by less are equal."""
+BETTER = 0.2
+"""How much better all masks must fit elsewhere, times the square root of their number."""
+SHIFTS = range(-12, 13, 2)
+"""Pixels by which masks are moved to see whether they fit better there."""
+LOOK = "Look at them: fewmask check DATA --picture labels.png."
+
+
+def edge_findings(labeled: Dataset) -> Iterator[Finding]:
+    """All findings about how masks fit their photos."""
+    step = max(1, -(-len(labeled) // SAMPLED))
+    sampled = range(0, len(labeled), step)
+    edges = [edge_strength(_small(as_rgb(labeled.image(i)), cv2.INTER_AREA)) for i in sampled]
+    masks = [_small(labeled.mask(i), cv2.INTER_NEAREST_EXACT) for i in sampled]
+    judged = [k for k, mask in enumerate(masks) if borders(mask).sum() >= SHORTEST]
+    if len(judged) < FEWEST:
+        return
+    edges, masks = [edges[k] for k in judged], [masks[k] for k in judged]
+    if moved := _better_elsewhere(edges, masks):
+        yield _misplaced(moved)
+        return
+    odd = [k for k, fits in enumerate(_fits_best(edges, masks)) if fits is False]
+    if odd:
+        places = [sampled[judged[k]] for k in odd]
+        files = [labeled.file(place) or Path(labeled.names[place]) for place in places]
+        yield _odd(len(judged), files)
+
+
+def edge_strength(image: np.ndarray) -> np.ndarray:
+    """How strong the edge at each pixel is, compared with all others in the image.
+
+    Args:
+        image: uint8 [H, W, 3].
+
+    Returns:
+        The rank, 0 to 1, float32 [H, W].
+    """
+    lab = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32), (0, 0), 1)
+    slopes = cv2.Sobel(lab, cv2.CV_32F, 1, 0) ** 2 + cv2.Sobel(lab, cv2.CV_32F, 0, 1) ** 2
+    strength = cv2.dilate(slopes.sum(axis=2), np.ones((3, 3)))  # within a pixel
+    ranks = np.empty(strength.size, np.float32)
+    ranks[strength.ravel().argsort()] = np.linspace(0, 1, strength.size, dtype=np.float32)
+    return ranks.reshape(strength.shape)
+
+
+def borders(mask: np.ndarray) -> np.ndarray:
+    """Where the label differs from that of the pixel to the left or above, bool [H, W]."""
+    found = np.zeros(mask.shape, bool)
+    found[:, 1:] |= mask[:, 1:] != mask[:, :-1]
+    found[1:] |= mask[1:] != mask[:-1]
+    return found
+
+
+def _small(picture: np.ndarray, how: int) -> np.ndarray:
+    scale = SIDE / max(picture.shape[:2])
+    if scale >= 1:
+        return np.ascontiguousarray(picture)
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    return cv2.resize(picture, size, interpolation=how)
+
+
+def fit(edges: np.ndarray, mask: np.ndarray) -> float:
+    """How strong edges are along the borders of a mask, 0 to 1; 0.5 by chance.
+
+    Args:
+        edges: from `edge_strength`, [H, W].
+        mask: labels of any size; it is brought to that of the edges.
+    """
+    if mask.shape != edges.shape:
+        mask = cv2.resize(mask, edges.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    found = edges[borders(mask)]
+    return float(found.mean()) if len(found) else 0.5
+
+
+def _fits_best(edges: Sequence[np.ndarray], masks: Sequence[np.ndarray]) -> list[bool | None]:
+    """Whether each mask fits its photo better than most other masks do; None if nobody knows."""
+    fits: list[bool | None] = []
+    for k, own in enumerate(masks):
+        others = [mask for mask in masks if mask.shape != own.shape or (mask != own).any()]
+        typical = float(np.median([fit(edges[k], mask) for mask in others])) if others else 0.0
+        enough = len(others) >= FEWEST // 2
+        fits.append(fit(edges[k], own) > typical - CLOSE if enough else None)
+    return fits
+
+
+def _better_elsewhere(edges: Sequence[np.ndarray], masks: Sequence[np.ndarray]) -> str:
+    """What would make all masks fit much better, in words; nothing if they fit as they are."""
+
+    def mean_fit(moved: Sequence[np.ndarray]) -> float:
+        return float(np.mean([fit(e, m) for e, m in zip(edges, moved, strict=True)]))
+
+    as_is = mean_fit(masks)
+    ways = {
+        "mirrored, left to right": mean_fit([mask[:, ::-1] for mask in masks]),
+        "upside down": mean_fit([mask[::-1] for mask in masks]),
+        "turned by 180 degrees": mean_fit([mask[::-1, ::-1] for mask in masks]),
+    }
+    side = float(np.median([max(mask.shape) for mask in masks]))
+    for x, y in product(SHIFTS, SHIFTS):
+        moved = [np.roll(mask, (y, x), (0, 1)) for mask in masks]
+        ways[_shift_in_words(x / side, y / side)] = mean_fit(moved)
+    best = max(ways, key=lambda way: ways[way])
+    return best if ways[best] > as_is + BETTER / len(masks) ** 0.5 else ""
+
+
+def _shift_in_words(x: float, y: float) -> str:
+    parts = [(x, "to the right", "to the left"), (y, "down", "up")]
+    named = [f"{abs(by):.0%} {more if by > 0 else less}" for by, more, less in parts if by]
+    return f"moved by {' and '.join(named)} (of the longer side)"
+
+
+def _misplaced(better: str) -> Finding:
+    return Finding(
+        "warning",
+        f"The masks fit the edges of their photos better if they are {better}.",
+        f"{LOOK} If they are misplaced, export them again.",
+    )
+
+
+def _odd(judged: int, files: Sequence[Path]) -> Finding:
+    all_fit = len(files) <= (1 - SURELY_FITS) * judged
+    return Finding(
+        "warning",
+        f"{len(files)} of {judged} masks fit the edges of their photo no better than masks of "
+        "other photos do." + ("" if all_fit else " They may belong to other photos."),
+        LOOK,
+        names_of(files),
+    )

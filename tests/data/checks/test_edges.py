@@ -1,0 +1,84 @@
+"""Masks that are mirrored, shifted, or of other photos do not fit the edges of their photos."""
+
+import numpy as np
+import pytest
+
+from fewmask.data import Dataset
+from fewmask.data.checks.edges import borders, edge_findings, edge_strength, fit
+
+COUNT = 10
+
+
+class Drawn(Dataset):
+    """Photos of one bright box each on a noisy ground, and their masks, changed by `change`."""
+
+    names = [f"p{i}" for i in range(COUNT)]
+
+    def __init__(self, change=lambda masks: masks, size=(90, 120)):
+        rng = np.random.default_rng(0)
+        masks, photos = [], []
+        for _ in range(COUNT):
+            mask = np.zeros(size, np.uint8)
+            top, left = rng.integers(5, 40, 2)
+            mask[top : top + rng.integers(15, 40), left : left + rng.integers(15, 60)] = 1
+            photo = rng.normal(90, 8, (*size, 3)) + 60 * mask[..., None]
+            masks.append(mask)
+            photos.append(photo.clip(0, 255).astype(np.uint8))
+        self.masks, self.photos = change(masks), photos
+
+    def image(self, index):
+        return self.photos[index]
+
+    def mask(self, index):
+        return self.masks[index]
+
+
+def said(change=lambda masks: masks, **options):
+    return "\n".join(finding.in_words() for finding in edge_findings(Drawn(change, **options)))
+
+
+def test_masks_that_fit_are_fine():
+    assert said() == "" and said(size=(300, 400)) == ""
+
+
+@pytest.mark.parametrize(
+    ("move", "way"),
+    [
+        (lambda mask: mask[:, ::-1], "mirrored, left to right"),
+        (lambda mask: mask[::-1], "upside down"),
+        (lambda mask: mask[::-1, ::-1], "turned by 180 degrees"),
+        (lambda mask: np.roll(mask, (-6, 12), (0, 1)), "moved by 10% to the left and 5% down"),
+    ],
+)
+def test_what_all_masks_need_is_named(move, way):
+    assert f"if they are {way}" in said(lambda masks: [move(mask) for mask in masks])
+
+
+def test_masks_of_other_photos_are_counted():
+    text = said(lambda masks: masks[3:] + masks[:3])
+    assert "no better than masks of other photos do. They may belong to other photos." in text
+
+
+def test_two_that_were_swapped_are_named():
+    text = said(lambda masks: [masks[1], masks[0], *masks[2:]])
+    assert "2 of 10 masks" in text and "files: p0, p1\n" in text
+
+
+def test_few_masks_and_masks_without_borders_say_nothing():
+    class Few(Drawn):
+        names = Drawn.names[:5]
+
+    moved = Few(lambda masks: masks[3:] + masks[:3])
+    assert not [*edge_findings(moved)]
+    assert said(lambda masks: [np.zeros_like(mask) for mask in masks]) == ""
+
+
+def test_the_fit_is_the_mean_rank_along_borders():
+    photo = np.zeros((20, 20, 3), np.uint8)
+    photo[:, 10:] = 200
+    edges, right, wrong = edge_strength(photo), np.zeros((20, 20)), np.zeros((20, 20))
+    right[:, 10:], wrong[:, 3:] = 1, 1
+    assert borders(right).sum() == 20 and borders(right)[:, 10].all()
+    assert edges.min() == 0 and edges.max() == 1
+    assert fit(edges, right.astype(np.uint8)) > 0.8 > 0.6 > fit(edges, wrong.astype(np.uint8))
+    assert fit(edges, np.zeros((20, 20), np.uint8)) == 0.5
