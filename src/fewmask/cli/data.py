@@ -54,7 +54,11 @@ def check(
 @command("import")
 def import_(
     source: Annotated[
-        Path, typer.Argument(help="A COCO .json, a CVAT .xml, or a folder of LabelMe .json files.")
+        Path,
+        typer.Argument(
+            help="A COCO, Label Studio or VIA .json, a CVAT .xml, or a folder of YOLO labels or "
+            "LabelMe .json files."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The folder for the masks.")] = Path("masks"),
     names: Annotated[
@@ -66,16 +70,24 @@ def import_(
             "--empty-is-background", help="Images without an object get a mask of background."
         ),
     ] = False,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="The photos. Masks get their subfolders; VIA and YOLO need their sizes."),
+    ] = None,
+    attribute: Annotated[
+        str, typer.Option(help="The region attribute of VIA that names the class.")
+    ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing masks.")] = False,
 ) -> None:
     """Convert the export of a labeling tool into masks.
 
-    Example: `fewmask import export.json --out photos/masks`
+    Examples: `fewmask import export.json --out photos/masks`,
+    `fewmask import via.json --images photos/images --out photos/masks`
     """
     from fewmask.data.annotations.importing import import_masks
 
     given = [name.strip() for name in names.split(",") if name.strip()]
-    done = import_masks(source, out, given, overwrite, empty_is_background)
+    done = import_masks(source, out, given, overwrite, empty_is_background, images, attribute)
     print("\n".join(done.in_words(out)))
     # One line however many classes there are, ready to be pasted.
     line = yaml.safe_dump(done.classes, default_flow_style=True, width=1e9, allow_unicode=True)

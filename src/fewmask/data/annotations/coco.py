@@ -1,9 +1,7 @@
 """COCO: one JSON file with all images, categories and annotations."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +14,12 @@ from fewmask.data.annotations.annotation import (
     pixel_shape,
     polygon,
 )
+from fewmask.data.annotations.source import Source
 
 
-def read(source: Path) -> Export | None:
+def read(source: Source) -> Export | None:
     """The annotations of a file, image by image; None for another format."""
-    if source.is_dir() or source.suffix.lower() != ".json":
-        return None
-    content = json.loads(source.read_text("utf-8-sig"))
+    content = source.json
     if not isinstance(content, dict) or "annotations" not in content:
         return None
     _require_unique(content, "categories")

@@ -1,7 +1,6 @@
 """CVAT: one XML file, exported as "CVAT for images"."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -17,13 +16,14 @@ from fewmask.data.annotations.annotation import (
     polygon,
     rotate,
 )
+from fewmask.data.annotations.source import Source
 
 
-def read(source: Path) -> Export | None:
+def read(source: Source) -> Export | None:
     """The annotations of a file, image by image; None for another format."""
-    if source.is_dir() or source.suffix.lower() != ".xml":
+    if source.path.is_dir() or source.path.suffix.lower() != ".xml":
         return None
-    root = ElementTree.parse(source).getroot()
+    root = ElementTree.parse(source.path).getroot()
     if root.tag != "annotations":
         raise ValueError("no <annotations>: export as 'CVAT for images'")
     if root.find("track") is not None:

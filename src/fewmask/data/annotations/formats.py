@@ -1,22 +1,25 @@
 """The formats of labeling tools that can be imported."""
 
 from collections.abc import Callable
-from pathlib import Path
 
-from fewmask.data.annotations import coco, cvat, labelme
+from fewmask.data.annotations import coco, cvat, label_studio, labelme, via, yolo
 from fewmask.data.annotations.annotation import Export
+from fewmask.data.annotations.source import Source
 from fewmask.errors import UserError
 
-FORMATS: dict[str, Callable[[Path], Export | None]] = {
+FORMATS: dict[str, Callable[[Source], Export | None]] = {
     "a COCO .json": coco.read,
     "a CVAT .xml": cvat.read,
+    "a Label Studio .json": label_studio.read,
+    "a VIA .json": via.read,
+    "a YOLO folder with labels/*.txt": yolo.read,
     "a folder of LabelMe .json files": labelme.read,
 }
 """What an export is, and its reader, which returns None for another format. A new format is one
 file and a line here. A reader may raise ValueError, KeyError and the like for a damaged export."""
 
 
-def read_annotations(source: Path) -> Export:
+def read_annotations(source: Source) -> Export:
     """The annotations of an export, image by image, and the classes that it declares.
 
     Raises:
@@ -26,10 +29,15 @@ def read_annotations(source: Path) -> Export:
         for read in FORMATS.values():
             if (export := read(source)) is not None:
                 return export._replace(annotations=[*export.annotations])
-    except (OSError, SyntaxError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        OSError, SyntaxError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError,
+        RecursionError,
+    ) as error:  # fmt: skip
         # A ValueError of our readers is a sentence; others name a missing key or a broken file.
         kind = "" if type(error) is ValueError else f"{type(error).__name__} "
         again = " Export them again." if kind else ""
-        raise UserError(f"Cannot read the annotations in {source}: {kind}{error}.{again}") from None
+        raise UserError(
+            f"Cannot read the annotations in {source.path}: {kind}{error}.{again}"
+        ) from None
     *others, last = FORMATS
-    raise UserError(f"{source}: expected {', '.join(others)}, or {last}.")
+    raise UserError(f"{source.path}: expected {', '.join(others)}, or {last}.")
