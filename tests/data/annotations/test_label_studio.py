@@ -79,6 +79,11 @@ def test_bit_masks_are_pictures(tmp_path):
     url = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
     mask, _ = mask_of(tmp_path, region("bitmasklabels", {"imageDataURL": url}))
     assert np.argwhere(mask).tolist() == [[2, 3], [2, 4]]
+    other = {**region("bitmasklabels", {"imageDataURL": url}), "original_width": 21}
+    with pytest.raises(
+        UserError, match=r"a bit mask of \(20, 10\) pixels in an image of \(21, 10\)"
+    ):
+        mask_of(tmp_path, other)
 
 
 def test_a_region_has_one_label_wherever_it_stands(tmp_path):

@@ -50,11 +50,11 @@ def annotation(name: str, width: Any, height: Any, shapes: Sequence[Shape | str]
         shapes: for a shape that covers no pixels, its kind.
 
     Raises:
-        ValueError: for a name that leads out of the folder, shapes in an image without a size, and
-            a shape without a label or with a corner that is not a number.
+        ValueError: for a name that leads out of the folder, shapes in an image without a size,
+            and a shape without a label or with a corner that is not a number.
     """
     stem = stem_of(name)
-    if shapes and (int(width) < 1 or int(height) < 1):
+    if not all(bool(shapes) <= int(side) < 1e6 for side in (width, height)):
         raise ValueError(f"the image '{name}' is {width} x {height} pixels")
     kept = [shape._replace(name=_plain(shape.name)) for shape in shapes if isinstance(shape, Shape)]
     if any(not shape.name for shape in kept):

@@ -172,17 +172,28 @@ def _shape(region: Json, size: tuple[int, int]) -> Shape | str:
     if "rle" in value:
         return pixel_shape(label, _solid(unpack(value["rle"], (size[1], size[0], 4))), (0, 0))
     if "imageDataURL" in value:
-        with Image.open(BytesIO(base64.b64decode(value["imageDataURL"].partition(",")[2]))) as png:
-            return pixel_shape(label, _solid(np.asarray(png.convert("RGBA"))), (0, 0))
+        return pixel_shape(label, _solid(_bit_mask(value["imageDataURL"], size)), (0, 0))
     if "radiusX" in value:
-        center, radii = np.array([(value["x"], value["y"]), (value["radiusX"], value["radiusY"])])
-        outline = ellipse(center * scale, *(radii * scale))
-        return Shape(label, rotate(outline, value.get("rotation") or 0))
+        center, radii = _pairs(value, "x", "y", "radiusX", "radiusY") * scale
+        outline = ellipse(center, *radii)
+        return Shape(label, rotate(outline, float(value.get("rotation") or 0)))
     if "height" in value:
-        corner, sides = np.array([(value["x"], value["y"]), (value["width"], value["height"])])
-        outline = box(*(corner * scale), *((corner + sides) * scale))
-        return Shape(label, rotate(outline, value.get("rotation") or 0, corner * scale))
+        corner, sides = _pairs(value, "x", "y", "width", "height") * scale
+        outline = box(*corner, *(corner + sides))
+        return Shape(label, rotate(outline, float(value.get("rotation") or 0), corner))
     return str(region["type"].removesuffix("labels") or "region")
+
+
+def _pairs(value: Json, *keys: str) -> np.ndarray:
+    return np.array([value[key] for key in keys], float).reshape(2, 2)
+
+
+def _bit_mask(url: str, size: tuple[int, int]) -> np.ndarray:
+    """The pixels of a PNG that is written into its address, uint8 [H, W, 4]."""
+    with Image.open(BytesIO(base64.b64decode(url.partition(",")[2]))) as picture:
+        if picture.size != size:
+            raise ValueError(f"a bit mask of {picture.size} pixels in an image of {size}")
+        return np.asarray(picture.convert("RGBA"))
 
 
 def _solid(pixels: np.ndarray) -> np.ndarray:

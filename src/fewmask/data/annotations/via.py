@@ -40,7 +40,7 @@ def read(source: Source) -> Export | None:
     declared = content.get("_via_attributes", {}).get("region", {}).get(key, {}).get("options")
     return Export(
         [_annotation(*pair, key, source) for pair in zip(images, regions, strict=True)],
-        [*declared] if isinstance(declared, dict) else (),
+        [*map(str, declared)] if isinstance(declared, dict) else (),
     )
 
 

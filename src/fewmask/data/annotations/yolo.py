@@ -21,6 +21,8 @@ def read(source: Source) -> Export | None:
     Raises:
         UserError: if the file of names cannot be read, or a photo is missing.
     """
+    if not source.path.is_dir():
+        return None
     folder = source.path.resolve()
     root = folder.parent if folder.name == LABELS else folder
     files = [
