@@ -57,6 +57,7 @@ def test_everything_that_yaml_writes_is_read_back():
     [
         ("a: 1\nb: 2\na: 3\n", "a is given twice, in line 3"),
         ("{x: {1: 0, 1: 2}}", "1 is given twice"),
+        ("masks: {name}/masks", "put patterns in quotes, '{name}/masks'"),
         ("palette: {#000000: 0, #ff0000: 1}", "# begins a comment: put colors in quotes"),
         ("{[1]: 2}", "a key cannot be a list"),
         ("[" * 5000, "nested too deeply"),

@@ -143,6 +143,7 @@ def predict(
     share: tuple[int, int] = (0, 1),
     overwrite: bool = False,
     tell: Callable[[str], None] = print,
+    annotations: Sequence[str] = (),
 ) -> Predicted:
     """Predicts images, and writes masks, overlays and confidence maps.
 
@@ -156,6 +157,7 @@ def predict(
         share: (k, n) predicts only the k-th of n equal shares of the images, counted from 0.
         overwrite: whether to predict finished images again.
         tell: receives messages on progress, and on images that were left out.
+        annotations: formats of labeling tools to write as well: coco, cvat, labelme, labelstudio.
 
     Raises:
         UserError: if there is no such run or no image, or if `out` holds other predictions.
@@ -165,4 +167,4 @@ def predict(
     """
     places = [images] if isinstance(images, (str, Path)) else list(images)
     predictor = load(run, weights, accelerator, engine)
-    return predicting.predict(predictor, places, Path(out), share, overwrite, tell)
+    return predicting.predict(predictor, places, Path(out), share, overwrite, tell, annotations)

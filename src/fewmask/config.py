@@ -180,6 +180,8 @@ def parse_yaml(text: str) -> Any:
     except yaml.YAMLError as error:
         if re.search(r"[{\[,:]\s*#", text):
             raise yaml.YAMLError("# begins a comment: put colors in quotes, '#ff0000'") from error
+        if pattern := re.search(r"\{name\}\S+", text):
+            raise yaml.YAMLError(f"put patterns in quotes, '{pattern[0]}'") from error
         raise
 
 

@@ -164,6 +164,31 @@ def test_pseudo_labels_become_labels_of_the_next_run(run, tmp_path):
     assert "--threshold=2" in fewmask("pseudo", first, "--threshold", "2", code=2)
 
 
+def test_predictions_are_corrected_in_a_labeling_tool_and_come_back(run, tmp_path):
+    photos = run.parents[1] / "photos" / "images"
+    words = ("predict", run, photos, "--out", tmp_path / "out", "--annotations")
+    fewmask(*words, "cvat", "--share", "1/2")  # as if it had been interrupted
+    text = fewmask(*words, "coco, labelme")
+    assert f"Annotations for a labeling tool: {tmp_path / 'out/annotations/labelme'}" in text
+    assert (tmp_path / "out" / "annotations" / "cvat-1-of-2.xml").is_file()
+    assert "--names 'class 0,class 1' --values 255,0,1" in text
+    for kind in ("coco.json", "labelme"):
+        source, back = tmp_path / "out" / "annotations" / kind, tmp_path / f"from_{kind}"
+        values = ("--names", "class 0,class 1", "--values", "255,0,1")
+        fewmask("import", source, "--out", back, *values)
+        masks = sorted((tmp_path / "out" / "masks").iterdir())
+        assert len(masks) == len([*back.glob("*.png")]) == 9
+        for mask in masks:
+            again = np.asarray(Image.open(back / mask.name))
+            assert np.array_equal(again, np.asarray(Image.open(mask)))
+    assert "--annotations=voc: expected coco" in fewmask(*words, "voc", code=2)
+
+
+def test_pseudo_labels_are_written_for_a_labeling_tool(run, tmp_path):
+    words = ("pseudo", run, "--threshold", "0.6", "--out", tmp_path, "--annotations", "labelstudio")
+    assert f"{tmp_path / 'annotations/labelstudio.json'}" in fewmask(*words, cwd=run.parents[1])
+
+
 @pytest.mark.parametrize(
     ("options", "no_label"),
     [(("data.ignore=[0]", "data.label_mapping={1: 0, 2: 1}"), 0), (("data.ignore=[9]",), 9)],

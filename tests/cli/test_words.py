@@ -71,3 +71,7 @@ def test_an_evaluation_takes_only_options_that_have_an_effect():
 def test_a_section_can_be_given_at_once():
     recipe = recipe_from_words(["synthetic", "model.decoder={name: linear, levels: all}"])
     assert recipe.model.decoder.name == "linear" and recipe.model.decoder.levels == "all"
+
+
+def test_a_pattern_of_paths_needs_no_quotes():
+    assert parse_options(["data.masks={name}/masks"]) == {"data": {"masks": "{name}/masks"}}

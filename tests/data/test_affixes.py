@@ -14,7 +14,7 @@ NAMINGS = {
     "mask_suffix=_mask": ("{}", "{}_mask"),
     "mask_prefix=mask_": ("{}", "mask_{}"),
     "image_suffix=_0000": ("case_{}_0000", "case_{}"),
-    "mask_suffix=gtFine_labelIds data.image_suffix=leftImg8bit": (
+    "mask_suffix=_gtFine_labelIds data.image_suffix=_leftImg8bit": (
         "a_{}_leftImg8bit",
         "a_{}_gtFine_labelIds",
     ),

@@ -1,10 +1,12 @@
 """Images and masks in files, as a data set."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fewmask.data import Files, LabelTable
 from fewmask.data.cache import DecodedFolder
@@ -67,3 +69,15 @@ def test_masks_are_compared_with_the_image_at_its_own_size(files):
     with pytest.raises(UserError, match="p0.png is 60x40 pixels, but its image p0.jpg is 50x50"):
         files.verify_pair(0)
     assert np.array_equal(files.mask(1).shape, (40, 60))
+
+
+def test_masks_are_resized_if_that_is_wanted(files, tmp_path):
+    resized = replace(files, resizes_masks=True, decoded=DecodedFolder(tmp_path))
+    Image.fromarray(np.eye(40, 60, dtype=np.uint8)).resize((30, 20), 0).save(files.masks[1])
+    assert files.mask(1).shape == (20, 30) and resized.mask(1).shape == (40, 60)
+    assert np.array_equal(resized.mask(1), files.mask(1).repeat(2, 0).repeat(2, 1))
+    resized.verify_pair(1)
+    assert resized.state(True) != files.state(True)
+    Image.new("L", (10, 20)).save(files.masks[2])
+    with pytest.raises(UserError, match="p2.png is 10x20 .*, or at least in its shape"):
+        resized.verify_pair(2)

@@ -30,6 +30,8 @@ NAMES = ["a/0001", "a/0002"]
         ("spaces.csv", "a/0001.jpg cat dog\na/0002.jpg\n"),
         ("both.csv", "a/0001.jpg;cat,dog\na/0002.jpg;\n"),
         ("colons.csv", "a/0001.jpg: cat, dog\na/0002.jpg:\n"),
+        ("blanks_within.csv", "a/0001.jpg;cat dog\na/0002.jpg;\n"),
+        ("bars.csv", "a/0001.jpg,cat|dog\na/0002.jpg,\n"),
         ("several_rows.csv", "a/0001,cat\na/0001,dog\na/0002,\n"),
         ("labels.json", '{"a/0001": ["dog", "cat"], "a/0002": []}'),
     ],
@@ -84,3 +86,12 @@ def test_names_with_dots_and_names_that_repeat_are_not_confused(tmp_path):
     (tmp_path / "l.csv").write_text("0001.jpg,cat\n0002.jpg,dog\n")
     with pytest.raises(UserError, match="does not name the unlabeled image 'a/0001'"):
         read_image_labels(tmp_path / "l.csv", ["a/0001", "b/0001"], CLASSES)
+
+
+def test_blanks_in_a_name_are_kept(tmp_path):
+    (tmp_path / "f.csv").write_text("0001,dining table\n0002,table\n")
+    classes = Classes(["table", "dining table"])
+    assert read_image_labels(tmp_path / "f.csv", NAMES, classes).tolist() == [
+        [False, True],
+        [True, False],
+    ]

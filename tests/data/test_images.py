@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from fewmask.data.images import looks_whole, read_image, resize_mask, to_long_side
+from fewmask.data.images import looks_whole, read_image, resize_mask, same_aspect, to_long_side
 from fewmask.errors import UserError
 
 
@@ -68,3 +68,8 @@ def test_every_kind_of_image_is_read_as_rgb(mode, suffix, tmp_path):
 def test_floats_beyond_255_are_taken_for_16_bits(tmp_path):
     Image.fromarray(np.array([[0.0, 65535.0, 25700.0]], np.float32)).save(tmp_path / "f.tif")
     assert read_image(tmp_path / "f.tif")[0, :, 0].tolist() == [0, 255, 100]
+
+
+def test_rounding_leaves_the_shape_as_it_is():
+    assert same_aspect((333, 250), (1333, 1000)) and same_aspect((3, 2), (640, 480))
+    assert not same_aspect((20, 20), (40, 30)) and not same_aspect((30, 40), (40, 30))

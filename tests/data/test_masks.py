@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from fewmask.data.masks import read_colors, read_mask, read_stored
 from fewmask.errors import UserError
@@ -145,3 +145,15 @@ def test_smaller_copies_in_a_tiff_are_no_pages(tmp_path):
         file.write(LABELS)
         file.write(LABELS[::2, ::2], subfiletype=1)
     assert np.array_equal(read_mask(tmp_path / "m.tif"), LABELS)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_masks_are_turned_as_their_own_exif_tag_says(orientation, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = Image.fromarray(LABELS)
+    picture.save(tmp_path / "turned.png", exif=exif)
+    with Image.open(tmp_path / "turned.png") as stored:
+        expected = np.asarray(ImageOps.exif_transpose(stored))
+    assert np.array_equal(read_mask(tmp_path / "turned.png"), expected)
+    assert np.array_equal(read_colors(tmp_path / "turned.png") & 255, expected)

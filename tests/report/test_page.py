@@ -25,7 +25,9 @@ def run_page(names=NAMES):
 
 def test_scores_warnings_and_differences_are_shown():
     run = run_page()
-    text = page.render("two runs", [run, run], ["it helped"], ["other lists"], {"seed": [0, 1]})
+    told = (["it helped"], ["other lists"], {"seed": [0, 1]})
+    text = page.render("two runs", [run, run], "data:a", *told)
+    assert '<img class="sheet" src="data:a"' in text
     assert "12.35" in text.replace("12.34", "12.35") and "23.46 (step 7)" in text
     assert "it helped" in text and "other lists" in text and "<td>seed</td><td>0</td>" in text
     assert 'id="run1"' in text and 'id="run2"' in text
@@ -35,7 +37,7 @@ def test_scores_warnings_and_differences_are_shown():
 
 def test_names_of_strangers_are_escaped():
     evil = ("<script>alert(1)</script>", "b", "c")
-    text = page.render("<i>", [run_page(evil)], ["<b>"], [], {})
+    text = page.render("<i>", [run_page(evil)], "data:a", ["<b>"], [], {})
     assert "<script>alert" not in text and "&lt;script&gt;alert" in text
     assert "<i>" not in text and "<b>" not in text
 

@@ -71,3 +71,34 @@ def test_other_weights_and_other_programs_are_refused(tmp_path):
     (tmp_path / "mine" / "masks").mkdir(parents=True)
     with pytest.raises(UserError, match="was not written by fewmask"):
         PredictionFolder(tmp_path / "mine", overwrite=True).claim(predictor(1))
+
+
+def test_annotations_are_made_of_the_masks_on_disk(job, tmp_path):
+    folder = PredictionFolder(tmp_path / "out", formats=["cvat"], share=(1, 3))
+    folder.claim(predictor(1))
+    masked = folder.masked([(job.file, job.name), (tmp_path / "later.png", "later")])
+    assert [one.name for one in masked] == ["p.png", "later.png"]
+    folder.write(job, prediction())
+    said = []
+    folder.finish(masked, said.append)
+    written = tmp_path / "out" / "annotations" / "cvat-2-of-3.xml"
+    assert str(written) in said[0] and "--names a,b --values 255,0,1" in said[1]
+    assert 'name="p.png"' in written.read_text() and "later" not in written.read_text()
+    Image.fromarray(np.zeros((4, 6), np.uint8)).save(folder.mask_file("p"))  # edited by hand
+    folder.finish(masked, said.append)
+    assert 'label="a"' in written.read_text() and 'label="b"' not in written.read_text()
+    with pytest.raises(UserError, match="--annotations=yolo: expected coco"):
+        PredictionFolder(tmp_path / "out", formats=["yolo"])
+
+
+@pytest.mark.parametrize(("names", "threshold"), [("ab", 0.6), (("Background", "b"), 0)])
+def test_unsure_pixels_that_will_come_back_as_background_are_told(names, threshold, tmp_path):
+    def told(names, threshold):
+        folder = PredictionFolder(tmp_path / "out", threshold, overwrite=True, formats=["coco"])
+        folder.claim(Predictor(nn.Linear(1, 1), Classes(names), InferenceConfig(), None, "cpu"))
+        said = []
+        folder.finish([], said.append)
+        return said
+
+    assert not any("--threshold 0" in line for line in told(names, threshold))
+    assert any("--threshold 0" in line for line in told(("Background", "b"), 0.6))

@@ -136,3 +136,10 @@ def test_a_hundred_damaged_folders_give_findings_or_one_message(clean, seed):
 
 def test_the_command_is_known():
     assert "check" in {c.callback.__name__ for c in cli.app.registered_commands if c.callback}
+
+
+def test_image_labels_that_training_would_refuse_are_an_error(clean):
+    (clean / "tags.csv").write_text("p12,a\n")
+    words = ["data.names=[a, b]", f"data.image_labels={clean}/tags.csv"]
+    text = "\n".join(f.what for f in check(clean, *words).findings)
+    assert "does not name the unlabeled image 'p13'" in text

@@ -64,6 +64,10 @@ def import_(
     names: Annotated[
         str, typer.Option(help="Class names in order, separated by commas; default: the export's.")
     ] = "",
+    values: Annotated[
+        str,
+        typer.Option(help="Values of background and classes in the masks; default: 0,1,2 ..."),
+    ] = "",
     empty_is_background: Annotated[
         bool,
         typer.Option(
@@ -87,11 +91,25 @@ def import_(
     from fewmask.data.annotations.importing import import_masks
 
     given = [name.strip() for name in names.split(",") if name.strip()]
-    done = import_masks(source, out, given, overwrite, empty_is_background, images, attribute)
+    numbers = _whole_numbers(values)
+    done = import_masks(
+        source, out, given, overwrite, empty_is_background, numbers, images, attribute
+    )
     print("\n".join(done.in_words(out)))
+    if done.values != [*range(len(done.classes))]:
+        pairs = zip(done.classes, done.values, strict=True)
+        print(f"The masks hold {', '.join(f'{value} for {name}' for name, value in pairs)}.")
+        return
     # One line however many classes there are, ready to be pasted.
     line = yaml.safe_dump(done.classes, default_flow_style=True, width=1e9, allow_unicode=True)
     print(f"Add this line to the data's YAML file: names: {line.strip()}")
+
+
+def _whole_numbers(text: str) -> list[int]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not all(word.isdecimal() for word in words):
+        raise UserError(f"--values {text}: expected whole numbers such as 0,1,2.")
+    return [int(word) for word in words]
 
 
 @command()

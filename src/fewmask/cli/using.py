@@ -11,6 +11,14 @@ from fewmask.errors import UserError
 if TYPE_CHECKING:
     from fewmask.tasks.predict import Predicted
 
+Annotations = Annotated[
+    str,
+    typer.Option(
+        help="Also write what labeling tools read, to be corrected there: coco, cvat, labelme, "
+        "labelstudio; several with commas."
+    ),
+]
+
 
 @command()
 def evaluate(
@@ -116,6 +124,7 @@ def predict(
     engine: Annotated[
         str, typer.Option(help="torch, or onnx: the exported network, run by onnxruntime.")
     ] = "torch",
+    annotations: Annotations = "",
     overwrite: Overwrite = False,
 ) -> None:
     """Predict masks for new images, in your own label values, with overlays and confidence maps.
@@ -128,8 +137,8 @@ def predict(
     from fewmask.tasks.engines import load_predictor
 
     predictor = load_predictor(run, weights, accelerator, engine)
-    done = task.predict(predictor, images, out, _parse_share(share), overwrite)
-    _say_written(done, out)
+    part, formats = _parse_share(share), _parse_formats(annotations)
+    _say_written(task.predict(predictor, images, out, part, overwrite, print, formats), out)
 
 
 @command()
@@ -141,6 +150,7 @@ def pseudo(
         float, typer.Option(help="Pixels with lower confidence get no label.")
     ] = 0.9,
     weights: Weights = "best",
+    annotations: Annotations = "",
     overwrite: Overwrite = False,
 ) -> None:
     """Export pseudo-labels of the unlabeled images, to be corrected and used as masks.
@@ -156,7 +166,9 @@ def pseudo(
     from fewmask.tasks import pseudo as task
 
     opened = Run.open(run, evaluation_options(options or []), needs_unlabeled=True)
-    _say_written(task.pseudo_labels(opened, out, threshold, weights, overwrite), out)
+    formats = _parse_formats(annotations)
+    done = task.pseudo_labels(opened, out, threshold, weights, overwrite, print, formats)
+    _say_written(done, out)
 
 
 @command()
@@ -202,6 +214,10 @@ def _parse_share(text: str) -> tuple[int, int]:
     if not (slash and index.isdecimal() and shares.isdecimal() and 1 <= int(index) <= int(shares)):
         raise UserError(f"--share={text}: expected i/n with 1 <= i <= n, such as 1/4.")
     return int(index) - 1, int(shares)
+
+
+def _parse_formats(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
 
 
 def _say_written(done: "Predicted", out: Path) -> None:

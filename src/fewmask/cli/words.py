@@ -152,6 +152,8 @@ def evaluation_options(options: Iterable[str]) -> dict[str, Any]:
 
 
 def _parse_value(text: str, option: str) -> Any:
+    if text.startswith("{name}"):
+        return text  # a pattern of paths; YAML would take it for a mapping
     try:
         value = parse_yaml(text)
     except yaml.YAMLError as error:

@@ -49,7 +49,7 @@ def proposed(images: Sequence[str], masks: Sequence[str]) -> Affixes | None:
         return None
     first = masks[0]
     near = max(images, key=lambda image: len(os.path.commonprefix([image, first])))
-    shared = len(os.path.commonprefix([near, first]))
+    shared = len(os.path.commonprefix([near, first]).rstrip("_-. "))
     by_end = Affixes("", first[shared:], near[shared:])
     ends = [image for image in images if first.endswith(image)]
     candidates = [by_end] if shared else []

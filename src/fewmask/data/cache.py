@@ -34,7 +34,7 @@ class DecodedFolder:
         """The array of a file, memory-mapped. The first time, it is read and kept.
 
         Args:
-            file: if its size or time changes, it is read again.
+            file: if its size or time changes, it is read again. It may be a folder of files.
             how: everything else that the array depends on, with a `repr` that shows it.
             read: reads and decodes the file.
 
@@ -42,10 +42,11 @@ class DecodedFolder:
             UserError: if `read` raises it, or the folder cannot be written to.
         """
         try:
-            status = os.stat(file)
+            files = [file, *sorted(file.iterdir())] if file.is_dir() else [file]
+            status = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
         except OSError:
             return read()  # it raises the error that says what is wrong
-        facts = repr((os.path.abspath(file), status.st_size, status.st_mtime_ns, how))
+        facts = repr((os.path.abspath(file), status, how))
         digest = hashlib.sha256(facts.encode()).hexdigest()
         # Subfolders: one folder with a hundred thousand files is slow.
         kept = self.folder / digest[:2] / f"{digest[2:]}.npy"

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -12,10 +12,18 @@ import numpy as np
 from fewmask.data.cache import DecodedFolder
 from fewmask.data.computed import Computed
 from fewmask.data.dataset import Dataset
-from fewmask.data.images import Range, looks_whole, read_image, to_long_side
+from fewmask.data.images import (
+    Range,
+    looks_whole,
+    read_image,
+    resize_mask,
+    same_aspect,
+    to_long_side,
+)
 from fewmask.data.label_table import LabelTable
-from fewmask.data.masks import read_colors, read_mask
+from fewmask.data.masks import MASK_SUFFIXES, read_colors, read_mask
 from fewmask.data.memory import Memory
+from fewmask.data.object_masks import mask_parts
 from fewmask.data.read_options import ReadOptions
 from fewmask.errors import UserError
 
@@ -54,6 +62,7 @@ class Files(Dataset):
         channels: bands of an image. With 3, every image is read as RGB.
         decoded: keeps what was read on disk, if it is given.
         value_range: the values that become 0 and 255, for images of more than 8 bits.
+        resizes_masks: whether masks get the size of their image.
     """
 
     images: Sequence[Path]
@@ -65,6 +74,7 @@ class Files(Dataset):
     channels: int = 3
     decoded: DecodedFolder | None = None
     value_range: Range | None = None
+    resizes_masks: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -84,13 +94,24 @@ class Files(Dataset):
         return read_image(file, self.channels, value_range=self.value_range)
 
     def mask(self, index: int) -> np.ndarray:
-        """The labels as uint8 [H, W], at the mask's own size."""
+        """The labels as uint8 [H, W], at the mask's own size unless it `resizes_masks`."""
         file = self.masks[index]
         assert file is not None, f"{self.names[index]} has no mask"
-        read = read_colors if self.labels.palette else read_mask
-        return self._remembered(
-            file, ("mask", self.labels), lambda: self.labels.to_labels(read(file), file)
-        )
+        how: tuple[object, ...] = ("mask", self.labels)
+        how += ("resized",) if self.resizes_masks else ()
+        return self._remembered(file, how, lambda: self._fitted(index, self._labels(file)))
+
+    def _labels(self, file: Path) -> np.ndarray:
+        labels = self.labels
+        values = read_colors(file) if labels.palette else read_mask(file, labels.array)
+        return labels.to_labels(values, file)
+
+    def _fitted(self, index: int, mask: np.ndarray) -> np.ndarray:
+        """A mask at the size of its image, if that is wanted."""
+        if not self.resizes_masks:
+            return mask
+        height, width = self._read(self.images[index]).shape[:2]
+        return mask if mask.shape == (height, width) else resize_mask(mask, (width, height))
 
     def _remembered(self, file: Path, how: object, read: Callable[[], np.ndarray]) -> np.ndarray:
         kept = None if self.memory is None else self.memory.get(file)
@@ -139,15 +160,20 @@ class Files(Dataset):
     def state(self, with_masks: bool) -> str | None:
         """SHA-256 of all paths, sizes and times, or None if a file is missing."""
         # A new mapping or number of bands may refuse files that passed before.
-        digest = hashlib.sha256(repr((self.labels, self.channels, with_masks)).encode())
-        for file in [*self.images, *(self.masks if with_masks else ())]:
-            assert file is not None
+        how = (self.labels, self.channels, with_masks, self.resizes_masks)
+        digest = hashlib.sha256(repr(how).encode())
+        for file in [*self.images, *(self._mask_files() if with_masks else ())]:
             try:
                 status = os.stat(file)
             except OSError:
                 return None
             digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
         return digest.hexdigest()
+
+    def _mask_files(self) -> Iterator[Path]:
+        for mask in self.masks:
+            assert mask is not None
+            yield from mask_parts(mask, MASK_SUFFIXES)
 
     def verify_image(self, index: int) -> None:
         """Decodes an image, unless the head and the end of its file show that it is whole."""
@@ -156,13 +182,16 @@ class Files(Dataset):
 
     def verify_pair(self, index: int) -> None:
         """Decodes an image at its own size and its mask, and compares their sizes."""
-        mask = self.mask(index)
         # Not `self.image`, which is at `long_side` and may come from a cache.
-        file = self.images[index]
+        file, mask_file = self.images[index], self.masks[index]
+        assert mask_file is not None, f"{self.names[index]} has no mask"
         height, width = self._read(file).shape[:2]
-        if mask.shape != (height, width):
+        mask = self._labels(mask_file) if self.resizes_masks else self.mask(index)
+        size = mask.shape[::-1]
+        fits = same_aspect(size, (width, height)) if self.resizes_masks else size == (width, height)
+        if not fits:
             raise UserError(
-                f"Mask {self.masks[index]} is {mask.shape[1]}x{mask.shape[0]} pixels, but its "
-                f"image {file.name} is {width}x{height} (width x height). Export the mask at the "
-                "size of the image."
+                f"Mask {mask_file} is {size[0]}x{size[1]} pixels, but its image {file.name} is "
+                f"{width}x{height} (width x height). Export the mask at the size of the image"
+                + (", or at least in its shape." if self.resizes_masks else ".")
             )

@@ -20,7 +20,8 @@ def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.
     """Reads the classes of every image of a set.
 
     A CSV file has rows with the name of an image and one or more of its classes. Columns are
-    separated by commas, semicolons, tabs or spaces; several classes in one column, by semicolons.
+    separated by commas, semicolons, tabs or spaces; several classes in one column, by semicolons,
+    blanks or |.
     Several rows of one image add up. A JSON file is one object: `{"image": ["class", ...], ...}`.
     The file may name images of other sets too.
 
@@ -49,7 +50,7 @@ def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.
                 f"data.image_labels={file} does not name the unlabeled image '{name}'. Add a row "
                 "for it, or take the image out of the unlabeled set."
             )
-        for label in labels:
+        for label in (part for one in labels for part in _split(one, classes.names)):
             if label not in classes.names:
                 raise UserError(
                     f"data.image_labels={file} gives '{name}' the class '{label}'. "
@@ -57,6 +58,12 @@ def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.
                 )
             present[i, classes.names.index(label)] = True
     return present
+
+
+def _split(label: str, names: Sequence[str]) -> list[str]:
+    """The classes that are named in one column: a name may hold blanks, or they part names."""
+    parts = [part for part in re.split(r"[\s|/+&]+", label) if part]
+    return parts if label not in names and {*parts} <= {*names} else [label]
 
 
 def _keys(name: str, is_unique: bool) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ file is an error instead of a half-gray picture.
 """
 
 import os
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -219,6 +220,12 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resizes labels [H, W] to (width, height) by exact nearest neighbors, as Pillow does."""
     return cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def same_aspect(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether two sizes (width, height) are one shape: but for rounding, or one percent."""
+    width = one[1] * other[0] / other[1]  # that `one` would have in the shape of the other
+    return abs(one[0] - width) <= max(1, 0.01 * width)
 
 
 def looks_whole(file: Path) -> bool:

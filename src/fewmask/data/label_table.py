@@ -28,6 +28,7 @@ class LabelTable:
             nothing else is used.
         is_binary: whether every value above 0 that the mapping does not name is class 1.
         advice: what to do about an unknown value, if these are not the user's own masks.
+        array: the one that holds the values, in mask files of several arrays.
     """
 
     num_classes: int
@@ -36,6 +37,7 @@ class LabelTable:
     palette: Mapping[int, int] = field(default_factory=dict)
     is_binary: bool = False
     advice: str = ""
+    array: str = ""
 
     def __post_init__(self) -> None:
         labels = [*self.mapping.values(), *self.palette.values()]

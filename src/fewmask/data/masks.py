@@ -9,14 +9,16 @@ import numpy as np
 from PIL import Image
 
 from fewmask.data.images import IMAGE_SUFFIXES, opened
+from fewmask.data.mask_arrays import ARRAY_SUFFIXES, read_array, whole_numbers
+from fewmask.data.object_masks import mask_parts
 from fewmask.errors import UserError
 
-MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".npy")
+MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", *ARRAY_SUFFIXES)
 
 ORIGIN = "photo"
 """The note in a PNG that fewmask itself predicted: of which photo. Image editors drop it."""
-NEW_SUBFILE_TYPE, BITS_PER_SAMPLE = 254, 258
-"""Tags of a TIFF."""
+ORIENTATION, NEW_SUBFILE_TYPE, BITS_PER_SAMPLE = 0x0112, 254, 258
+"""Tags of EXIF and TIFF."""
 TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
 """Pillow's modes with an alpha channel."""
 
@@ -34,13 +36,17 @@ class Stored(NamedTuple):
     """Whether the file says that 0 is white, and its numbers were turned round."""
 
 
-def read_mask(file: Path) -> np.ndarray:
+def read_mask(file: Path, array: str = "") -> np.ndarray:
     """Reads the numbers of a palette or gray mask, integers [H, W].
+
+    Args:
+        file: in a format of `MASK_SUFFIXES`, or a folder of such files, one for each object.
+        array: the one that is the mask, if the file holds several arrays.
 
     Raises:
         UserError: if the file is missing or damaged, cannot be a mask, or its classes are colors.
     """
-    stored = read_stored(file)
+    stored = read_stored(file, array=array)
     if stored.is_colored:
         raise UserError(
             f"Mask {file} has mode {stored.mode}; expected one number per pixel (palette or "
@@ -59,30 +65,67 @@ def read_colors(file: Path) -> np.ndarray:
     return read_stored(file, as_colors=True).values
 
 
-def read_stored(file: Path, as_colors: bool = False) -> Stored:
+def read_stored(file: Path, as_colors: bool = False, array: str = "") -> Stored:
     """Reads what a mask file holds: numbers if it has any, else colors.
 
-    Three equal channels are gray, as OpenCV writes it. An alpha channel may only be opaque.
+    Three equal channels are gray, as OpenCV writes it. An alpha channel may only be opaque. Of the
+    files in a folder, one for each object, the largest number counts at every pixel.
 
     Args:
-        file: in a format of `MASK_SUFFIXES`.
+        file: in a format of `MASK_SUFFIXES`, or a folder of such files.
         as_colors: whether the colors are wanted even if there are numbers.
+        array: the one that is the mask, if the file holds several arrays.
 
     Raises:
         UserError: if the file is missing or damaged, or cannot be a mask, such as a JPEG.
     """
-    if file.suffix.lower() == ".npy":
-        return _from_array(file, as_colors)
+    if file.is_dir():
+        return _merged(file, array)
+    if file.suffix.lower() in ARRAY_SUFFIXES:
+        return _from_array(read_array(file, array), as_colors, file)
     with opened(file, "mask") as picture:
         _require_one_sharp_page(picture, file)
-        colors = np.asarray(picture.convert("RGB")) if as_colors else None
+        turn = int(picture.getexif().get(ORIENTATION, 1))
+        colors = _upright(np.asarray(picture.convert("RGB")), turn) if as_colors else None
         if colors is None:
             numbers = _numbers(picture, file)
             if numbers is not None:
                 palette = _palette(picture, numbers)
+                numbers = _upright(numbers, turn)
                 return Stored(numbers, False, picture.mode, palette, _is_inverted(picture))
-            colors = np.asarray(picture.convert("RGB"))
+            colors = _upright(np.asarray(picture.convert("RGB")), turn)
         return Stored(_as_one_number(colors), True, picture.mode, {})
+
+
+def _merged(folder: Path, array: str) -> Stored:
+    """The numbers of all objects of an image, each in a file of its own."""
+    parts = [read_mask(file, array) for file in mask_parts(folder, MASK_SUFFIXES)]
+    sizes = {part.shape for part in parts}
+    if len(sizes) != 1:
+        raise UserError(
+            f"Mask {folder}: "
+            + ("its files differ in size" if parts else "the folder holds no masks")
+            + ". Expected one file for each object, all of the size of the image."
+        )
+    return Stored(np.maximum.reduce(parts), False, "folder", {})
+
+
+def _from_array(numbers: np.ndarray, as_colors: bool, file: Path) -> Stored:
+    """The numbers of an array; as grays, if colors are wanted."""
+    if as_colors:
+        numbers = _as_one_number(np.repeat(numbers[..., None], 3, axis=2))
+    return Stored(numbers, as_colors, file.suffix[1:], {})
+
+
+def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """Pixels [H, W, ...] turned as the EXIF tag says, like the pixels of a photo."""
+    if orientation in (5, 6, 7, 8):
+        values = values.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    return np.ascontiguousarray(values)
 
 
 def _require_one_sharp_page(picture: Image.Image, file: Path) -> None:
@@ -139,7 +182,7 @@ def _numbers(picture: Image.Image, file: Path) -> np.ndarray | None:
     if picture.mode[0] == "I":  # big-endian files come as such
         return values.astype(values.dtype.newbyteorder("="))
     if picture.mode == "F":
-        return _whole(values, file)
+        return whole_numbers(values, file)
     channels = values[..., :-1] if picture.mode in TRANSPARENT else values
     if picture.mode in ("RGB", "RGBA") and _has_16_bits(picture, file):
         values = channels = _deep(file)
@@ -169,17 +212,6 @@ def _deep(file: Path) -> np.ndarray:
     return values[..., :3]
 
 
-def _whole(values: np.ndarray, file: Path) -> np.ndarray:
-    """Floats as the whole numbers that they hold."""
-    big = not np.isfinite(values).all() or np.abs(values).max(initial=0) >= 2**31
-    if big or (values != np.rint(values)).any():
-        raise UserError(
-            f"Mask {file}: it holds fractions, NaN or huge numbers, and labels are small whole "
-            "numbers. Save it as a gray PNG of 8 or 16 bits."
-        )
-    return values.astype(np.int64)
-
-
 def _palette(picture: Image.Image, numbers: np.ndarray) -> dict[int, int]:
     """The color of each number that occurs, if the file gives numbers colors."""
     if picture.mode == "1":
@@ -196,25 +228,6 @@ def _is_inverted(picture: Image.Image) -> bool:
     """Whether a TIFF says that 0 is white (MinIsWhite): Pillow turns its numbers round."""
     tags = getattr(picture, "tag_v2", {})
     return picture.mode in ("1", "L") and tags.get(262) == 0
-
-
-def _from_array(file: Path, as_colors: bool) -> Stored:
-    """The numbers in a .npy file."""
-    try:
-        values = np.load(file, allow_pickle=False)
-    except FileNotFoundError:
-        raise UserError(f"There is no mask {file}.") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"Cannot read mask {file}: {error}. Export it again.") from None
-    if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype.kind not in "biuf":
-        raise UserError(f"Mask {file}: expected one array [H, W] of whole numbers.")
-    is_odd = values.dtype.kind == "f" or values.dtype == np.uint64
-    numbers = _whole(values, file) if is_odd else values
-    if numbers.dtype == bool:
-        numbers = numbers.astype(np.uint8)
-    if as_colors:
-        return Stored(_as_one_number(np.repeat(numbers[..., None], 3, axis=2)), True, "npy", {})
-    return Stored(numbers, False, "npy", {})
 
 
 def _as_one_number(colors: np.ndarray) -> np.ndarray:

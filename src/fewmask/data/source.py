@@ -60,6 +60,8 @@ class Inventory(NamedTuple):
     """Masks that belong to no image."""
     unread: Sequence[Path] = ()
     """Pictures of kinds that fewmask does not read."""
+    resizes_masks: bool | None = None
+    """Whether masks get the size of their image; None if the source has no such option."""
     was_opened: bool = True
     """Whether `open` has accepted the files. If not, training may still refuse them."""
 

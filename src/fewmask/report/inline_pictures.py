@@ -17,6 +17,11 @@ def photo(image: np.ndarray) -> str:
     return _data_url(Image.fromarray(_small(image, cv2.INTER_AREA)), "JPEG")
 
 
+def sheet(picture: Image.Image) -> str:
+    """A picture at its own size as a JPEG."""
+    return _data_url(picture, "JPEG")
+
+
 def map_of_labels(labels: np.ndarray, colors: np.ndarray) -> str:
     """Labels uint8 [H, W] in their colors as a PNG; 255 is white."""
     # Nearest neighbor: between two labels lies no third one.

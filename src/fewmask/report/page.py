@@ -62,6 +62,7 @@ class RunPage:
 def render(
     title: str,
     runs: Sequence[RunPage],
+    labels: str,
     verdict: Sequence[str],
     warnings: Sequence[str],
     differences: Mapping[str, Sequence[Any]],
@@ -71,6 +72,7 @@ def render(
     Args:
         title: of the page.
         runs: one section each.
+        labels: a data: URL, the sheet of labeled photos and their masks.
         verdict: sentences on whether the unlabeled images helped.
         warnings: reasons why runs cannot be compared.
         differences: the settings in which the runs differ, by dotted name.
@@ -78,6 +80,7 @@ def render(
     return TEMPLATES.get_template("page.html.j2").render(
         title=title,
         runs=runs,
+        labels=labels,
         verdict=verdict,
         warnings=warnings,
         differences=differences,

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +12,14 @@ from PIL.PngImagePlugin import PngInfo
 
 from fewmask import atomic
 from fewmask.batch import IGNORE
+from fewmask.data.annotations.annotation import is_background
+from fewmask.data.annotations.exporting import (
+    Masked,
+    export_annotations,
+    require_distinct,
+    require_formats,
+    way_back,
+)
 from fewmask.data.image_files import MADE_BY
 from fewmask.data.images import as_rgb
 from fewmask.data.masks import ORIGIN
@@ -21,6 +30,11 @@ from fewmask.report.pictures import confidence_picture, mask_picture, save_whole
 
 AREAS = "areas.csv"
 """The share of each class in every photo."""
+ANNOTATIONS = "annotations"
+"""The folder for the formats of labeling tools."""
+
+Named = tuple[Path, str]
+"""An image file, and the name of its prediction, without suffix."""
 
 
 class Job(NamedTuple):
@@ -38,10 +52,24 @@ class PredictionFolder:
         folder: to write to. It must be new, empty, or hold predictions of the same weights.
         threshold: pixels below this confidence get no label.
         overwrite: whether to replace existing predictions.
+        formats: of labeling tools, which `finish` writes.
+        share: (k, n) if this is the k-th of n processes that write to the folder, counted from 0.
+
+    Raises:
+        UserError: for an unknown format.
     """
 
-    def __init__(self, folder: Path, threshold: float = 0.0, overwrite: bool = False):
+    def __init__(
+        self,
+        folder: Path,
+        threshold: float = 0.0,
+        overwrite: bool = False,
+        formats: Sequence[str] = (),
+        share: tuple[int, int] = (0, 1),
+    ):
         self.folder, self.threshold, self.overwrite = folder, threshold, overwrite
+        require_formats(formats)
+        self.formats, self.share = formats, share
 
     def claim(self, predictor: Predictor) -> None:
         """Records in the folder which weights and threshold its predictions come from.
@@ -62,6 +90,7 @@ class PredictionFolder:
                 "Give another --out, or replace them with --overwrite."
             )
         atomic.write_text(file, json.dumps(mine))
+        self.classes = predictor.classes
         self.areas = Areas(self.folder / AREAS, predictor.classes)
 
     def mask_file(self, name: str) -> Path:
@@ -101,6 +130,40 @@ class PredictionFolder:
             save_whole(mask, self.mask_file(job.name), pnginfo=origin)
         except OSError as error:
             raise UserError(f"Cannot write to {self.folder}: {error}") from None
+
+    def masked(self, files: Sequence[Named]) -> list[Masked]:
+        """The images of which `finish` writes annotations, as labeling tools shall know them.
+
+        Raises:
+            UserError: if the formats cannot tell two of them apart.
+        """
+        found = [
+            # A tool looks for the file itself, whose name is longer than that of its mask.
+            Masked(file, self.mask_file(name), str(PurePosixPath(name).with_name(file.name)))
+            for file, name in (files if self.formats else ())
+        ]
+        require_distinct(found)
+        return found
+
+    def finish(self, masked: Sequence[Masked], tell: Callable[[str], None]) -> None:
+        """Sorts the table of areas, and writes the annotations of images anew from their masks.
+
+        So they are complete, whichever masks an interrupted call had written before, and hold what
+        was edited by hand.
+        """
+        self.areas.tidy()
+        index, shares = self.share
+        part = "" if shares == 1 else f"-{index + 1}-of-{shares}"
+        place = self.folder / ANNOTATIONS
+        for file in export_annotations(masked, self.classes, place, self.formats, part):
+            tell(f"Annotations for a labeling tool: {file}")
+        if self.formats and self.threshold and any(map(is_background, self.classes.names)):
+            tell(
+                "Pixels below the threshold are in no object, so they will come back as "
+                "background. --threshold 0 gives them their most likely class."
+            )
+        if self.formats:
+            tell(f"When they are corrected and exported there: {way_back(self.classes)}")
 
 
 def _digest(predictor: Predictor) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from fewmask.data import Chosen, Data, Dataset
 from fewmask.data.lists.published import recognize_dataset
+from fewmask.data.masks import MASK_SUFFIXES
+from fewmask.data.object_masks import mask_parts
 from fewmask.data.source import SUBSETS, mask_files
 from fewmask.errors import UserError
 from fewmask.run_folder.paths import RunPaths
@@ -36,8 +38,9 @@ def write_subsets(paths: RunPaths, data: Data) -> None:
 def _fingerprint_of_masks(dataset: Dataset) -> str:
     """SHA-256 of the contents of all mask files; of nothing, if masks are not files."""
     digest = hashlib.sha256()
-    for file in mask_files(dataset):
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    for mask in mask_files(dataset):
+        for file in mask_parts(mask, MASK_SUFFIXES):
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
 

@@ -62,7 +62,8 @@ def draw(recipe: Recipe, found: Checked, file: Path) -> str:
 def _what_training_finds(recipe: Recipe) -> list[Finding]:
     """What shows only once the data are opened: a check must not pass where `train` stops."""
     try:
-        data = open_data(recipe, needs_unlabeled=False, tell=lambda note: None)
+        needs_unlabeled = recipe.data.image_labels is not None  # which name unlabeled images
+        data = open_data(recipe, needs_unlabeled, tell=lambda note: None)
     except UserError as error:
         return [Finding("error", f"Training would stop here: {error}", "")]
     return [*loaded_findings(data)]

@@ -23,15 +23,12 @@ from fewmask.engine.pace import Pace
 from fewmask.engine.screen import Activity, Screen
 from fewmask.errors import UserError
 from fewmask.evaluation.predictor import Predictor
-from fewmask.report.prediction_folder import Job, PredictionFolder
+from fewmask.report.prediction_folder import Job, Named, PredictionFolder
 
 AT_ONCE = 8
 """Images of one size that are predicted together; as many are read ahead."""
 THREADS = 2
 """Threads that read images; as many others write predictions."""
-
-Named = tuple[Path, str]
-"""An image file, and the name of its prediction, without suffix."""
 
 
 class Predicted(NamedTuple):
@@ -52,6 +49,7 @@ def predict(
     share: tuple[int, int] = (0, 1),
     overwrite: bool = False,
     tell: Callable[[str], None] = print,
+    annotations: Sequence[str] = (),
 ) -> Predicted:
     """Predicts images and writes `masks/*.png`, `overlays/*.jpg` and `confidence/*.png` to `out`.
 
@@ -67,6 +65,7 @@ def predict(
         share: (k, n) predicts only the k-th of n equal shares of the images, counted from 0.
         overwrite: whether to predict finished images again.
         tell: receives messages on progress, and on images that were left out.
+        annotations: formats of labeling tools: coco, cvat, labelme, labelstudio.
 
     Raises:
         UserError: if there is no image or no such share, or if `out` holds other predictions.
@@ -76,7 +75,7 @@ def predict(
         raise UserError(f"share={share}: expected (k, n) with 0 <= k < n, such as (0, 4).")
     # Every n-th image, not a block: neighbors in a folder are often alike in size and content.
     files = _without_clashes(_find_all(places, out, tell))[index::shares]
-    folder = PredictionFolder(out, overwrite=overwrite)
+    folder = PredictionFolder(out, 0.0, overwrite, annotations, share)
     folder.claim(predictor)
     return FolderPredictor(predictor, folder, tell).run(files)
 
@@ -135,6 +134,7 @@ class FolderPredictor:
 
     def run(self, files: Sequence[Named]) -> Predicted:
         """Predicts images, each with the name of its prediction."""
+        masked = self.folder.masked(files)
         writing: deque[Future[None]] = deque()
         # A CPU is not faster with more, but would say nothing until all of them are done.
         together = 1 if self.predictor.device == "cpu" else AT_ONCE
@@ -149,7 +149,7 @@ class FolderPredictor:
                     writing.popleft().result()
             for future in writing:
                 future.result()
-        self.folder.areas.tidy()
+        self.folder.finish(masked, self.tell)
         return Predicted(self.names, self.failures, self.kept)
 
     def _readable(self, files: Sequence[Named], readers: ThreadPoolExecutor) -> Iterator[Job]:

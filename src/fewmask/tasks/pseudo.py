@@ -1,14 +1,14 @@
 """Exports pseudo-labels for the unlabeled images of a run, to be corrected and used as masks."""
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fewmask.data import Classes
 from fewmask.errors import UserError
-from fewmask.report.prediction_folder import PredictionFolder
+from fewmask.report.prediction_folder import Named, PredictionFolder
 from fewmask.runs.run import Run
-from fewmask.tasks.predict import FolderPredictor, Named, Predicted
+from fewmask.tasks.predict import FolderPredictor, Predicted
 
 
 def pseudo_labels(
@@ -18,6 +18,7 @@ def pseudo_labels(
     weights: str = "best",
     overwrite: bool = False,
     tell: Callable[[str], None] = print,
+    annotations: Sequence[str] = (),
 ) -> Predicted:
     """Writes pseudo-labels as `predict` writes masks; uncertain pixels get no label.
 
@@ -30,6 +31,7 @@ def pseudo_labels(
         weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
         overwrite: whether to export finished images again.
         tell: receives messages on progress.
+        annotations: formats of labeling tools: coco, cvat, labelme, labelstudio.
 
     Raises:
         UserError: if the unlabeled images are not files.
@@ -42,7 +44,7 @@ def pseudo_labels(
         predictor.classes = predictor.classes.with_no_label()
         tell(_how_to_read(predictor.classes, bool(getattr(run.recipe.data, "palette", None))))
     # Claimed first: a folder of other predictions is refused before anything is computed.
-    folder = PredictionFolder(out, threshold, overwrite)
+    folder = PredictionFolder(out, threshold, overwrite, annotations)
     folder.claim(predictor)
     return FolderPredictor(predictor, folder, tell).run(files)
 

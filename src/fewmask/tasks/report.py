@@ -11,12 +11,16 @@ from fewmask.evaluation.examination import examine
 from fewmask.report import curves, gallery, page, sections
 from fewmask.report.comparison import BASELINE
 from fewmask.report.differences import differences
+from fewmask.report.inline_pictures import sheet
+from fewmask.report.label_sheet import label_sheet
 from fewmask.run_folder.comparing import warnings
 from fewmask.run_folder.result import Result
 from fewmask.runs.run import Run
 
 GALLERY = 24
 """Pictures on a page, shared between its runs, so that the page stays below 5 MB."""
+LABELED = 12
+"""Labeled photos on a page."""
 
 
 def report(runs: Sequence[Run], out: Path | None = None, verdict: Sequence[str] = ()) -> Path:
@@ -43,7 +47,8 @@ def report(runs: Sequence[Run], out: Path | None = None, verdict: Sequence[str] 
     names = runs[0].folder.name if len(runs) == 1 else f"{len(runs)} runs"
     # As JSON: paths and tuples compare and print like what the user wrote.
     different = differences([run.recipe.model_dump(mode="json") for run in runs])
-    text = page.render(f"fewmask: {names}", pages, verdict, warnings(results), different)
+    labels = sheet(label_sheet(runs[0].data, LABELED))
+    text = page.render(f"fewmask: {names}", pages, labels, verdict, warnings(results), different)
     out = out or runs[0].paths.report
     atomic.write_text(out, text)
     for run, run_page in zip(runs, pages, strict=True):

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from fewmask.data.annotations.coco import run_lengths
+from fewmask.data.annotations.coco import read, run_lengths
+from fewmask.data.annotations.source import Source
 from fewmask.errors import UserError
 from tests.data.exports import drawn
 from tests.program import fewmask
@@ -92,3 +93,20 @@ def test_paths_of_windows_keep_their_name_alone(tmp_path):
     content["images"][0]["file_name"] = "C:\\photos\\a.jpg"
     drawn(tmp_path, "c.json", json.dumps(content))
     assert [*(tmp_path / "m").rglob("*.png")] == [tmp_path / "m" / "a.png"]
+
+
+def test_an_object_keeps_its_own_pixels_only(tmp_path):
+    """A large photo with a thousand small objects would not fit into memory."""
+    counts = [5 * 100 + 7, 2, 98, 2, 100 * 100 - 5 * 100 - 7 - 102]
+    content = {
+        "images": [{"id": 1, "file_name": "x.png", "width": 100, "height": 100}],
+        "categories": [{"id": 1, "name": "a"}],
+        "annotations": [
+            {"image_id": 1, "category_id": 1, "segmentation": {"size": [100, 100], "counts": runs}}
+            for runs in (counts, [100 * 100])
+        ],
+    }
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    (one,) = read(Source(tmp_path / "x.json", None, tmp_path)).annotations
+    assert [(s.corner, s.pixels.shape) for s in one.shapes] == [((5, 7), (2, 2)), ((0, 0), (0, 0))]
+    assert one.shapes[0].pixels.base is None  # not a view of the whole image

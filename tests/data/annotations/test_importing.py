@@ -146,3 +146,33 @@ def test_masks_that_are_there_are_kept(tmp_path):
     with pytest.raises(UserError, match=r"1 of these masks are in .* already.*--overwrite"):
         drawn(tmp_path, "x.json", text)
     drawn(tmp_path, "x.json", text, overwrite=True)
+
+
+def test_masks_hold_the_values_that_the_user_wants(tmp_path):
+    out = tmp_path / "masks"
+    done = import_masks(shown(tmp_path / "in", "x", "a"), out, ["a", "b"], values=[255, 7, 0])
+    assert done.values == [255, 7, 0]
+    assert (np.asarray(Image.open(out / "x.png")) == 7).all()
+    import_masks(shown(tmp_path / "in", "y", "b"), out)  # they are remembered
+    assert (np.asarray(Image.open(out / "y.png")) == 0).all()
+    again = shown(tmp_path / "in", "z", "c")
+    with pytest.raises(UserError, match="--values 255,7,0: expected a value for each of back.*c;"):
+        import_masks(again, out, ["a", "b", "c"])
+    with pytest.raises(UserError, match=r"holds masks with the values 255, 7, 0. Give values that"):
+        import_masks(again, out, ["a", "b", "c"], values=[0, 1, 2, 3])
+    import_masks(again, out, ["a", "b", "c"], values=[255, 7, 0, 40000])
+    assert (np.asarray(Image.open(out / "z.png")) == 40000).all()
+    for values in ([1], [1, 1], [0, 70000], [-1, 0], [0, 1, 2]):
+        with pytest.raises(UserError, match=r"for each of background, a; no two of them equal"):
+            import_masks(shown(tmp_path / "in", "x", "a"), tmp_path / "new", values=values)
+    (out / "values.txt").write_text("x")
+    with pytest.raises(UserError, match=r"values.txt is damaged: .*'x'. Correct or delete it"):
+        import_masks(again, out, overwrite=True)
+
+
+def test_values_on_the_command_line(tmp_path):
+    words = ("import", labelme(tmp_path / "in"), "--out", tmp_path / "masks", "--values")
+    assert "--values 0,1,x: expected whole numbers" in fewmask(*words, "0,1,x", code=2)
+    text = fewmask(*words, "0,255,7")
+    assert "The masks hold 0 for background, 255 for car, 7 for house." in text
+    assert np.asarray(Image.open(tmp_path / "masks" / "a.png"))[3, 3] == 7

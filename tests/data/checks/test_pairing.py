@@ -22,8 +22,12 @@ def test_few_or_no_masks(clean):
     for i in range(3, 12):
         (clean / "masks" / f"p{i:02d}.png").unlink()
     assert "Only 3 image(s) have a mask" in said(clean)
-    shutil.rmtree(clean / "masks")
+    for mask in (clean / "masks").iterdir():
+        mask.unlink()
     assert "No image has a mask" in said(clean)
+    shutil.rmtree(clean / "masks")
+    with pytest.raises(UserError, match="There is no folder .*masks"):
+        said(clean)
 
 
 def test_two_images_of_one_stem(clean):

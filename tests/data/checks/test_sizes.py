@@ -26,3 +26,12 @@ def test_photos_turned_without_a_change_of_size_are_to_be_inspected(clean):
     photo.save(clean / "images" / "p02.jpg", exif=exif)
     assert "1 labeled photo(s) are turned by their EXIF tag, but keep their size" in said(clean)
     assert check(clean).exit_code == 1
+
+
+def test_masks_of_the_same_shape_can_be_resized(clean):
+    Image.new("L", (20, 15)).save(clean / "masks" / "p01.png")
+    assert "data.resize_masks=true" in said(clean)
+    assert "differ in size" not in said(clean, "data.resize_masks=true")
+    Image.new("L", (20, 20)).save(clean / "masks" / "p02.png")
+    assert "p02.png is 20x20" in said(clean, "data.resize_masks=true")
+    assert "data.resize_masks" not in said(clean)

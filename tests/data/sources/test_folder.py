@@ -152,7 +152,7 @@ def test_a_list_entry_without_a_file(photos):
 def test_a_missing_or_empty_folder(photos, tmp_path):
     expect(tmp_path / "nothing", "nothing", "no such folder")
     (tmp_path / "empty" / "images").mkdir(parents=True)
-    expect(tmp_path / "empty", "holds no images")
+    expect(tmp_path / "empty", "holds no pictures")
     expect(photos, "no folder", "mask", masks=Path("labels"))
 
 

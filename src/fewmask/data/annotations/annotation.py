@@ -84,7 +84,12 @@ def stem_of(name: str) -> str:
 def _plain(name: str) -> str:
     """The name of a class without blanks around it; one name for all that mean the background."""
     name = name.strip()
-    return BACKGROUND if name.strip("_").casefold() == BACKGROUND else name
+    return BACKGROUND if is_background(name) else name
+
+
+def is_background(name: str) -> bool:
+    """Whether the name of a class means the background."""
+    return name.strip().strip("_").casefold() == BACKGROUND
 
 
 def polygon(name: str, points: np.ndarray) -> Shape | str:

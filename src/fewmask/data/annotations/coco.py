@@ -1,11 +1,14 @@
 """COCO: one JSON file with all images, categories and annotations."""
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fewmask.atomic import replacing
 from fewmask.data.annotations.annotation import (
     Annotation,
     Export,
@@ -14,6 +17,7 @@ from fewmask.data.annotations.annotation import (
     pixel_shape,
     polygon,
 )
+from fewmask.data.annotations.objects import Labeled, objects, runs_of
 from fewmask.data.annotations.source import Source
 
 
@@ -109,3 +113,48 @@ def _uncompressed(text: str) -> list[int]:
         runs.append(value + (runs[-2] if len(runs) > 2 else 0))
         value = shift = 0
     return runs
+
+
+def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path) -> None:
+    """Writes one annotation for each object, as run lengths, which are exact and allow holes.
+
+    Args:
+        photos: read one after the other, so that one at a time is in memory.
+        names: of the classes, by label.
+        file: to write to.
+    """
+    ids = {name: number for number, name in enumerate(names.values(), 1)}
+    categories = [{"id": number, "name": name} for name, number in ids.items()]
+    images: list[dict[str, Any]] = []
+    count = 0
+    with replacing(file) as temporary, temporary.open("w", encoding="utf-8") as out:
+        out.write(f'{{"info": {{}}, "licenses": [], "categories": {_text(categories)},\n')
+        out.write('"annotations": [')
+        for photo in photos:
+            height, width = photo.labels.shape
+            image = {"id": len(images) + 1, "file_name": photo.name}
+            images.append({**image, "width": width, "height": height})
+            for shape in objects(photo.labels, names):
+                count += 1
+                whose = {"id": count, "image_id": image["id"], "category_id": ids[shape.name]}
+                out.write(",\n" if count > 1 else "\n")
+                out.write(_text({**whose, **_outline(shape, height, width)}))
+        out.write(f'],\n"images": {_text(images)}}}\n')
+
+
+def _text(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False)
+
+
+def _outline(shape: Shape, height: int, width: int) -> dict[str, Any]:
+    """What COCO says about the pixels of an object."""
+    assert shape.pixels is not None
+    (left, top), (rows, columns) = shape.corner, shape.pixels.shape
+    # COCO's runs go down the columns, so rows and columns change places.
+    counts = runs_of(shape.pixels.T, (top, left), (height, width))
+    return {
+        "segmentation": {"size": [height, width], "counts": counts},
+        "bbox": [left, top, columns, rows],
+        "area": int(shape.pixels.sum()),
+        "iscrowd": 0,
+    }

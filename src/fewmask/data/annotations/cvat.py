@@ -1,10 +1,12 @@
 """CVAT: one XML file, exported as "CVAT for images"."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
+from fewmask.atomic import replacing
 from fewmask.data.annotations.annotation import (
     Annotation,
     Export,
@@ -16,6 +18,7 @@ from fewmask.data.annotations.annotation import (
     polygon,
     rotate,
 )
+from fewmask.data.annotations.objects import Labeled, objects, runs_of
 from fewmask.data.annotations.source import Source
 
 
@@ -62,3 +65,46 @@ def _shape(shape: ElementTree.Element) -> Shape | str:
         flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
         return pixel_shape(name, flat.reshape(height, width), (left, top))
     return shape.tag
+
+
+def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path) -> None:
+    """Writes one `<mask>` for each object.
+
+    Args:
+        photos: read one after the other, so that one at a time is in memory.
+        names: of the classes, by label.
+        file: to write to.
+    """
+    meta = ElementTree.Element("meta")
+    labels = ElementTree.SubElement(ElementTree.SubElement(meta, "task"), "labels")
+    for name in names.values():
+        label = ElementTree.SubElement(labels, "label")
+        ElementTree.SubElement(label, "name").text = name
+    with replacing(file) as temporary, temporary.open("w", encoding="utf-8") as out:
+        out.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
+        out.write(f"<version>1.1</version>\n{_text(meta)}")
+        for number, photo in enumerate(photos):
+            height, width = photo.labels.shape
+            facts = {"id": number, "name": photo.name, "width": width, "height": height}
+            image = _element("image", facts)
+            image.extend(_mask(shape) for shape in objects(photo.labels, names))
+            out.write(_text(image))
+        out.write("</annotations>\n")
+
+
+def _mask(shape: Shape) -> ElementTree.Element:
+    assert shape.pixels is not None
+    (left, top), (height, width) = shape.corner, shape.pixels.shape
+    runs = runs_of(shape.pixels, (0, 0), (width, height))
+    facts = {"label": shape.name, "source": "auto", "occluded": 0, "z_order": 0}
+    place = {"left": left, "top": top, "width": width, "height": height}
+    return _element("mask", {**facts, "rle": ", ".join(map(str, runs)), **place})
+
+
+def _element(tag: str, facts: Mapping[str, object]) -> ElementTree.Element:
+    return ElementTree.Element(tag, {key: str(value) for key, value in facts.items()})
+
+
+def _text(element: ElementTree.Element) -> str:
+    ElementTree.indent(element)
+    return ElementTree.tostring(element, encoding="unicode") + "\n"

@@ -27,9 +27,9 @@ def draw_mask(one: Annotation, classes: Sequence[str]) -> Drawn:
     top = np.full(labels.shape, -1, np.int32)  # the shape that each pixel shows
     was_drawn = []
     for number, shape in enumerate(one.shapes):
-        covered = _covered(shape, one.height, one.width)
-        labels[covered] = classes.index(shape.name)
-        top[covered] = number
+        place, covered = _covered(shape, one.height, one.width)
+        labels[place][covered] = classes.index(shape.name)
+        top[place][covered] = number
         was_drawn.append(bool(covered.any()))
     seen = {*np.unique(top).tolist()}
     numbered = [*enumerate(one.shapes)]
@@ -37,18 +37,17 @@ def draw_mask(one: Annotation, classes: Sequence[str]) -> Drawn:
     return Drawn(labels, lost, [shape.name for number, shape in numbered if not was_drawn[number]])
 
 
-def _covered(shape: Shape, height: int, width: int) -> np.ndarray:
-    """The pixels of a shape, bool [H, W]."""
+def _covered(shape: Shape, height: int, width: int) -> tuple[tuple[slice, slice], np.ndarray]:
+    """A part of the image, and the pixels of a shape there, bool [h, w]."""
     if shape.pixels is None:
-        return inside(shape.outline, height, width)
-    covered = np.zeros((height, width), bool)
+        return (slice(None), slice(None)), inside(shape.outline, height, width)
     left, top = shape.corner
     # Pixels may reach beyond the image, on all sides.
     pixels = shape.pixels[max(0, -top) :, max(0, -left) :]
-    place = covered[max(0, top) :, max(0, left) :]
-    rows, columns = min(len(place), len(pixels)), min(place.shape[1], pixels.shape[1])
-    place[:rows, :columns] = pixels[:rows, :columns]
-    return covered
+    left, top = max(0, left), max(0, top)
+    pixels = pixels[: max(0, height - top), : max(0, width - left)]
+    rows, columns = pixels.shape
+    return (slice(top, top + rows), slice(left, left + columns)), pixels
 
 
 def inside(outline: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -1,22 +1,34 @@
-"""The formats of labeling tools that can be imported."""
+"""The formats of labeling tools that can be read and written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
-from fewmask.data.annotations import coco, cvat, label_studio, labelme, via, yolo
+from fewmask.data.annotations import coco, cvat, labelme, labelstudio, labelstudio_tasks, via, yolo
 from fewmask.data.annotations.annotation import Export
+from fewmask.data.annotations.objects import Labeled
 from fewmask.data.annotations.source import Source
 from fewmask.errors import UserError
 
 FORMATS: dict[str, Callable[[Source], Export | None]] = {
     "a COCO .json": coco.read,
     "a CVAT .xml": cvat.read,
-    "a Label Studio .json": label_studio.read,
+    "a Label Studio .json": labelstudio.read,
     "a VIA .json": via.read,
     "a YOLO folder with labels/*.txt": yolo.read,
     "a folder of LabelMe .json files": labelme.read,
 }
 """What an export is, and its reader, which returns None for another format. A new format is one
 file and a line here. A reader may raise ValueError, KeyError and the like for a damaged export."""
+
+WRITERS: dict[str, Callable[[Iterable[Labeled], Mapping[int, str], Path], None]] = {
+    "coco": coco.write,
+    "cvat": cvat.write,
+    "labelme": labelme.write,
+    "labelstudio": labelstudio_tasks.write,
+}
+"""The formats by the names that users give them, and their writers."""
+SUFFIXES = {"coco": ".json", "cvat": ".xml", "labelstudio": ".json"}
+"""Of the formats that are one file. The others are a folder of files."""
 
 
 def read_annotations(source: Source) -> Export:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from fewmask import atomic
 from fewmask.data.annotations.annotation import BACKGROUND, Annotation, Export
 from fewmask.data.annotations.drawing import draw_mask
@@ -15,6 +17,8 @@ from fewmask.errors import UserError
 
 NAMES = "names.txt"
 """Beside imported masks: their classes, one a line, so that another import numbers them alike."""
+VALUES = "values.txt"
+"""Beside them: the values of the classes, one a line, if they are not 0, 1, 2 ..."""
 SURE = "If they show nothing but background: --empty-is-background."
 
 
@@ -35,6 +39,8 @@ class Imported(NamedTuple):
     """Stems of the images without any object. They get a mask only if the user says so."""
     notes: Sequence[str]
     """What else the export tells, in sentences."""
+    values: list[int]
+    """The values of the classes in the masks."""
 
     def in_words(self, out: Path) -> list[str]:
         """What was drawn into a folder, and what was not."""
@@ -72,6 +78,7 @@ def import_masks(
     names: Sequence[str] = (),
     overwrite: bool = False,
     empty_is_background: bool = False,
+    values: Sequence[int] = (),
     images: Path | None = None,
     attribute: str = "",
 ) -> Imported:
@@ -85,6 +92,8 @@ def import_masks(
         overwrite: whether existing masks may be replaced.
         empty_is_background: whether an image without objects shows only background. By default
             nobody has looked at it yet, and it gets no mask.
+        values: of the background and the classes in the masks. By default those of an earlier
+            import into the same folder; else 0, 1, 2 ...
         images: the folder of the photos. Masks get the subfolders of their photos, which also tell
             how large they are where the export does not. By default the folder `images` beside the
             export, else its own folder, and masks have the names in the export.
@@ -92,7 +101,8 @@ def import_masks(
 
     Raises:
         UserError: if the format is unknown, the export is damaged, it has a class that is not in
-            `names` or in the masks that are there, a photo is missing, or a mask exists already.
+            `names` or in the masks that are there, the values are not one for each class, a photo
+            is missing, or a mask exists already.
     """
     given = Source(source, images, out, attribute)
     export = read_annotations(given)
@@ -101,6 +111,7 @@ def import_masks(
         raise UserError(f"{source} annotates no image.")
     classes = _classes(source, export, names, out)
     left_out = Counter(kind for one in annotations for kind in one.left_out)
+    table = _table(classes, values, out)
     empty = [one.stem for one in annotations if not one.shapes]
     if not empty_is_background:
         annotations = [one for one in annotations if one.shapes]
@@ -117,10 +128,10 @@ def import_masks(
         labels, covered, nowhere = draw_mask(one, classes)
         hidden += [f"{name} in {one.stem}" for name in covered]
         outside += [f"{name} in {one.stem}" for name in nowhere]
-        save_mask(labels, out / f"{one.stem}.png")
-    atomic.write_text(out / NAMES, "".join(f"{name}\n" for name in classes))
+        save_mask(table[labels], out / f"{one.stem}.png")
+    _remember(out, classes, table)
     drawn = {one.stem: len(one.shapes) for one in annotations}
-    return Imported(classes, drawn, left_out, hidden, outside, empty, export.notes)
+    return Imported(classes, drawn, left_out, hidden, outside, empty, export.notes, table.tolist())
 
 
 def _beside_photo(one: Annotation, source: Source) -> Annotation:
@@ -139,7 +150,7 @@ def _classes(source: Path, export: Export, names: Sequence[str], out: Path) -> l
         raise UserError(f"--names {','.join(names)}: expected each name once.")
     found = [name for name in found if name != BACKGROUND]
     declared = [name for name in export.names if name.casefold() != BACKGROUND]
-    before = _imported_before(out)
+    before = _lines(out / NAMES)[1:]
     wanted = [*names] or before or [*dict.fromkeys(declared)] or found
     classes = [BACKGROUND, *wanted]
     foreign = [name for name in found if name not in classes]
@@ -164,10 +175,39 @@ def _classes(source: Path, export: Export, names: Sequence[str], out: Path) -> l
     return classes
 
 
-def _imported_before(out: Path) -> list[str]:
-    """The classes after the background of masks that were imported before."""
+def _table(classes: Sequence[str], values: Sequence[int], out: Path) -> np.ndarray:
+    """The value of each class in the masks, background first."""
     try:
-        return (out / NAMES).read_text(encoding="utf-8").splitlines()[1:]
+        own = [int(line) for line in _lines(out / VALUES)]
+    except ValueError as error:
+        raise UserError(f"{out / VALUES} is damaged: {error}. Correct or delete it.") from None
+    wanted = [*values] or own or [*range(len(classes))]
+    before = own or [*range(len(_lines(out / NAMES)))]
+    which = f"--values {','.join(map(str, wanted))}"
+    if len({*wanted} & {*range(2**16)}) < len(classes) or len(wanted) > len(classes):
+        raise UserError(
+            f"{which}: expected a value for each of {', '.join(classes)}; no two of them equal, "
+            f"and all from 0 to {2**16 - 1}."
+        )
+    if wanted[: len(before)] != before:
+        raise UserError(
+            f"{which}: {out} holds masks with the values {', '.join(map(str, before))}. Give "
+            "values that begin with them, or another --out."
+        )
+    return np.array(wanted, np.uint8 if max(wanted) < 256 else np.uint16)
+
+
+def _remember(out: Path, classes: Sequence[str], table: np.ndarray) -> None:
+    """Notes names and values for the next import into the folder."""
+    atomic.write_text(out / NAMES, "".join(f"{name}\n" for name in classes))
+    if table.tolist() != [*range(len(classes))]:
+        atomic.write_text(out / VALUES, "".join(f"{value}\n" for value in table))
+
+
+def _lines(file: Path) -> list[str]:
+    """What an earlier import noted, background first; nothing if there was none."""
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
 

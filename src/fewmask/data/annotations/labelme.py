@@ -2,13 +2,16 @@
 
 import base64
 import json
+import os
+from collections.abc import Iterable, Mapping
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from fewmask import atomic
 from fewmask.data.annotations.annotation import (
     Annotation,
     Export,
@@ -19,6 +22,7 @@ from fewmask.data.annotations.annotation import (
     pixel_shape,
     polygon,
 )
+from fewmask.data.annotations.objects import Labeled, objects
 from fewmask.data.annotations.photos import upright_size
 from fewmask.data.annotations.source import Source
 from fewmask.errors import UserError
@@ -93,3 +97,57 @@ def _shape(shape: dict[str, Any]) -> Shape | str:
         left, top = np.rint(points.min(axis=0)).astype(int)
         return pixel_shape(name, pixels, (int(left), int(top)))
     return str(kind)
+
+
+def write(photos: Iterable[Labeled], names: Mapping[int, str], folder: Path) -> None:
+    """Writes a file for each photo, with one shape of type `mask` for each object.
+
+    LabelMe saves corrections into the same files. So a file that is newer than its mask is kept.
+
+    Args:
+        photos: read one after the other, so that one at a time is in memory.
+        names: of the classes, by label.
+        folder: to write to.
+    """
+    for photo in photos:
+        file = folder / PurePosixPath(photo.name).with_suffix(".json")
+        if file.is_file() and file.stat().st_mtime_ns >= photo.since:
+            continue
+        height, width = photo.labels.shape
+        content = {
+            "version": "5.4.1",  # the file format has not changed since masks came
+            "flags": {},
+            "shapes": [_mask(shape) for shape in objects(photo.labels, names)],
+            "imagePath": _way(file, photo.photo),
+            "imageData": None,  # LabelMe reads the photo
+            "imageHeight": height,
+            "imageWidth": width,
+        }
+        atomic.write_text(file, json.dumps(content, ensure_ascii=False))
+
+
+def _mask(shape: Shape) -> dict[str, Any]:
+    assert shape.pixels is not None
+    (left, top), (height, width) = shape.corner, shape.pixels.shape
+    picture = BytesIO()
+    Image.fromarray(shape.pixels.astype(np.uint8) * 255).save(picture, format="PNG")
+    return {
+        "label": shape.name,
+        # The first and the last pixel.
+        "points": [[left, top], [left + width - 1, top + height - 1]],
+        "group_id": None,
+        "description": "",
+        "shape_type": "mask",
+        "flags": {},
+        "mask": base64.b64encode(picture.getvalue()).decode(),
+    }
+
+
+def _way(file: Path, photo: Path) -> str:
+    """The path from a LabelMe file to its photo."""
+    # A photo may be a link to a file of another name, so only its folder is resolved.
+    target = photo.parent.resolve() / photo.name
+    try:
+        return Path(os.path.relpath(target, file.parent.resolve())).as_posix()
+    except ValueError:  # on another drive
+        return target.as_posix()

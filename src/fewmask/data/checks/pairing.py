@@ -18,13 +18,13 @@ def pairing_findings(survey: Survey) -> Iterator[Finding]:
     if survey.unpaired:
         yield _unpaired_masks(survey)
     labeled, unlabeled = survey.images["labeled"], survey.images["unlabeled"]
-    if not labeled:
+    if not labeled and not survey.unpaired:
         yield Finding(
             "error",
             "No image has a mask.",
             "Put the masks in the folder masks/ (or set data.masks), named like their images.",
         )
-    elif len(labeled) < FEW_LABELED:
+    elif 0 < len(labeled) < FEW_LABELED:
         yield Finding(
             "warning",
             f"Only {len(labeled)} image(s) have a mask.",

@@ -32,7 +32,9 @@ def readability_findings(survey: Survey) -> Iterator[Finding]:
             yield Finding(
                 "error",
                 f"{len(files)} mask(s) of {subset} images cannot be read: {reason}.",
-                "Export the mask(s) again, or remove them. Their images then count as unlabeled.",
+                "Correct the mask(s), or remove them. Their images then count as unlabeled."
+                if "data." not in reason
+                else "",  # the reason names the option
                 files,
             )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.checks.survey import ImageFacts, MaskFacts, Survey
+from fewmask.data.images import same_aspect
 
 Pairs = list[tuple[ImageFacts, MaskFacts]]
 
@@ -17,6 +18,8 @@ def size_findings(survey: Survey) -> Iterator[Finding]:
         for image, mask in zip(images, masks, strict=True):
             if image.error or mask.error or image.size == mask.size:
                 continue
+            if survey.resizes_masks and same_aspect(mask.size, image.size):
+                continue
             is_turned = image.is_turned and image.size == mask.size[::-1]
             (turned if is_turned else wrong).append((image, mask))
         unclear = [image for image in images if masks and image.keeps_size]
@@ -25,7 +28,7 @@ def size_findings(survey: Survey) -> Iterator[Finding]:
         if turned:
             yield _turned(turned)
         if wrong:
-            yield _wrong(subset, wrong)
+            yield _wrong(subset, wrong, survey.resizes_masks)
 
 
 def in_pixels(size: tuple[int, int]) -> str:
@@ -53,12 +56,14 @@ def _turned(pairs: Pairs) -> Finding:
     )
 
 
-def _wrong(subset: str, pairs: Pairs) -> Finding:
+def _wrong(subset: str, pairs: Pairs, resizes: bool | None) -> Finding:
     image, mask = pairs[0]
+    can_resize = resizes is False and all(same_aspect(m.size, i.size) for i, m in pairs)
     return Finding(
         "error",
         f"{len(pairs)} mask(s) of {subset} images differ in size from their image: "
         f"{mask.file.name} is {in_pixels(mask.size)}, its image {in_pixels(image.size)}.",
-        "Export the masks at the size of the images.",
+        "Export the masks at the size of the images"
+        + (", or have them resized: data.resize_masks=true." if can_resize else "."),
         names_of(mask.file for _, mask in pairs),
     )

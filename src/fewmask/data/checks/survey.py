@@ -70,6 +70,7 @@ class Survey:
         unpaired: masks that belong to no image.
         unread: pictures of formats that are not read.
         channels: bands of an image in training.
+        resizes_masks: whether masks get the size of their image; None if no option says it.
     """
 
     images: dict[str, list[ImageFacts]]
@@ -77,6 +78,7 @@ class Survey:
     unpaired: Sequence[Path] = ()
     unread: Sequence[Path] = ()
     channels: int = 3
+    resizes_masks: bool | None = None
 
 
 def take_survey(inventory: Inventory, channels: int = 3) -> Survey:
@@ -99,6 +101,7 @@ def take_survey(inventory: Inventory, channels: int = 3) -> Survey:
         inventory.unpaired,
         inventory.unread,
         channels,
+        inventory.resizes_masks,
     )
 
 
@@ -166,19 +169,27 @@ def _describer(labels: LabelTable) -> Callable[[Path], MaskFacts]:
     """How to describe masks whose values become labels in this way."""
     # Numbers of objects are looked for only where nobody has said what numbers mean.
     is_said = bool(labels.mapping or labels.advice or labels.is_binary)
-    return partial(describe_mask, as_colors=bool(labels.palette), may_count_objects=not is_said)
+    return partial(
+        describe_mask,
+        as_colors=bool(labels.palette),
+        may_count_objects=not is_said,
+        array=labels.array,
+    )
 
 
-def describe_mask(file: Path, as_colors: bool = False, may_count_objects: bool = True) -> MaskFacts:
+def describe_mask(
+    file: Path, as_colors: bool = False, may_count_objects: bool = True, array: str = ""
+) -> MaskFacts:
     """Decodes a mask and counts its values.
 
     Args:
         file: of the mask.
         as_colors: whether its colors are the classes.
         may_count_objects: whether its numbers may be those of objects.
+        array: the one that is the mask, if the file holds several.
     """
     try:
-        stored = read_stored(file, as_colors)
+        stored = read_stored(file, as_colors, array)
     except UserError as error:
         return MaskFacts(file, str(error).partition(f"{file}: ")[2].rstrip(".") or str(error))
     except Exception as error:

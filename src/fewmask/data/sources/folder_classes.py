@@ -31,7 +31,7 @@ def invent_names(files: Sequence[Path | None], labels: LabelTable) -> tuple[list
     facts = survey.masks["labeled"]
     for one in facts:
         if one.error is not None:
-            read_mask(one.file)  # it says what is wrong
+            read_mask(one.file, labels.array)  # it says what is wrong
     findings = [*value_findings(survey, None, labels)]
     require_no_error(findings)
     values = sorted({value for one in facts for value in one.values})

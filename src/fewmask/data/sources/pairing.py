@@ -15,6 +15,7 @@ from fewmask.data.image_files import (
     unique_names,
 )
 from fewmask.data.label_table import LabelTable
+from fewmask.data.sources.mask_pattern import NAME, is_pattern, pair_by_pattern
 from fewmask.errors import UserError
 
 
@@ -23,7 +24,7 @@ def pair(images: Path, masks: Path, affixes: Affixes = NO_AFFIXES) -> tuple[File
 
     Args:
         images: a folder of images, or a .txt list.
-        masks: a folder of masks. It need not exist.
+        masks: a folder of masks, which need not exist; or a pattern, see `mask_pattern.py`.
         affixes: beginnings and ends of names that do not count.
 
     Returns:
@@ -32,6 +33,8 @@ def pair(images: Path, masks: Path, affixes: Affixes = NO_AFFIXES) -> tuple[File
     Raises:
         UserError: if there are no images, or an image is its own mask.
     """
+    if is_pattern(masks):
+        return pair_by_pattern(images, masks, affixes)
     files = _without_masks(list_images(images), images, masks, affixes)
     base = images if images.is_dir() else images.parent
     mask_of = masks_by_stem(masks, affixes, without={*files}) if masks.is_dir() else {}
@@ -96,8 +99,12 @@ def pair_all(images: Path, masks: Path, affixes: Affixes = NO_AFFIXES) -> Files:
             f"name: {shared}. Rename one of the images."
         )
     if not any(paired.masks):
-        where = f"in {masks}" if masks.is_dir() else f": there is no folder {masks}"
-        example = masks / f"{paired.images[0].stem}.png"
+        first = paired.images[0].stem
+        if is_pattern(masks):
+            where, example = "of its own", Path(str(masks).replace(NAME, first))
+        else:
+            where = f"in {masks}" if masks.is_dir() else f": there is no folder {masks}"
+            example = masks / f"{first}.png"
         better = proposed([f.stem for f in paired.images], [f.stem for f in unpaired])
         raise UserError(
             f"None of the {len(paired)} images in {images} has a mask {where}. "
@@ -108,7 +115,7 @@ def pair_all(images: Path, masks: Path, affixes: Affixes = NO_AFFIXES) -> Files:
     if unpaired:
         raise UserError(
             f"{len(unpaired)} mask(s) in {masks} have no image in {images} (first: "
-            f"{unpaired[0].name}). Add the images, or remove the masks."
+            f"{unpaired[0]}). Add the images, or remove the masks."
         )
     return paired
 

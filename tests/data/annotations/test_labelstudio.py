@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from fewmask.data.annotations.importing import import_masks
-from fewmask.data.annotations.label_studio import image_path
+from fewmask.data.annotations.labelstudio import image_path
+from fewmask.data.annotations.labelstudio_tasks import write
+from fewmask.data.annotations.objects import Labeled
 from fewmask.errors import UserError
 from tests.data.exports import drawn, photos
 
@@ -175,6 +177,18 @@ def test_a_task_shows_one_image_upright(tmp_path):
         mask_of(tmp_path, region("rectanglelabels", BOX, image_rotation=90))
     with pytest.raises(UserError, match="the task of 'a.jpg' shows several images"):
         mask_of(tmp_path, region("rectanglelabels", BOX, item_index=1))
+
+
+def test_predictions_that_somebody_accepts_come_back_to_the_pixel(tmp_path):
+    labels = np.random.default_rng(0).integers(0, 3, (31, 43)).astype(np.uint8)
+    photo = Labeled(tmp_path / "photos/x 1.jpg", "x 1.jpg", labels, 0)
+    write([photo], {1: "car", 2: "Bäume"}, tmp_path / "tasks.json")
+    tasks = json.loads((tmp_path / "tasks.json").read_text("utf-8"))
+    for one in tasks:
+        one["annotations"] = one.pop("predictions")
+    mask, found = drawn(tmp_path, "e.json", json.dumps(tasks))
+    assert found.drawn == {"x 1": 2} and found.classes == ["background", "Bäume", "car"]
+    assert np.array_equal(mask, np.array([0, 2, 1])[labels])
 
 
 def test_photos_tell_folders_and_missing_sizes(tmp_path):

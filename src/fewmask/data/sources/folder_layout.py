@@ -1,0 +1,83 @@
+"""Whether images and masks lie where the options say, and if not, where they may be."""
+
+from collections import Counter
+from pathlib import Path
+
+from fewmask.data.image_files import files_below
+from fewmask.data.masks import MASK_SUFFIXES
+from fewmask.data.sources.mask_pattern import NAME, is_pattern
+from fewmask.errors import UserError
+
+NAMED_FOLDERS = 5
+"""As many folders are named in a message, those with the most pictures."""
+
+
+def require_layout(root: Path, images: Path, masks: Path) -> None:
+    """Requires the folders of images and masks.
+
+    Args:
+        root: the folder that the others start from.
+        images: of the images, or a list.
+        masks: of the masks, or a pattern.
+
+    Raises:
+        UserError: if a folder is missing, or its subfolders are those of single images. It names
+            the options that fit what is there.
+    """
+    if not root.is_dir():
+        raise UserError(f"data.root={root}: there is no such folder.")
+    if not (root / images).exists():
+        _propose_one_folder_per_image(root, images, masks)
+        raise UserError(
+            f"There is no folder or list {root / images}. {_pictures(root)}Set data.images"
+            + (", and data.masks." if not (root / masks).exists() else ".")
+        )
+    if is_pattern(masks):
+        return
+    if not (root / masks).exists():
+        example = f"{masks}/NAME.png for {images}/NAME.jpg"
+        raise UserError(
+            f"There is no folder {root / masks}. {_pictures(root)}Set data.masks, or put the masks "
+            f"there: {example}."
+        )
+    _require_no_folder_per_mask(root, images, masks)
+
+
+def _pictures(root: Path) -> str:
+    """The folders that hold pictures, in a sentence."""
+    found = [f for f in files_below(root) if f.suffix.lower() in MASK_SUFFIXES]
+    count = Counter(file.parent.relative_to(root).as_posix() for file in found)
+    if not count:
+        return f"{root} holds no pictures. "
+    named = [f"{folder} ({number})" for folder, number in count.most_common(NAMED_FOLDERS)]
+    more = ", ..." if len(count) > NAMED_FOLDERS else ""
+    return f"Folders with pictures in {root}: {', '.join(named)}{more}. "
+
+
+def _propose_one_folder_per_image(root: Path, images: Path, masks: Path) -> None:
+    inner = [folder for folder in _folders(root) if (folder / masks).is_dir()]
+    if any((folder / images).is_dir() for folder in inner):
+        raise UserError(
+            f"There is no folder {root / images}, but {len(inner)} folders such as "
+            f"{inner[0].name}/{masks}. If each holds one image and its masks: "
+            f"data.images=. data.masks={NAME}/{masks}."
+        )
+
+
+def _require_no_folder_per_mask(root: Path, images: Path, masks: Path) -> None:
+    if not (root / images).is_dir():
+        return
+    stems = {file.stem for file in files_below(root / images)}
+    subfolders = {folder.name for folder in _folders(root / images)}
+    inner = [f for f in _folders(root / masks) if f.name in stems - subfolders]
+    if inner:
+        raise UserError(
+            f"{inner[0]} is a folder with the name of an image. If it holds one mask for each "
+            f"object of that image: data.masks={masks.as_posix()}/{NAME}."
+        )
+
+
+def _folders(place: Path) -> list[Path]:
+    if not place.is_dir():
+        return []
+    return sorted(f for f in place.iterdir() if f.is_dir() and not f.name.startswith("."))

@@ -1,0 +1,57 @@
+"""Folders that are missing, or arranged in another way: the message names what fits."""
+
+from pathlib import Path
+
+import pytest
+
+from fewmask.data.sources.folder_layout import require_layout
+from fewmask.errors import UserError
+from tests.data.own_folder import opened_folder
+from tests.data.test_object_masks import save_object
+
+IMAGES, MASKS = Path("images"), Path("masks")
+
+
+def test_other_folders_with_pictures_are_named(tmp_path):
+    for i in range(3):
+        save_object(tmp_path / "photo" / f"p{i}.png", (0, 0, 2, 2))
+    save_object(tmp_path / "labels" / "fine" / "p0.png", (0, 0, 2, 2))
+    with pytest.raises(UserError, match=r"photo \(3\), labels/fine \(1\)\. Set data.images, and"):
+        require_layout(tmp_path, IMAGES, MASKS)
+    with pytest.raises(UserError, match=r"no folder .*masks\. Folders .*Set data.masks"):
+        require_layout(tmp_path, Path("photo"), MASKS)
+    require_layout(tmp_path, Path("photo"), Path("labels/fine"))
+
+
+def test_an_empty_folder_and_a_missing_one(tmp_path):
+    with pytest.raises(UserError, match="holds no pictures"):
+        require_layout(tmp_path, IMAGES, MASKS)
+    with pytest.raises(UserError, match="no such folder"):
+        require_layout(tmp_path / "none", IMAGES, MASKS)
+
+
+def test_a_folder_for_each_image_needs_a_pattern_that_works(tmp_path):
+    for i in range(3):
+        save_object(tmp_path / f"n{i}" / "images" / f"n{i}.png", (0, 0, 6, 4))
+        save_object(tmp_path / f"n{i}" / "masks" / f"{i}7f.png", (0, 0, 2, 2))
+    with pytest.raises(UserError, match=r"data.images=\. data.masks=\{name\}/masks"):
+        require_layout(tmp_path, IMAGES, MASKS)
+    data = opened_folder(tmp_path, images=Path(), masks=Path("{name}/masks"), binary=True)
+    assert len(data.labeled) + len(data.val) == 3
+
+
+def test_a_folder_for_each_mask_needs_a_pattern_that_works(tmp_path):
+    for i in range(3):
+        save_object(tmp_path / "images" / f"p{i}.png", (0, 0, 6, 4))
+        save_object(tmp_path / "masks" / f"p{i}" / "7.png", (0, 0, 2, 2))
+    with pytest.raises(UserError, match=r"data.masks=masks/\{name\}"):
+        opened_folder(tmp_path)
+    data = opened_folder(tmp_path, masks=Path("masks/{name}"), binary=True)
+    assert data.labeled.mask(0).tolist() == [[1, 1, 0, 0, 0, 0]] * 2 + [[0] * 6] * 2
+
+
+def test_subfolders_of_both_are_an_ordinary_layout(tmp_path):
+    for kind in ("images", "masks"):
+        save_object(tmp_path / kind / "p.png", (0, 0, 2, 2))
+        save_object(tmp_path / kind / "day1" / "q.png", (0, 0, 2, 2))
+    require_layout(tmp_path, IMAGES, MASKS)
