@@ -1,4 +1,4 @@
-"""Exports of three labeling tools with the same two shapes."""
+"""Exports of six labeling tools with the same two shapes."""
 
 import json
 
@@ -50,6 +50,64 @@ def cvat(root):
         '</image><image id="1" name="b.jpg" width="12" height="10"/></annotations>'
     )
     return root / "export.xml"
+
+
+def photos(folder, *names, size=(12, 10)):
+    """Photos of nothing, which say how large they are."""
+    for name in names:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", size).save(file)
+    return folder
+
+
+def label_studio(root):
+    photos(root, "a.jpg", "b.jpg")
+    shares = [[(x / 12 * 100, y / 10 * 100) for x, y in ring] for ring in (SQUARE, CORNER)]
+    results = [
+        {
+            "id": label,
+            "type": "polygonlabels",
+            "original_width": 12,
+            "original_height": 10,
+            "value": {"points": points, "polygonlabels": [label]},
+        }
+        for label, points in zip(("house", "car"), shares, strict=True)
+    ]
+    tasks = [
+        {"data": {"image": f"/data/upload/1/0123abcd-{name}.jpg"}, "annotations": [{"result": r}]}
+        for name, r in (("a", results), ("b", []))
+    ]
+    (root / "export.json").write_text(json.dumps(tasks))
+    return root / "export.json"
+
+
+def via(root):
+    photos(root, "a.jpg", "b.jpg")
+    regions = [
+        {
+            "shape_attributes": {"name": "polygon", "all_points_x": xs, "all_points_y": ys},
+            "region_attributes": {"class": label},
+        }
+        for label, ring in (("house", SQUARE), ("car", CORNER))
+        for xs, ys in [np.transpose(ring).tolist()]
+    ]
+    content = {
+        f"{name}1": {"filename": f"{name}.jpg", "regions": of_image}
+        for name, of_image in (("a", regions), ("b", []))
+    }
+    (root / "export.json").write_text(json.dumps(content))
+    return root / "export.json"
+
+
+def yolo(root):
+    photos(root / "images", "a.jpg", "b.jpg")
+    rings = [" ".join(f"{x / 12} {y / 10}" for x, y in ring) for ring in (SQUARE, CORNER)]
+    (root / "labels").mkdir()
+    (root / "labels/a.txt").write_text(f"1 {rings[0]}\n0 {rings[1]}\n")
+    (root / "labels/b.txt").write_text("")
+    (root / "data.yaml").write_text("names: [car, house]\n")
+    return root
 
 
 def drawn(tmp_path, name, text, overwrite=False):

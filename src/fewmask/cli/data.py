@@ -54,7 +54,11 @@ def check(
 @command("import")
 def import_(
     source: Annotated[
-        Path, typer.Argument(help="A COCO .json, a CVAT .xml, or a folder of LabelMe .json files.")
+        Path,
+        typer.Argument(
+            help="A COCO, Label Studio or VIA .json, a CVAT .xml, or a folder of YOLO labels or "
+            "LabelMe .json files."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The folder for the masks.")] = Path("masks"),
     names: Annotated[
@@ -70,17 +74,27 @@ def import_(
             "--empty-is-background", help="Images without an object get a mask of background."
         ),
     ] = False,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="The photos. Masks get their subfolders; VIA and YOLO need their sizes."),
+    ] = None,
+    attribute: Annotated[
+        str, typer.Option(help="The region attribute of VIA that names the class.")
+    ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing masks.")] = False,
 ) -> None:
     """Convert the export of a labeling tool into masks.
 
-    Example: `fewmask import export.json --out photos/masks`
+    Examples: `fewmask import export.json --out photos/masks`,
+    `fewmask import via.json --images photos/images --out photos/masks`
     """
     from fewmask.data.annotations.importing import import_masks
 
     given = [name.strip() for name in names.split(",") if name.strip()]
     numbers = _whole_numbers(values)
-    done = import_masks(source, out, given, overwrite, empty_is_background, numbers)
+    done = import_masks(
+        source, out, given, overwrite, empty_is_background, numbers, images, attribute
+    )
     print("\n".join(done.in_words(out)))
     if done.values != [*range(len(done.classes))]:
         pairs = zip(done.classes, done.values, strict=True)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from fewmask.data.annotations.annotation import box, ellipse, rotate
+from fewmask.data.annotations.annotation import Shape, annotation, box, ellipse, pixel_shape, rotate
 from fewmask.errors import UserError
 from tests.data.exports import drawn
 
@@ -14,7 +14,24 @@ def test_outlines_of_boxes_and_ellipses():
     corners = box(1, 2, 5, 4)
     assert corners.tolist() == [[1, 2], [5, 2], [5, 4], [1, 4]]
     assert np.allclose(rotate(corners, 90), [[4, 1], [4, 5], [2, 5], [2, 1]])
+    assert np.allclose(rotate(corners, 90, corners[0]), [[1, 2], [1, 6], [-1, 6], [-1, 2]])
     assert np.allclose(ellipse(np.array([3, 3]), 2, 1).max(axis=0), [5, 4])
+
+
+def test_pixels_are_cut_out_of_the_image():
+    pixels = np.zeros((50, 60), bool)
+    pixels[10, 20] = pixels[12, 23] = True
+    shape = pixel_shape("a", pixels, (1, 2))
+    assert shape.pixels.tolist() == [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]]
+    assert shape.corner == (21, 12) and shape.pixels.base is None
+    assert pixel_shape("a", np.zeros((5, 6), bool), (0, 0)).pixels.size == 0
+
+
+def test_sizes_are_those_of_an_image():
+    for width in (0, -1, 1e300):
+        with pytest.raises(ValueError, match=r"the image 'a.jpg' is .* x 4 pixels"):
+            annotation("a.jpg", width, 4, [Shape("a", box(0, 0, 2, 2))])
+    assert annotation("a.jpg", 0, 0, []).width == 0  # unknown, and not needed
 
 
 @pytest.mark.parametrize("name", ["../../evil.jpg", "..", ""])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fewmask.data.annotations.coco import read, run_lengths
+from fewmask.data.annotations.source import Source
 from fewmask.errors import UserError
 from tests.data.exports import drawn
 from tests.program import fewmask
@@ -106,6 +107,6 @@ def test_an_object_keeps_its_own_pixels_only(tmp_path):
         ],
     }
     (tmp_path / "x.json").write_text(json.dumps(content))
-    (one,) = read(tmp_path / "x.json").annotations
+    (one,) = read(Source(tmp_path / "x.json", None, tmp_path)).annotations
     assert [(s.corner, s.pixels.shape) for s in one.shapes] == [((5, 7), (2, 2)), ((0, 0), (0, 0))]
     assert one.shapes[0].pixels.base is None  # not a view of the whole image

@@ -87,3 +87,8 @@ def test_what_cannot_be_seen_is_told():
     )
     assert hidden == ["small"] and outside == ["speck"]
     assert {*np.unique(labels)} == {0, 2}
+
+
+def test_outlines_far_beyond_the_image_cover_nothing():
+    far = np.array([(1e300, 1e300), (2e300, 1e300), (2e300, 2e300)])
+    assert not inside(far, 10, 10).any() and not inside(-far, 10, 10).any()

@@ -8,20 +8,66 @@ from PIL import Image
 
 from fewmask.data.annotations.importing import import_masks
 from fewmask.errors import UserError
-from tests.data.exports import coco, cvat, drawn, labelme
+from tests.data.exports import coco, cvat, drawn, label_studio, labelme, photos, via, yolo
 from tests.program import fewmask
 
 
-@pytest.mark.parametrize("export", [labelme, coco, cvat])
+@pytest.mark.parametrize("export", [labelme, coco, cvat, label_studio, via, yolo])
 def test_all_tools_give_the_same_masks(export, tmp_path):
-    done = import_masks(export(tmp_path / "in"), tmp_path / "masks", ["car", "house"])
+    again = export(tmp_path / "in")
+    done = import_masks(again, tmp_path / "masks", ["car", "house"])
     assert done.classes == ["background", "car", "house"] and done.drawn == {"a": 2}
     assert done.without_objects == ["b"] and not (tmp_path / "masks" / "b.png").exists()
     mask = np.asarray(Image.open(tmp_path / "masks" / "a.png"))
     assert mask.shape == (10, 12) and mask.dtype == np.uint8
     assert mask[3, 3] == 2 and mask[6, 6] == 1 and mask[0, 0] == 0  # later over earlier
-    import_masks(export(tmp_path / "in"), tmp_path / "masks", (), True, empty_is_background=True)
+    import_masks(again, tmp_path / "masks", (), True, empty_is_background=True)
     assert (np.asarray(Image.open(tmp_path / "masks" / "b.png")) == 0).all()
+
+
+def test_outlines_are_the_same_pixels_in_all_formats(tmp_path):
+    coco_masks = pytest.importorskip("pycocotools.mask")
+    rng = np.random.default_rng(0)
+    angles = np.sort(rng.uniform(0, 2 * np.pi, 9))
+    ring = 32 + rng.uniform(10, 30, (9, 1)) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    flat = ring.ravel().tolist()
+    photos(tmp_path / "images", "a.jpg", size=(64, 64))  # shares of it are exact
+    one = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [flat]}
+    image = {"id": 1, "file_name": "a.jpg", "width": 64, "height": 64}
+    percent = {"points": (ring / 64 * 100).tolist(), "polygonlabels": ["x"]}
+    sized = {"type": "polygonlabels", "original_width": 64, "original_height": 64}
+    xs, ys = ring.T.tolist()
+    outline = {"name": "polygon", "all_points_x": xs, "all_points_y": ys}
+    region = {"shape_attributes": outline, "region_attributes": {"class": "x"}}
+    exports = {
+        "coco": {"images": [image], "categories": [{"id": 1, "name": "x"}], "annotations": [one]},
+        "label_studio": [
+            {"data": {"image": "a.jpg"}, "annotations": [{"result": [{**sized, "value": percent}]}]}
+        ],
+        "via": {"a": {"filename": "a.jpg", "regions": [region]}},
+    }
+    masks = []
+    for name, content in exports.items():
+        masks.append(drawn(tmp_path, f"{name}.json", json.dumps(content), overwrite=True)[0])
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/a.txt").write_text(" ".join(["0", *(str(value / 64) for value in flat)]))
+    (tmp_path / "classes.txt").write_text("x")
+    import_masks(tmp_path, tmp_path / "yolo")
+    masks.append(np.asarray(Image.open(tmp_path / "yolo/a.png")))
+    (packed,) = coco_masks.frPyObjects([flat], 64, 64)
+    theirs = coco_masks.decode(packed).astype(bool)
+    for mask in masks:
+        assert np.array_equal(mask, masks[0])
+    assert (theirs & (masks[0] > 0)).sum() / (theirs | (masks[0] > 0)).sum() > 0.985
+
+
+def test_photos_give_masks_their_folders_in_any_format(tmp_path):
+    folder = photos(tmp_path / "photos", "field/a.jpg", "b.jpg")
+    done = import_masks(coco(tmp_path / "in"), tmp_path / "masks", images=folder)
+    assert done.drawn == {"field/a": 2} and (tmp_path / "masks/field/a.png").is_file()
+    (folder / "field/a.jpg").unlink()
+    with pytest.raises(UserError, match="There is no photo of the name 'a'"):
+        import_masks(coco(tmp_path / "in"), tmp_path / "other", images=folder)
 
 
 def test_names_give_the_order_and_must_be_complete(tmp_path):

@@ -23,7 +23,7 @@ class Annotation(NamedTuple):
     """All shapes in one image."""
 
     stem: str
-    width: int
+    width: int  # 0 if it has no shapes, and the export does not say how large it is
     height: int
     shapes: list[Shape]
     left_out: list[str]
@@ -36,6 +36,8 @@ class Export(NamedTuple):
     annotations: Iterable[Annotation]
     names: Sequence[str] = ()
     """The classes that it declares, in their order, whether an object shows them or not."""
+    notes: Sequence[str] = ()
+    """What else the user should know, in sentences."""
 
 
 def annotation(name: str, width: Any, height: Any, shapes: Sequence[Shape | str]) -> Annotation:
@@ -48,7 +50,27 @@ def annotation(name: str, width: Any, height: Any, shapes: Sequence[Shape | str]
         shapes: for a shape that covers no pixels, its kind.
 
     Raises:
-        ValueError: for a name that leads out of the folder, no size, or a shape without a label.
+        ValueError: for a name that leads out of the folder, shapes in an image without a size,
+            and a shape without a label or with a corner that is not a number.
+    """
+    stem = stem_of(name)
+    if not all(bool(shapes) <= int(side) < 1e6 for side in (width, height)):
+        raise ValueError(f"the image '{name}' is {width} x {height} pixels")
+    kept = [shape._replace(name=_plain(shape.name)) for shape in shapes if isinstance(shape, Shape)]
+    if any(not shape.name for shape in kept):
+        raise ValueError(f"a shape of '{name}' has no label")
+    for shape in kept:
+        if not np.isfinite(shape.outline).all():
+            raise ValueError(f"a corner of an object '{shape.name}' is not a number")
+    left_out = [shape for shape in shapes if isinstance(shape, str)]
+    return Annotation(stem, int(width), int(height), kept, left_out)
+
+
+def stem_of(name: str) -> str:
+    """What counts of an image's name: its path without the suffix.
+
+    Raises:
+        ValueError: for a name that leads out of the folder.
     """
     path = PurePosixPath(name.replace("\\", "/"))
     if path.parts and path.parts[0].endswith(":"):  # C:/photos/a.jpg
@@ -56,14 +78,7 @@ def annotation(name: str, width: Any, height: Any, shapes: Sequence[Shape | str]
     if ".." in path.parts or not path.name:
         raise ValueError(f"the image name '{name}' leads out of the folder")
     # A relative path keeps its folders, as images in subfolders have masks in subfolders.
-    stem = (PurePosixPath(path.name) if path.is_absolute() else path).with_suffix("").as_posix()
-    if int(width) < 1 or int(height) < 1:
-        raise ValueError(f"the image '{name}' is {width} x {height} pixels")
-    kept = [shape._replace(name=_plain(shape.name)) for shape in shapes if isinstance(shape, Shape)]
-    if any(not shape.name for shape in kept):
-        raise ValueError(f"a shape of '{name}' has no label")
-    left_out = [shape for shape in shapes if isinstance(shape, str)]
-    return Annotation(stem, int(width), int(height), kept, left_out)
+    return (PurePosixPath(path.name) if path.is_absolute() else path).with_suffix("").as_posix()
 
 
 def _plain(name: str) -> str:
@@ -78,19 +93,18 @@ def is_background(name: str) -> bool:
 
 
 def polygon(name: str, points: np.ndarray) -> Shape | str:
-    """A polygon, or its kind if it has fewer than three corners.
-
-    Raises:
-        ValueError: if a corner is not a number.
-    """
-    if not np.isfinite(points).all():
-        raise ValueError(f"a corner of an object '{name}' is not a number")
+    """A polygon, or its kind if it has fewer than three corners."""
     return Shape(name, points) if len(points) >= 3 else "empty polygon"
 
 
 def pixel_shape(name: str, pixels: np.ndarray, corner: tuple[int, int]) -> Shape:
-    """A shape made of pixels, bool [h, w]."""
-    return Shape(name, np.empty((0, 2)), pixels, corner)
+    """A shape made of pixels, bool [h, w], cut out of what may be the whole image."""
+    rows, columns = (np.flatnonzero(pixels.any(axis=axis)) for axis in (1, 0))
+    top, left = (int(found[0]) if len(found) else 0 for found in (rows, columns))
+    height, width = (len(found) and int(np.ptp(found)) + 1 for found in (rows, columns))
+    # A copy, so that an export of a thousand images does not keep all of their pixels.
+    cut = pixels[top : top + height, left : left + width].copy()
+    return Shape(name, np.empty((0, 2)), cut, (corner[0] + left, corner[1] + top))
 
 
 def box(x0: float, y0: float, x1: float, y1: float) -> np.ndarray:
@@ -104,9 +118,9 @@ def ellipse(center: np.ndarray, width: float, height: float) -> np.ndarray:
     return center + np.stack([width * np.cos(angles), height * np.sin(angles)], axis=1)
 
 
-def rotate(points: np.ndarray, degrees: float) -> np.ndarray:
-    """Points rotated about their center, clockwise on the screen."""
-    angle, center = np.deg2rad(degrees), points.mean(axis=0)
+def rotate(points: np.ndarray, degrees: float, about: np.ndarray | None = None) -> np.ndarray:
+    """Points rotated about their center or another point, clockwise on the screen."""
+    angle, center = np.deg2rad(degrees), points.mean(axis=0) if about is None else about
     matrix = np.array([(np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))])
     rotated: np.ndarray = (points - center) @ matrix.T + center
     return rotated

@@ -18,13 +18,12 @@ from fewmask.data.annotations.annotation import (
     polygon,
 )
 from fewmask.data.annotations.objects import Labeled, objects, runs_of
+from fewmask.data.annotations.source import Source
 
 
-def read(source: Path) -> Export | None:
+def read(source: Source) -> Export | None:
     """The annotations of a file, image by image; None for another format."""
-    if source.is_dir() or source.suffix.lower() != ".json":
-        return None
-    content = json.loads(source.read_text("utf-8-sig"))
+    content = source.json
     if not isinstance(content, dict) or "annotations" not in content:
         return None
     _require_unique(content, "categories")
@@ -69,20 +68,10 @@ def _shapes(segmentation: Any, name: str) -> Iterator[Shape | str]:
     if not segmentation:
         yield "box without an outline"
     elif isinstance(segmentation, dict):
-        yield _trimmed(name, run_lengths(segmentation))
+        yield pixel_shape(name, run_lengths(segmentation), (0, 0))
     else:
         for ring in segmentation:
             yield polygon(name, np.array(ring, float).reshape(-1, 2))
-
-
-def _trimmed(name: str, pixels: np.ndarray) -> Shape:
-    """The shape without the rows and columns around it: a photo may have thousands of objects."""
-    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
-    if not len(rows):
-        return pixel_shape(name, pixels[:0, :0], (0, 0))
-    (top, bottom), (left, right) = rows[[0, -1]].tolist(), columns[[0, -1]].tolist()
-    # A copy, as a view would keep the whole image in memory.
-    return pixel_shape(name, pixels[top : bottom + 1, left : right + 1].copy(), (left, top))
 
 
 def run_lengths(segmentation: Mapping[str, Any]) -> np.ndarray:

@@ -19,13 +19,14 @@ from fewmask.data.annotations.annotation import (
     rotate,
 )
 from fewmask.data.annotations.objects import Labeled, objects, runs_of
+from fewmask.data.annotations.source import Source
 
 
-def read(source: Path) -> Export | None:
+def read(source: Source) -> Export | None:
     """The annotations of a file, image by image; None for another format."""
-    if source.is_dir() or source.suffix.lower() != ".xml":
+    if source.path.is_dir() or source.path.suffix.lower() != ".xml":
         return None
-    root = ElementTree.parse(source).getroot()
+    root = ElementTree.parse(source.path).getroot()
     if root.tag != "annotations":
         raise ValueError("no <annotations>: export as 'CVAT for images'")
     if root.find("track") is not None:

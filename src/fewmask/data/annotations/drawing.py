@@ -65,7 +65,8 @@ def inside(outline: np.ndarray, height: int, width: int) -> np.ndarray:
     crossed = np.zeros((height, width + 1), bool)
     for (x0, y0), (x1, y1) in zip(outline, np.roll(outline, -1, axis=0), strict=True):
         low, high = min(y0, y1), max(y0, y1)
-        rows = np.arange(max(0, int(np.ceil(low - 0.5))), min(height, int(np.ceil(high - 0.5))))
+        first, end = (min(height, max(0, int(np.ceil(y - 0.5)))) for y in (low, high))
+        rows = np.arange(first, end)
         if len(rows):
             x = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
             columns = np.ceil(x - 0.5).clip(0, width).astype(int)

@@ -3,14 +3,18 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from fewmask.data.annotations import coco, cvat, labelme, labelstudio_tasks
+from fewmask.data.annotations import coco, cvat, labelme, labelstudio, labelstudio_tasks, via, yolo
 from fewmask.data.annotations.annotation import Export
 from fewmask.data.annotations.objects import Labeled
+from fewmask.data.annotations.source import Source
 from fewmask.errors import UserError
 
-FORMATS: dict[str, Callable[[Path], Export | None]] = {
+FORMATS: dict[str, Callable[[Source], Export | None]] = {
     "a COCO .json": coco.read,
     "a CVAT .xml": cvat.read,
+    "a Label Studio .json": labelstudio.read,
+    "a VIA .json": via.read,
+    "a YOLO folder with labels/*.txt": yolo.read,
     "a folder of LabelMe .json files": labelme.read,
 }
 """What an export is, and its reader, which returns None for another format. A new format is one
@@ -27,7 +31,7 @@ SUFFIXES = {"coco": ".json", "cvat": ".xml", "labelstudio": ".json"}
 """Of the formats that are one file. The others are a folder of files."""
 
 
-def read_annotations(source: Path) -> Export:
+def read_annotations(source: Source) -> Export:
     """The annotations of an export, image by image, and the classes that it declares.
 
     Raises:
@@ -37,10 +41,15 @@ def read_annotations(source: Path) -> Export:
         for read in FORMATS.values():
             if (export := read(source)) is not None:
                 return export._replace(annotations=[*export.annotations])
-    except (OSError, SyntaxError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        OSError, SyntaxError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError,
+        RecursionError,
+    ) as error:  # fmt: skip
         # A ValueError of our readers is a sentence; others name a missing key or a broken file.
         kind = "" if type(error) is ValueError else f"{type(error).__name__} "
         again = " Export them again." if kind else ""
-        raise UserError(f"Cannot read the annotations in {source}: {kind}{error}.{again}") from None
+        raise UserError(
+            f"Cannot read the annotations in {source.path}: {kind}{error}.{again}"
+        ) from None
     *others, last = FORMATS
-    raise UserError(f"{source}: expected {', '.join(others)}, or {last}.")
+    raise UserError(f"{source.path}: expected {', '.join(others)}, or {last}.")

@@ -11,6 +11,7 @@ from fewmask import atomic
 from fewmask.data.annotations.annotation import BACKGROUND, Annotation, Export
 from fewmask.data.annotations.drawing import draw_mask
 from fewmask.data.annotations.formats import read_annotations
+from fewmask.data.annotations.source import Source
 from fewmask.data.convert import save_mask
 from fewmask.errors import UserError
 
@@ -36,6 +37,8 @@ class Imported(NamedTuple):
     """Objects that cover no pixel of their image: too small, beyond it, or in other units."""
     without_objects: list[str]
     """Stems of the images without any object. They get a mask only if the user says so."""
+    notes: Sequence[str]
+    """What else the export tells, in sentences."""
     values: list[int]
     """The values of the classes in the masks."""
 
@@ -60,9 +63,13 @@ class Imported(NamedTuple):
                 "beyond it, or not in pixels."
             )
         if self.left_out:
-            kinds = ", ".join(f"{count} {kind}" for kind, count in self.left_out.items())
-            lines.append(f"Left out, because they cover no pixels: {kinds}.")
-        return lines
+            kinds = _counted(self.left_out)
+            lines.append(f"Left out, because they have neither an outline nor pixels: {kinds}.")
+        return [*lines, *self.notes]
+
+
+def _counted(kinds: Counter[str]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
 
 def import_masks(
@@ -72,11 +79,13 @@ def import_masks(
     overwrite: bool = False,
     empty_is_background: bool = False,
     values: Sequence[int] = (),
+    images: Path | None = None,
+    attribute: str = "",
 ) -> Imported:
     """Draws masks from an export. Nothing is written before all of it is understood.
 
     Args:
-        source: a COCO JSON file, a CVAT XML file, or a folder of LabelMe JSON files.
+        source: a file or a folder of one of the `FORMATS`.
         out: the folder for the masks, one PNG per annotated image.
         names: the classes after the background, in order. By default those of an earlier import
             into the same folder; else those that the export declares; else those found, sorted.
@@ -85,23 +94,33 @@ def import_masks(
             nobody has looked at it yet, and it gets no mask.
         values: of the background and the classes in the masks. By default those of an earlier
             import into the same folder; else 0, 1, 2 ...
+        images: the folder of the photos. Masks get the subfolders of their photos, which also tell
+            how large they are where the export does not. By default the folder `images` beside the
+            export, else its own folder, and masks have the names in the export.
+        attribute: of VIA's regions, the one that names the class, if it cannot be told.
 
     Raises:
         UserError: if the format is unknown, the export is damaged, it has a class that is not in
-            `names` or in the masks that are there, the values are not one for each class, or a
-            mask exists already.
+            `names` or in the masks that are there, the values are not one for each class, a photo
+            is missing, or a mask exists already.
     """
-    export = read_annotations(source)
+    given = Source(source, images, out, attribute)
+    export = read_annotations(given)
     annotations = [*export.annotations]
     if not annotations:
         raise UserError(f"{source} annotates no image.")
     classes = _classes(source, export, names, out)
+    left_out = Counter(kind for one in annotations for kind in one.left_out)
     table = _table(classes, values, out)
     empty = [one.stem for one in annotations if not one.shapes]
     if not empty_is_background:
         annotations = [one for one in annotations if one.shapes]
     if not annotations:
-        raise UserError(f"No image in {source} has an object that covers pixels. {SURE}")
+        but = f", but {_counted(left_out)}" if left_out else ""
+        raise UserError(
+            f"No image in {source} has an object with an outline or pixels{but}. {SURE}"
+        )
+    annotations = [_beside_photo(one, given) for one in annotations]
     _require_free(source, annotations, out, overwrite)
     hidden: list[str] = []
     outside: list[str] = []
@@ -112,8 +131,15 @@ def import_masks(
         save_mask(table[labels], out / f"{one.stem}.png")
     _remember(out, classes, table)
     drawn = {one.stem: len(one.shapes) for one in annotations}
-    left_out = Counter(kind for one in export.annotations for kind in one.left_out)
-    return Imported(classes, drawn, left_out, hidden, outside, empty, table.tolist())
+    return Imported(classes, drawn, left_out, hidden, outside, empty, export.notes, table.tolist())
+
+
+def _beside_photo(one: Annotation, source: Source) -> Annotation:
+    """An annotation with the size and, if the user named the photos, the path of its photo."""
+    if one.width < 1 or one.height < 1:
+        width, height = source.photos.size(one.stem)
+        one = one._replace(width=width, height=height)
+    return one._replace(stem=source.photos.find(one.stem)) if source.names_photos else one
 
 
 def _classes(source: Path, export: Export, names: Sequence[str], out: Path) -> list[str]:

@@ -23,29 +23,41 @@ from fewmask.data.annotations.annotation import (
     polygon,
 )
 from fewmask.data.annotations.objects import Labeled, objects
+from fewmask.data.annotations.photos import upright_size
+from fewmask.data.annotations.source import Source
 from fewmask.errors import UserError
 
 
-def read(source: Path) -> Export | None:
+def read(source: Source) -> Export | None:
     """The annotations of a file, or of all files below a folder; None for another format.
 
     Raises:
         UserError: if the folder has no .json files.
     """
-    if source.is_dir():
-        files = sorted(source.rglob("*.json"))
+    path = source.path
+    if path.is_dir():
+        files = sorted(path.rglob("*.json"))
         if not files:
-            raise UserError(f"There are no LabelMe .json files in {source}.")
-        return Export(_annotation(f.relative_to(source).as_posix(), f) for f in files)
-    if source.suffix.lower() != ".json":
+            raise UserError(
+                f"{path} has neither LabelMe .json files nor a folder labels with YOLO .txt files."
+            )
+        return Export(_annotation(f.relative_to(path).as_posix(), f, _content(f)) for f in files)
+    if not isinstance(source.json, dict) or "shapes" not in source.json:
         return None
-    return Export([_annotation(source.name, source)])
+    return Export([_annotation(path.name, path, source.json)])
 
 
-def _annotation(name: str, file: Path) -> Annotation:
-    content = json.loads(file.read_text("utf-8-sig"))
+def _content(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text("utf-8-sig"))
+    except ValueError as error:
+        raise ValueError(f"{file.name} is damaged: {error}") from None
     if not isinstance(content, dict) or "shapes" not in content:
-        raise ValueError(f"{file.name} is of another tool. Export as COCO, or as LabelMe")
+        raise ValueError(f"{file.name} is of another tool than LabelMe. Import it by itself")
+    return content
+
+
+def _annotation(name: str, file: Path, content: dict[str, Any]) -> Annotation:
     shapes = [_shape(shape) for shape in content["shapes"]]
     return annotation(name, *_size(content, file), shapes)
 
@@ -61,8 +73,7 @@ def _size(content: dict[str, Any], file: Path) -> tuple[int, int]:
         photo = file.parent / str(content.get("imagePath", "")).replace("\\", "/")
         if not photo.is_file():
             raise ValueError(f"{file.name} holds no imageWidth and imageHeight, nor the photo")
-    with Image.open(photo) as picture:
-        return picture.size
+    return upright_size(photo)
 
 
 def _shape(shape: dict[str, Any]) -> Shape | str:
