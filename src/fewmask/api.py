@@ -143,12 +143,14 @@ def predict(
     share: tuple[int, int] = (0, 1),
     overwrite: bool = False,
     tell: Callable[[str], None] = print,
+    overlay_video: bool = False,
 ) -> Predicted:
     """Predicts images, and writes masks, overlays and confidence maps.
 
     Args:
         run: a run folder, or a `best.pt`, .safetensors or .onnx file.
-        images: a folder, a glob pattern, a .txt list, an image, or several of them.
+        images: a folder, a glob pattern, a .txt list, an image, a video, the URL of an image, or
+            several of them.
         out: the folder to write to.
         weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
         accelerator: auto, cpu, cuda or mps.
@@ -156,6 +158,7 @@ def predict(
         share: (k, n) predicts only the k-th of n equal shares of the images, counted from 0.
         overwrite: whether to predict finished images again.
         tell: receives messages on progress, and on images that were left out.
+        overlay_video: whether to join the overlays of each video to `overlays/VIDEO.mp4`.
 
     Raises:
         UserError: if there is no such run or no image, or if `out` holds other predictions.
@@ -165,4 +168,4 @@ def predict(
     """
     places = [images] if isinstance(images, (str, Path)) else list(images)
     predictor = load(run, weights, accelerator, engine)
-    return predicting.predict(predictor, places, Path(out), share, overwrite, tell)
+    return predicting.predict(predictor, places, Path(out), share, overwrite, tell, overlay_video)

@@ -1,4 +1,4 @@
-"""Commands that use trained runs: evaluate, results, predict, pseudo."""
+"""Commands that use trained runs on images: predict, pseudo, rank."""
 
 import shutil
 
@@ -8,41 +8,7 @@ from PIL import Image
 
 from fewmask.cli.words import recipe_from_words
 from fewmask.runs.build import open_data
-from tests.photos import ten_photos
 from tests.program import TINY_PHOTOS, fewmask
-
-
-def test_evaluate_prints_every_class(run):
-    base = run.parent.parent
-    text = fewmask("evaluate", run, "evaluation.flip=true", cwd=base)
-    assert "class 0" in text and "class 1" in text and "mIoU" in text and "chosen on" in text
-    assert "student" in fewmask("evaluate", run, "--weights", "student", cwd=base)
-    closely = fewmask("evaluate", run, "--closely", cwd=base)
-    plain = fewmask("evaluate", run, cwd=base)
-    assert "boundary IoU" in closely and "calibration error" in closely
-    assert [line for line in plain.splitlines() if line.startswith("mIoU")][0] in closely
-    text = fewmask("evaluate", run, "--weights", "pupil", cwd=base, code=2)
-    assert "no network 'pupil'" in text
-
-
-def test_a_run_is_scored_on_its_own_validation_images_after_masks_were_added(tmp_path):
-    photos = ten_photos(tmp_path)
-    fewmask("train", f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS, cwd=tmp_path)
-    first = tmp_path / "runs/folder-fewmatch-001"
-    before = fewmask("evaluate", first, cwd=tmp_path)
-    for i in (6, 7, 8, 9):
-        shutil.copy(photos / "masks" / "p0.png", photos / "masks" / f"p{i}.png")
-    Image.new("RGB", (50, 40)).save(photos / "images" / "p10.png")  # one stays unlabeled
-    after = fewmask("evaluate", first, cwd=tmp_path)
-    assert after.splitlines()[-4:] == before.splitlines()[-4:]
-    held_out = (first / "splits" / "val.txt").read_text().split()[0]
-    (photos / "masks" / f"{held_out}.png").unlink()
-    assert "are missing today" in fewmask("evaluate", first, cwd=tmp_path, code=2)
-
-
-def test_results_of_a_run(run):
-    text = fewmask("results", run)
-    assert "teacher" in text and "student" in text and "selected on val" in text
 
 
 def test_predict_writes_masks_overlays_and_confidence_of_any_size(run, tmp_path):

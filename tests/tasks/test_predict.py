@@ -11,7 +11,7 @@ from fewmask.errors import UserError
 from fewmask.evaluation.inference import InferenceConfig
 from fewmask.evaluation.predictor import Predictor
 from fewmask.models import Output
-from fewmask.tasks.predict import find_images, predict
+from fewmask.tasks.predict import predict
 
 
 class ByColor(nn.Module):
@@ -38,21 +38,6 @@ def folder(tmp_path):
     return tmp_path / "in"
 
 
-def names(place):
-    return [name for _, name in find_images(place)]
-
-
-def test_names_of_all_kinds_of_places(folder):
-    assert names(folder) == ["a/x", "a/y", "b/x"]
-    assert names(folder / "a" / "x.png") == ["x"]
-    assert names(f"{folder}/*/y.png") == ["y"]
-    assert names(f"{folder}/*/x.png") == ["a/x", "b/x"]
-    (folder / "list.txt").write_text("b/x.png\na/y.png\n")
-    assert names(folder / "list.txt") == ["x", "y"]
-    with pytest.raises(UserError, match="is no folder, list or image"):
-        find_images(folder / "*.png")
-
-
 def test_shares_of_the_images_make_up_the_whole(folder, predictor, tmp_path):
     found = []
     for share in ((0, 2), (1, 2)):
@@ -71,11 +56,6 @@ def test_what_cannot_be_read_is_reported_and_left_out(folder, predictor, tmp_pat
     done = predict(predictor, [folder], tmp_path / "out", tell=said.append)
     assert len(done.failures) == 1 and "x.png" in done.failures[0]
     assert sum("z.gif (fewmask does not read this kind of image)" in line for line in said) == 1
-
-
-def test_two_images_of_one_name_are_refused(folder, predictor, tmp_path):
-    with pytest.raises(UserError, match="would both be written as 'x'"):
-        predict(predictor, [folder / "a", folder / "b"], tmp_path / "out")
 
 
 @pytest.mark.parametrize("share", [(4, 4), (-1, 4), (0, 0)])

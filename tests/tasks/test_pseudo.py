@@ -35,4 +35,4 @@ def test_names_written_on_windows_stay_in_the_output_folder(tmp_path):
             return Path(f"{index}.png")
 
     data = SimpleNamespace(unlabeled=Escaping())
-    assert [name for _, name in named_files(SimpleNamespace(data=data))] == ["p1", "sub/p2", "p3"]
+    assert [item.name for item in named_files(SimpleNamespace(data=data))] == ["p1", "sub/p2", "p3"]

@@ -10,9 +10,9 @@ from fewmask.data.files import Files
 from fewmask.data.image_files import (
     list_images,
     masks_by_stem,
-    predictions_below,
     stem,
     unique_names,
+    without_predictions,
 )
 from fewmask.data.label_table import LabelTable
 from fewmask.errors import UserError
@@ -56,11 +56,10 @@ def _without_masks(
     place = os.path.realpath(masks)
     if place == os.path.realpath(images):
         return _photos_beside_masks(files, images, affixes)
-    own = predictions_below(images)
     return [
         file
-        for file in files
-        if not Path(os.path.realpath(file)).is_relative_to(place) and own.isdisjoint(file.parents)
+        for file in without_predictions(files)
+        if not Path(os.path.realpath(file)).is_relative_to(place)
     ]
 
 
@@ -96,11 +95,11 @@ def pair_all(images: Path, masks: Path, affixes: Affixes = NO_AFFIXES) -> Files:
             f"name: {shared}. Rename one of the images."
         )
     if not any(paired.masks):
-        where = f"in {masks}" if masks.is_dir() else f": there is no folder {masks}"
+        where = f" in {masks}" if masks.is_dir() else f": there is no folder {masks}"
         example = masks / f"{paired.images[0].stem}.png"
         better = proposed([f.stem for f in paired.images], [f.stem for f in unpaired])
         raise UserError(
-            f"None of the {len(paired)} images in {images} has a mask {where}. "
+            f"None of the {len(paired)} images in {images} has a mask{where}. "
             + (f"All would be paired with {better.as_options()}. " if better else "")
             + "A mask must have the same name as its image, apart from the extension, for example "
             f"{example}. Put the masks there, or set data.masks."
