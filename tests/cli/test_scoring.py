@@ -39,3 +39,29 @@ def test_a_run_is_scored_on_its_own_validation_images_after_masks_were_added(tmp
 def test_results_of_a_run(run):
     text = fewmask("results", run)
     assert "teacher" in text and "student" in text and "selected on val" in text
+
+
+def test_the_report_finds_photos_that_have_moved(run, tmp_path):
+    copied = shutil.copytree(run, tmp_path / "lr=0.1")
+    photos = shutil.copytree(run.parents[1] / "photos", tmp_path / "moved")
+    recipe = (copied / "recipe.yaml").read_text().replace(str(run.parents[1] / "photos"), "/gone")
+    (copied / "recipe.yaml").write_text(recipe)
+    assert "data.root=/gone: there is no such folder" in fewmask("report", copied, code=2)
+    fewmask("report", copied, f"data.root={photos}")
+    assert (copied / "report.html").is_file()
+    page = tmp_path / "both.html"
+    words = ("report", copied, run, f"data.root={photos}", "--out", page)
+    assert f"Report: {page}" in fewmask(*words)
+    assert page.read_text().count("<section") == 2
+
+
+def test_mistakes_in_the_words_of_a_report(run, tmp_path):
+    for words, says in (
+        (("data.root=x",), "data.root=x is an option, but no run is named"),
+        ((run, "training.steps=3"), "cannot change when a run is evaluated"),
+        ((run, "data.root=a", "data.root=b"), "given twice"),
+        ((run, "data=synthetic"), "with the same classes"),
+        ((run, "--out", tmp_path), "is a folder. Give a file"),
+        ((run, "--out", tmp_path / "p.jpg"), "the report is an HTML page"),
+    ):
+        assert says in fewmask("report", *words, code=2)

@@ -7,10 +7,14 @@ from PIL import Image
 from torch import nn
 
 from fewmask.data import Classes
+from fewmask.data.video import Video
 from fewmask.errors import UserError
 from fewmask.evaluation.inference import InferenceConfig
 from fewmask.evaluation.predictor import Prediction, Predictor
 from fewmask.report.prediction_folder import Job, PredictionFolder, origin_of
+
+MORE = ("full", "unsure")
+"""The folders that a threshold adds."""
 
 
 def predictor(weight):
@@ -41,8 +45,32 @@ def test_predictions_are_written_and_uncertain_pixels_get_no_label(job, tmp_path
     assert folder.status(job.file, job.name) == "current"
     mask = np.asarray(Image.open(folder.mask_file("p")))
     assert (mask[:, :3] == 255).all() and (mask[:, 3:] == 1).all()
-    written = sorted(f.name for f in (tmp_path / "out").rglob("p.*"))
-    assert written == ["p.jpg", "p.png", "p.png"]
+    full, unsure = (np.asarray(Image.open(tmp_path / "out" / kind / "p.png")) for kind in MORE)
+    assert (full[:, 3:] == 1).all() and set(np.unique(full)) <= {0, 1}
+    assert (unsure[:, :3] == 255).all() and (unsure[:, 3:] == 0).all()
+    written = sorted(f.parent.name for f in (tmp_path / "out").rglob("p.*"))
+    assert written == ["confidence", "full", "masks", "overlays", "unsure"]
+
+
+def test_without_a_threshold_no_pixel_is_unsure(job, tmp_path):
+    folder = PredictionFolder(tmp_path / "out")
+    folder.claim(predictor(1))
+    folder.write(job, prediction())
+    written = sorted(f.parent.name for f in (tmp_path / "out").rglob("p.*"))
+    assert written == ["confidence", "masks", "overlays"]
+
+
+@pytest.mark.parametrize("kind", ["masks", "full"])
+def test_masks_that_a_person_corrected_are_kept(kind, job, tmp_path):
+    folder = PredictionFolder(tmp_path / "out", threshold=0.6)
+    folder.claim(predictor(1))
+    folder.write(job, prediction())
+    file = tmp_path / "out" / kind / "p.png"
+    pixels = np.asarray(Image.open(file))
+    Image.fromarray(pixels).save(file)
+    assert folder.status(job.file, job.name) == "edited"
+    file.write_bytes(b"")
+    assert folder.status(job.file, job.name) == "missing"
 
 
 def test_a_mask_belongs_to_its_photo(job, tmp_path):
@@ -68,6 +96,22 @@ def test_other_weights_and_other_programs_are_refused(tmp_path):
     with pytest.raises(UserError, match="with another threshold"):
         PredictionFolder(tmp_path / "out", threshold=0.5).claim(predictor(1))
     PredictionFolder(tmp_path / "out", overwrite=True).claim(predictor(2))
-    (tmp_path / "mine" / "masks").mkdir(parents=True)
-    with pytest.raises(UserError, match="was not written by fewmask"):
-        PredictionFolder(tmp_path / "mine", overwrite=True).claim(predictor(1))
+    for name in ("masks", "overlays", "downloaded", "areas.csv"):
+        (tmp_path / f"my {name}" / name).mkdir(parents=True)
+        with pytest.raises(UserError, match=f"my {name}/{name} exists and was not written by"):
+            PredictionFolder(tmp_path / f"my {name}", overwrite=True).claim(predictor(1))
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="--out=.*file: .* is a file"):
+        PredictionFolder(tmp_path / "file").claim(predictor(1))
+
+
+def test_overlays_of_frames_are_joined(job, tmp_path):
+    folder = PredictionFolder(tmp_path / "out")
+    folder.claim(predictor(1))
+    whole = Prediction(np.zeros((16, 16), np.uint8), np.ones((16, 16)), Classes("ab"))
+    for number in range(2):
+        folder.write(Job(job.file, f"clip/{number}", np.full((16, 16, 3), 90, np.uint8)), whole)
+    file = tmp_path / "out" / "overlays" / "clip.mp4"
+    assert folder.join("clip", ["clip/0", "clip/1", "clip/2"], 5) == [file]
+    assert Video(file).count == 2
+    assert folder.join("other", ["other/0"], 5) == []

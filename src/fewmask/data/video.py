@@ -23,6 +23,10 @@ def is_video(file: Path) -> bool:
     return file.suffix.lower() in VIDEO_SUFFIXES
 
 
+# Our own message says what FFmpeg would print about a damaged file. It asks only once.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+
 class Video:
     """A video file. Only one frame of it is in memory.
 
@@ -38,8 +42,6 @@ class Video:
 
     def __init__(self, file: Path):
         self.file = file
-        # Our own message says what FFmpeg would print about a damaged file.
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         # Absolute: FFmpeg takes a name such as `a:b.mp4` for a URL.
         self._capture = cv2.VideoCapture(os.path.abspath(file))
         fps = self._capture.get(cv2.CAP_PROP_FPS)

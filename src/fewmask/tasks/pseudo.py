@@ -71,10 +71,8 @@ def _listed(files: Sequence[Named], run: Run, only: Path) -> list[Named]:
             f"--only={only}: there is no such list. Give a .txt file of names, such as "
             f"{run.paths.rank / LIST}, which fewmask rank writes."
         )
-    lines = read_lines(only)
-    if not files:
-        raise UserError(f"--only={only}: the run has no unlabeled images.")
-    return [files[index] for index in match_names(lines, run.data.unlabeled.names, only)]
+    wanted = match_names(read_lines(only), run.data.unlabeled.names, f"--only={only}")
+    return [files[index] for index in wanted]
 
 
 def _tell_labeled(

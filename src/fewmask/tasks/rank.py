@@ -144,7 +144,7 @@ def _draw(
             assessed = assess(predictors, image, criterion)
             brightness = 255 * assessed.hardness / max(1e-9, assessed.hardness.max())
             hard = np.rint(brightness).astype(np.uint8)
-            colors = data.classes.colors[assessed.prediction]
+            colors = predictors[0].classes.colors[assessed.prediction]
             # Every image is drawn with its own brightest pixel white, or easy ones would be black.
             rows.append([as_rgb(image), colors, np.repeat(hard[:, :, None], 3, axis=2)])
     save_whole(contact_sheet(rows, ["image", "prediction", "uncertain (bright)"], 160), file)
