@@ -68,7 +68,7 @@ def test_masks_that_a_person_corrected_are_kept(kind, job, tmp_path):
     file = tmp_path / "out" / kind / "p.png"
     pixels = np.asarray(Image.open(file))
     Image.fromarray(pixels).save(file)
-    assert folder.status(job.file, job.name) == "edited"
+    assert folder.status(job.file, job.name) == "edited" and folder.edited_mask("p") == file
     file.write_bytes(b"")
     assert folder.status(job.file, job.name) == "missing"
 

@@ -25,6 +25,8 @@ from fewmask.report.pictures import confidence_picture, mask_picture, save_whole
 
 AREAS = "areas.csv"
 """The share of each class in every photo."""
+EDITED = ""
+"""The origin of a mask from an image editor: they drop the note that fewmask writes into it."""
 
 
 class Job(NamedTuple):
@@ -82,14 +84,19 @@ class PredictionFolder:
         """Whether the mask of a photo is missing, belongs to the photo, or was edited by hand."""
         if self.overwrite or not self.mask_file(name).is_file():
             return "missing"
-        origins = {origin_of(self.folder / kind / f"{name}.png") for kind in self._masks()}
-        if "" in origins:  # image editors drop the note that fewmask writes into a mask
+        origins = {origin_of(mask) for mask in self._masks(name)}
+        if EDITED in origins:
             return "edited"
         return "current" if photo.is_file() and origins == {_origin(photo)} else "missing"
 
-    def _masks(self) -> tuple[str, ...]:
-        """The folders of masks, which a person may edit."""
-        return ("masks", "full") if self.threshold > 0 else ("masks",)
+    def edited_mask(self, name: str) -> Path:
+        """The mask of an image that was edited by hand."""
+        return next(mask for mask in self._masks(name) if origin_of(mask) == EDITED)
+
+    def _masks(self, name: str) -> list[Path]:
+        """The masks of an image, each of which a person may edit."""
+        kinds = ("masks", "full") if self.threshold > 0 else ("masks",)
+        return [self.folder / kind / f"{name}.png" for kind in kinds]
 
     def write(self, job: Job, prediction: Prediction) -> None:
         """Writes all pictures and the areas of an image. The folder must be claimed.

@@ -182,7 +182,7 @@ class FolderPredictor:
         """Whether an image has been predicted. Tells if a person has edited its mask."""
         status = self.folder.status(item.file, item.name)
         if status == "edited":
-            mask = self.folder.mask_file(item.name)
+            mask = self.folder.edited_mask(item.name)
             self.tell(f"Kept: {mask} was edited by hand (--overwrite replaces it).")
         return status != "missing"
 
