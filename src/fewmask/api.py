@@ -144,12 +144,14 @@ def predict(
     overwrite: bool = False,
     tell: Callable[[str], None] = print,
     annotations: Sequence[str] = (),
+    overlay_video: bool = False,
 ) -> Predicted:
     """Predicts images, and writes masks, overlays and confidence maps.
 
     Args:
         run: a run folder, or a `best.pt`, .safetensors or .onnx file.
-        images: a folder, a glob pattern, a .txt list, an image, or several of them.
+        images: a folder, a glob pattern, a .txt list, an image, a video, the URL of an image, or
+            several of them.
         out: the folder to write to.
         weights: `best`, or a network of the last checkpoint: `student`, `teacher` ...
         accelerator: auto, cpu, cuda or mps.
@@ -158,6 +160,7 @@ def predict(
         overwrite: whether to predict finished images again.
         tell: receives messages on progress, and on images that were left out.
         annotations: formats of labeling tools to write as well: coco, cvat, labelme, labelstudio.
+        overlay_video: whether to join the overlays of each video to `overlays/VIDEO.mp4`.
 
     Raises:
         UserError: if there is no such run or no image, or if `out` holds other predictions.
@@ -167,4 +170,6 @@ def predict(
     """
     places = [images] if isinstance(images, (str, Path)) else list(images)
     predictor = load(run, weights, accelerator, engine)
-    return predicting.predict(predictor, places, Path(out), share, overwrite, tell, annotations)
+    return predicting.predict(
+        predictor, places, Path(out), share, overwrite, tell, annotations, overlay_video
+    )

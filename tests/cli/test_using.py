@@ -1,4 +1,4 @@
-"""Commands that use trained runs: evaluate, results, predict, pseudo."""
+"""Commands that use trained runs on images: predict, pseudo, rank."""
 
 import shutil
 
@@ -8,41 +8,8 @@ from PIL import Image
 
 from fewmask.cli.words import recipe_from_words
 from fewmask.runs.build import open_data
-from tests.photos import ten_photos
 from tests.program import TINY_PHOTOS, fewmask
-
-
-def test_evaluate_prints_every_class(run):
-    base = run.parent.parent
-    text = fewmask("evaluate", run, "evaluation.flip=true", cwd=base)
-    assert "class 0" in text and "class 1" in text and "mIoU" in text and "chosen on" in text
-    assert "student" in fewmask("evaluate", run, "--weights", "student", cwd=base)
-    closely = fewmask("evaluate", run, "--closely", cwd=base)
-    plain = fewmask("evaluate", run, cwd=base)
-    assert "boundary IoU" in closely and "calibration error" in closely
-    assert [line for line in plain.splitlines() if line.startswith("mIoU")][0] in closely
-    text = fewmask("evaluate", run, "--weights", "pupil", cwd=base, code=2)
-    assert "no network 'pupil'" in text
-
-
-def test_a_run_is_scored_on_its_own_validation_images_after_masks_were_added(tmp_path):
-    photos = ten_photos(tmp_path)
-    fewmask("train", f"data={photos}", "data.names=[a, b]", *TINY_PHOTOS, cwd=tmp_path)
-    first = tmp_path / "runs/folder-fewmatch-001"
-    before = fewmask("evaluate", first, cwd=tmp_path)
-    for i in (6, 7, 8, 9):
-        shutil.copy(photos / "masks" / "p0.png", photos / "masks" / f"p{i}.png")
-    Image.new("RGB", (50, 40)).save(photos / "images" / "p10.png")  # one stays unlabeled
-    after = fewmask("evaluate", first, cwd=tmp_path)
-    assert after.splitlines()[-4:] == before.splitlines()[-4:]
-    held_out = (first / "splits" / "val.txt").read_text().split()[0]
-    (photos / "masks" / f"{held_out}.png").unlink()
-    assert "are missing today" in fewmask("evaluate", first, cwd=tmp_path, code=2)
-
-
-def test_results_of_a_run(run):
-    text = fewmask("results", run)
-    assert "teacher" in text and "student" in text and "selected on val" in text
+from tests.videos import write_clip
 
 
 def test_predict_writes_masks_overlays_and_confidence_of_any_size(run, tmp_path):
@@ -69,7 +36,11 @@ def test_predict_leaves_out_what_it_cannot_read_and_says_so(run, tmp_path):
     (tmp_path / "in" / "broken.jpg").write_bytes(b"no image")
     text = fewmask("predict", run, tmp_path / "in", "--out", tmp_path / "out", code=1)
     assert "broken.jpg" in text and "2 image(s) predicted" in text
-    assert "no folder, list or image" in fewmask("predict", run, tmp_path / "x*", code=2)
+    assert "no folder, list, image or video" in fewmask("predict", run, tmp_path / "x*", code=2)
+    (tmp_path / "in" / "gray.png").unlink()
+    (tmp_path / "in" / "ink.jpg").unlink()
+    text = fewmask("predict", run, tmp_path / "in", "--out", tmp_path / "out", code=1)
+    assert "Nothing was predicted." in text and "1 image(s) could not be read" in text
 
 
 def test_an_interrupted_prediction_goes_on_and_keeps_what_is_there(run, tmp_path):
@@ -130,7 +101,20 @@ def test_predictions_inside_the_photos_folder_are_no_photos(run, tmp_path):
     shutil.copytree(run.parent.parent / "photos" / "images", tmp_path / "new")
     words = ("predict", run, tmp_path / "new", "--out", tmp_path / "new" / "predictions")
     assert "9 image(s) predicted" in fewmask(*words)
-    assert "9 image(s) predicted (9 of them earlier)" in fewmask(*words)
+    text = fewmask(*words, code=1)
+    assert "Nothing was left to predict" in text and "the predictions of 9 image(s)" in text
+    assert "Nothing was predicted" in fewmask(*words, "--share", "20/20", code=1)
+
+
+def test_a_video_becomes_masks_and_a_video(run, tmp_path):
+    clip = write_clip(tmp_path / "clip.avi", 3)
+    text = fewmask("predict", run, clip, "--out", tmp_path / "out")
+    assert "3 image(s) predicted" in text and "Overlay video" not in text
+    assert Image.open(tmp_path / "out/masks/clip/000002.png").size == (48, 32)
+    text = fewmask("predict", run, clip, "--out", tmp_path / "out", "--overlay-video")
+    assert "Nothing was left" in text and "overlays/clip.mp4" in text  # but it did something
+    photos = run.parent.parent / "photos" / "images"
+    assert "there is no video" in fewmask("predict", run, photos, "--overlay-video", code=2)
 
 
 def test_prototypes_predict_too(run, tmp_path):
@@ -162,6 +146,11 @@ def test_pseudo_labels_become_labels_of_the_next_run(run, tmp_path):
     lists = [(run / "splits" / "unlabeled.txt").read_text().split() for run in runs]
     assert "p7" in lists[0] and "p7" not in lists[1]
     assert "--threshold=2" in fewmask("pseudo", first, "--threshold", "2", code=2)
+    fewmask("rank", first, "--count", "2")
+    words = ("pseudo", first, "--only", first / "rank" / "to_label.txt", "--out", tmp_path / "two")
+    text = fewmask(*words)
+    assert "2 image(s) predicted" in text and "two/full" in text and "two/unsure" in text
+    assert "Nothing was left to predict" in fewmask(*words, code=1)
 
 
 def test_predictions_are_corrected_in_a_labeling_tool_and_come_back(run, tmp_path):

@@ -10,6 +10,7 @@ from fewmask.data.image_files import (
     masks_by_stem,
     unique_names,
     unread_pictures,
+    without_predictions,
 )
 from fewmask.errors import UserError
 from tests.links import link
@@ -60,3 +61,12 @@ def test_two_masks_of_one_name_are_refused(tmp_path):
     touch(tmp_path / "b.bmp")
     with pytest.raises(UserError, match="Two masks for one image: .*b.bmp and .*b.png"):
         masks_by_stem(tmp_path)
+
+
+def test_predictions_are_known_by_the_file_beside_their_folders(tmp_path, monkeypatch):
+    mine, theirs = Path("mine/masks/a.png"), Path("run/masks/sub/a.png")
+    touch(tmp_path / mine, tmp_path / theirs, tmp_path / "run/made_by.json", tmp_path / "run/b.png")
+    monkeypatch.chdir(tmp_path)
+    assert without_predictions([mine, theirs, Path("run/b.png")]) == [mine, Path("run/b.png")]
+    monkeypatch.chdir(tmp_path / "run" / "masks")
+    assert without_predictions([Path("sub/a.png")]) == []

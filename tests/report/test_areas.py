@@ -29,3 +29,17 @@ def test_shares_add_up_and_the_last_row_of_a_photo_counts(tmp_path):
         {"photo": "a", "soil": "100.000", "weed, tall": "0.000", "no label": "0.000"},
         {"photo": "b", "soil": "50.000", "weed, tall": "40.000", "no label": "10.000"},
     ]
+
+
+def test_the_mean_is_over_the_rows_of_some_photos(tmp_path):
+    areas = Areas(tmp_path / "areas.csv", Classes("ab"))
+    assert areas.mean(["p"]) is None
+    half = np.zeros((10, 10), np.uint8)
+    half[:5] = 255
+    areas.add("p", half)
+    areas.add("q", half * 0 + 1)
+    areas.add("r", half)
+    with areas.file.open("a") as file:
+        file.write("s,1.0,x,2.0\nt,1.0\n")
+    assert areas.mean(["p", "q", "s", "t", "u"]) == [25.0, 50.0]
+    assert areas.mean(["s"]) is None

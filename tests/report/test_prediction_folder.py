@@ -7,10 +7,14 @@ from PIL import Image
 from torch import nn
 
 from fewmask.data import Classes
+from fewmask.data.video import Video
 from fewmask.errors import UserError
 from fewmask.evaluation.inference import InferenceConfig
 from fewmask.evaluation.predictor import Prediction, Predictor
 from fewmask.report.prediction_folder import Job, PredictionFolder, origin_of
+
+MORE = ("full", "unsure")
+"""The folders that a threshold adds."""
 
 
 def predictor(weight):
@@ -41,8 +45,32 @@ def test_predictions_are_written_and_uncertain_pixels_get_no_label(job, tmp_path
     assert folder.status(job.file, job.name) == "current"
     mask = np.asarray(Image.open(folder.mask_file("p")))
     assert (mask[:, :3] == 255).all() and (mask[:, 3:] == 1).all()
-    written = sorted(f.name for f in (tmp_path / "out").rglob("p.*"))
-    assert written == ["p.jpg", "p.png", "p.png"]
+    full, unsure = (np.asarray(Image.open(tmp_path / "out" / kind / "p.png")) for kind in MORE)
+    assert (full[:, 3:] == 1).all() and set(np.unique(full)) <= {0, 1}
+    assert (unsure[:, :3] == 255).all() and (unsure[:, 3:] == 0).all()
+    written = sorted(f.parent.name for f in (tmp_path / "out").rglob("p.*"))
+    assert written == ["confidence", "full", "masks", "overlays", "unsure"]
+
+
+def test_without_a_threshold_no_pixel_is_unsure(job, tmp_path):
+    folder = PredictionFolder(tmp_path / "out")
+    folder.claim(predictor(1))
+    folder.write(job, prediction())
+    written = sorted(f.parent.name for f in (tmp_path / "out").rglob("p.*"))
+    assert written == ["confidence", "masks", "overlays"]
+
+
+@pytest.mark.parametrize("kind", ["masks", "full"])
+def test_masks_that_a_person_corrected_are_kept(kind, job, tmp_path):
+    folder = PredictionFolder(tmp_path / "out", threshold=0.6)
+    folder.claim(predictor(1))
+    folder.write(job, prediction())
+    file = tmp_path / "out" / kind / "p.png"
+    pixels = np.asarray(Image.open(file))
+    Image.fromarray(pixels).save(file)
+    assert folder.status(job.file, job.name) == "edited" and folder.edited_mask("p") == file
+    file.write_bytes(b"")
+    assert folder.status(job.file, job.name) == "missing"
 
 
 def test_a_mask_belongs_to_its_photo(job, tmp_path):
@@ -68,37 +96,22 @@ def test_other_weights_and_other_programs_are_refused(tmp_path):
     with pytest.raises(UserError, match="with another threshold"):
         PredictionFolder(tmp_path / "out", threshold=0.5).claim(predictor(1))
     PredictionFolder(tmp_path / "out", overwrite=True).claim(predictor(2))
-    (tmp_path / "mine" / "masks").mkdir(parents=True)
-    with pytest.raises(UserError, match="was not written by fewmask"):
-        PredictionFolder(tmp_path / "mine", overwrite=True).claim(predictor(1))
+    for name in ("masks", "overlays", "downloaded", "areas.csv"):
+        (tmp_path / f"my {name}" / name).mkdir(parents=True)
+        with pytest.raises(UserError, match=f"my {name}/{name} exists and was not written by"):
+            PredictionFolder(tmp_path / f"my {name}", overwrite=True).claim(predictor(1))
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="--out=.*file: .* is a file"):
+        PredictionFolder(tmp_path / "file").claim(predictor(1))
 
 
-def test_annotations_are_made_of_the_masks_on_disk(job, tmp_path):
-    folder = PredictionFolder(tmp_path / "out", formats=["cvat"], share=(1, 3))
+def test_overlays_of_frames_are_joined(job, tmp_path):
+    folder = PredictionFolder(tmp_path / "out")
     folder.claim(predictor(1))
-    masked = folder.masked([(job.file, job.name), (tmp_path / "later.png", "later")])
-    assert [one.name for one in masked] == ["p.png", "later.png"]
-    folder.write(job, prediction())
-    said = []
-    folder.finish(masked, said.append)
-    written = tmp_path / "out" / "annotations" / "cvat-2-of-3.xml"
-    assert str(written) in said[0] and "--names a,b --values 255,0,1" in said[1]
-    assert 'name="p.png"' in written.read_text() and "later" not in written.read_text()
-    Image.fromarray(np.zeros((4, 6), np.uint8)).save(folder.mask_file("p"))  # edited by hand
-    folder.finish(masked, said.append)
-    assert 'label="a"' in written.read_text() and 'label="b"' not in written.read_text()
-    with pytest.raises(UserError, match="--annotations=yolo: expected coco"):
-        PredictionFolder(tmp_path / "out", formats=["yolo"])
-
-
-@pytest.mark.parametrize(("names", "threshold"), [("ab", 0.6), (("Background", "b"), 0)])
-def test_unsure_pixels_that_will_come_back_as_background_are_told(names, threshold, tmp_path):
-    def told(names, threshold):
-        folder = PredictionFolder(tmp_path / "out", threshold, overwrite=True, formats=["coco"])
-        folder.claim(Predictor(nn.Linear(1, 1), Classes(names), InferenceConfig(), None, "cpu"))
-        said = []
-        folder.finish([], said.append)
-        return said
-
-    assert not any("--threshold 0" in line for line in told(names, threshold))
-    assert any("--threshold 0" in line for line in told(("Background", "b"), 0.6))
+    whole = Prediction(np.zeros((16, 16), np.uint8), np.ones((16, 16)), Classes("ab"))
+    for number in range(2):
+        folder.write(Job(job.file, f"clip/{number}", np.full((16, 16, 3), 90, np.uint8)), whole)
+    file = tmp_path / "out" / "overlays" / "clip.mp4"
+    assert folder.join("clip", ["clip/0", "clip/1", "clip/2"], 5) == [file]
+    assert Video(file).count == 2
+    assert folder.join("other", ["other/0"], 5) == []

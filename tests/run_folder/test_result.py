@@ -1,7 +1,11 @@
 """The scores of a run, read from its folder."""
 
+import shutil
 from dataclasses import replace
 
+import pytest
+
+from fewmask.errors import UserError
 from fewmask.report.results_table import table
 from fewmask.run_folder.result import in_words, read_result
 
@@ -24,3 +28,15 @@ def test_a_mean_over_some_of_the_classes_says_which(two_runs):
     assert f"over {count - 1} of {count} classes (not in val: sky)" in in_words(partial)
     whole = replace(result, networks={name: score._replace(iou=(50.0,) * count)})
     assert "over" not in in_words(whole)
+
+
+def test_what_has_no_results_is_told_in_words(two_runs, tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "nowhere", tmp_path / "file"):
+        with pytest.raises(UserError, match="is not the folder of a run: it has no recipe.yaml"):
+            read_result(place)
+    for missing in ("results.csv", "splits/facts.json"):
+        folder = shutil.copytree(two_runs / "a", tmp_path / missing.replace("/", "-"))
+        (folder / missing).unlink()
+        with pytest.raises(UserError, match="with results: the run has stopped before its first"):
+            read_result(folder)

@@ -45,3 +45,9 @@ def test_a_file_cannot_name_other_weights_to_load(run, tmp_path):
     content["model"]["pretrained"] = str(tmp_path / "elsewhere.pth")
     checkpoint.save(content, tmp_path / "best.pt")
     assert best_predictor(tmp_path / "best.pt", "cpu").network.num_classes == 7
+
+
+def test_a_network_keeps_the_range_it_was_trained_on_when_the_data_is_other(run):
+    data = run.recipe.data.model_copy(update={"range": "auto"})
+    changed = run.recipe.model_copy(update={"data": data})
+    assert predictor_of(run.paths, changed, "student", "cpu").value_range is None

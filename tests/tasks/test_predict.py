@@ -1,4 +1,6 @@
-"""Images are found by folder, pattern, list or path, each with a name of its own."""
+"""Images and frames of videos are predicted, once each, and written in the background."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,11 +9,14 @@ from PIL import Image
 from torch import nn
 
 from fewmask.data import Classes
+from fewmask.data.video import Video
 from fewmask.errors import UserError
 from fewmask.evaluation.inference import InferenceConfig
 from fewmask.evaluation.predictor import Predictor
 from fewmask.models import Output
-from fewmask.tasks.predict import find_images, predict
+from fewmask.tasks.predict import predict
+from tests.server import serving
+from tests.videos import cut, write_clip
 
 
 class ByColor(nn.Module):
@@ -38,21 +43,6 @@ def folder(tmp_path):
     return tmp_path / "in"
 
 
-def names(place):
-    return [name for _, name in find_images(place)]
-
-
-def test_names_of_all_kinds_of_places(folder):
-    assert names(folder) == ["a/x", "a/y", "b/x"]
-    assert names(folder / "a" / "x.png") == ["x"]
-    assert names(f"{folder}/*/y.png") == ["y"]
-    assert names(f"{folder}/*/x.png") == ["a/x", "b/x"]
-    (folder / "list.txt").write_text("b/x.png\na/y.png\n")
-    assert names(folder / "list.txt") == ["x", "y"]
-    with pytest.raises(UserError, match="is no folder, list or image"):
-        find_images(folder / "*.png")
-
-
 def test_shares_of_the_images_make_up_the_whole(folder, predictor, tmp_path):
     found = []
     for share in ((0, 2), (1, 2)):
@@ -71,11 +61,6 @@ def test_what_cannot_be_read_is_reported_and_left_out(folder, predictor, tmp_pat
     done = predict(predictor, [folder], tmp_path / "out", tell=said.append)
     assert len(done.failures) == 1 and "x.png" in done.failures[0]
     assert sum("z.gif (fewmask does not read this kind of image)" in line for line in said) == 1
-
-
-def test_two_images_of_one_name_are_refused(folder, predictor, tmp_path):
-    with pytest.raises(UserError, match="would both be written as 'x'"):
-        predict(predictor, [folder / "a", folder / "b"], tmp_path / "out")
 
 
 @pytest.mark.parametrize("share", [(4, 4), (-1, 4), (0, 0)])
@@ -137,3 +122,79 @@ def test_predictions_come_with_the_area_of_each_class(folder, predictor, tmp_pat
     ]
     Image.new("RGB", (6, 4), (200, 0, 0)).save(folder / "a" / "x.png")
     assert areas()[1] == "a/x,100.000,0.000,0.000,0.000"
+
+
+def test_every_frame_of_a_video_is_predicted(folder, predictor, tmp_path):
+    clip = write_clip(tmp_path / "clip.avi", 4)
+    done = predict(predictor, [folder / "a", clip], tmp_path / "out", tell=lambda line: None)
+    frames = [f"clip/00000{i}" for i in range(4)]
+    assert done.names == ["x", "y", *frames] and not done.failures and done.videos == ()
+    for number, frame in enumerate(frames):
+        mask = np.asarray(Image.open(tmp_path / "out" / "masks" / f"{frame}.png"))
+        assert mask.shape == (32, 48) and (mask == number % 3).mean() > 0.95
+        assert (tmp_path / "out" / "overlays" / f"{frame}.jpg").is_file()
+    assert "clip/000003" in (tmp_path / "out" / "areas.csv").read_text()
+
+
+def test_finished_frames_of_a_video_are_kept(predictor, tmp_path, monkeypatch):
+    clip, out = write_clip(tmp_path / "clip.avi", 5), tmp_path / "out"
+    predict(predictor, [clip], out, tell=lambda line: None)
+    masks = sorted((out / "masks" / "clip").iterdir())
+    for mask in masks[2:]:
+        mask.unlink()  # it was killed before them
+    before = [mask.stat().st_mtime_ns for mask in masks[:2]]
+    seen, predict_many = [], predictor.predict_many
+    monkeypatch.setattr(
+        predictor, "predict_many", lambda images: seen.extend(images) or predict_many(images)
+    )
+    done = predict(predictor, [clip], out, tell=lambda line: None)
+    assert (len(done.names), done.kept, len(seen)) == (5, 2, 3)
+    assert [mask.stat().st_mtime_ns for mask in masks[:2]] == before
+    assert all(mask.is_file() for mask in masks)
+
+
+def test_a_video_that_breaks_off_is_predicted_up_to_there(folder, predictor, tmp_path):
+    clip = cut(write_clip(tmp_path / "clip.avi", 40), 0.5)
+    (tmp_path / "no.mp4").write_bytes(b"no video")
+    said = []
+    done = predict(predictor, [tmp_path / "no.mp4", clip, folder / "a"], tmp_path / "out",
+                   tell=said.append, overlay_video=True)  # fmt: skip
+    assert "breaks off after" in done.failures[1] and "Cannot read the video" in done.failures[0]
+    assert len(said) == 2 and all(line.startswith("Left out: ") for line in said)
+    frames = len(done.names) - 4  # two photos, and a frame of each video that cannot be read
+    assert 5 < frames < 35 and len(list((tmp_path / "out/masks/clip").iterdir())) == frames
+    assert done.videos == (tmp_path / "out/overlays/clip.mp4",)
+    assert Video(done.videos[0]).count == frames
+
+
+def test_overlays_are_joined_also_of_frames_that_were_kept(folder, predictor, tmp_path):
+    clip, out = write_clip(tmp_path / "clip.avi", 3), tmp_path / "out"
+    predict(predictor, [clip], out, tell=lambda line: None)
+    done = predict(predictor, [clip], out, tell=lambda line: None, overlay_video=True)
+    video = Video(out / "overlays" / "clip.mp4")
+    assert (done.kept, done.videos, video.fps) == (3, (video.file,), 10)
+    assert [frame.shape for frame in video.frames()] == [(32, 48, 3)] * 3
+    with pytest.raises(UserError, match="--overlay-video: there is no video"):
+        predict(predictor, [folder], out, overlay_video=True)
+
+
+def test_images_behind_urls_are_predicted_once(folder, predictor, tmp_path):
+    files = {"/p.png": (folder / "a" / "x.png").read_bytes()}
+    with serving(files) as url:
+        places, out = [f"{url}/p.png", f"{url}/gone.png"], tmp_path / "out"
+        done = predict(predictor, places, out, tell=lambda line: None)
+        assert done.names == ["p", "gone"] and len(done.failures) == 1 and "404" in done.failures[0]
+        assert predict(predictor, places[:1], out).kept == 1
+        Image.new("RGB", (6, 4), (200, 0, 0)).save(tmp_path / "new.png")
+        files["/p.png"] = (tmp_path / "new.png").read_bytes()
+        assert predict(predictor, places[:1], out, overwrite=True).kept == 0
+    assert (np.asarray(Image.open(out / "masks" / "p.png")) == 0).all()
+
+
+def test_predictions_into_the_folder_of_the_photos_are_no_photos(folder, predictor, monkeypatch):
+    monkeypatch.chdir(folder)
+    for kept in (0, 3):
+        done = predict(predictor, ["."], Path("."), tell=lambda line: None)
+        assert done.names == ["a/x", "a/y", "b/x"] and done.kept == kept
+    assert predict(predictor, ["**/*.png"], Path("a"), tell=lambda line: None).names == done.names
+    assert predict(predictor, ["."], Path(".."), tell=lambda line: None).names == done.names

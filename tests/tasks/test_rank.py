@@ -66,6 +66,22 @@ def test_unknown_criteria_and_runs_without_easiness(run, tmp_path):
     assert len(rank.rank(with_unlabeled(supervised), 3, "entropy", tmp_path)) == 3
 
 
+def test_images_of_data_with_fewer_classes_are_drawn_and_a_file_is_no_folder(run, tmp_path):
+    for kind in ("images", "masks"):
+        (tmp_path / "photos" / kind).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        pixels = rng.integers(0, 255, (48, 48, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / "images" / f"{i}.png")
+        if i < 4:
+            mask = np.tile(np.arange(48) > 20, (48, 1)).astype(np.uint8)
+            Image.fromarray(mask).save(tmp_path / "photos" / "masks" / f"{i}.png")
+    other = Run.open(run, {"data": {"name": f"{tmp_path}/photos"}}, needs_unlabeled=True)
+    assert sorted(rank.rank(other, 2, "entropy", tmp_path / "ranked")) == ["4", "5"]
+    with pytest.raises(UserError, match="--out=.*4.png is a file"):
+        rank.rank(other, 2, "entropy", tmp_path / "photos" / "images" / "4.png")
+
+
 def test_it_tells_how_far_it_has_come(run, tmp_path, talkative, capsys):
     rank.rank(with_unlabeled(run), 3, "entropy", tmp_path)
     lines = capsys.readouterr().out.splitlines()

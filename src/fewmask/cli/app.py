@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 
 
-def _not_twice_in_a_row(words: list[str] | None) -> list[str] | None:
+def not_twice_in_a_row(words: list[str] | None) -> list[str] | None:
     """Refuses `data.pool=0.tar data.pool=1.tar`, which a shell makes of `data.pool={0,1}.tar`.
 
     Other options may repeat, and the last value counts: you can append options to a script's own.
@@ -41,13 +41,13 @@ Words = Annotated[
     typer.Argument(
         metavar="[RECIPE] [KEY=VALUE]...",
         help="A recipe, and options such as data=photos.",
-        callback=_not_twice_in_a_row,
+        callback=not_twice_in_a_row,
     ),
 ]
 Options = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...", help="Options such as seed=1.", callback=_not_twice_in_a_row
+        metavar="[KEY=VALUE]...", help="Options such as seed=1.", callback=not_twice_in_a_row
     ),
 ]
 Weights = Annotated[

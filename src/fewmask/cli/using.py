@@ -1,4 +1,4 @@
-"""Commands that use trained runs: evaluate, report, results, predict, pseudo, rank."""
+"""Commands that use trained runs on images: predict, pseudo, rank."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,94 +21,13 @@ Annotations = Annotated[
 
 
 @command()
-def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    options: Options = None,
-    weights: Weights = "best",
-    closely: Annotated[
-        bool,
-        typer.Option("--closely", help="Also measure boundary IoU and calibration, on one device."),
-    ] = False,
-) -> None:
-    """Score a trained run, class by class.
-
-    Example: `fewmask evaluate runs/photos-fewmatch-001 evaluation.flip=true`
-    """
-    # Heavy packages are imported inside the commands, so that help appears at once.
-    from rich.console import Console
-    from rich.table import Table
-
-    from fewmask.cli.words import evaluation_options
-    from fewmask.runs.run import Run
-    from fewmask.tasks import evaluate as task
-
-    changes = evaluation_options(options or [])
-    opened = Run.open(run, changes=changes, tell=print)
-    closer = ""
-    if closely:
-        classes, found = task.examine(opened, weights)
-        scores = found.scores
-        closer = (
-            f"boundary IoU {found.boundary_iou:.2f}   expected calibration error "
-            f"{found.calibration_error:.2f}"
-        )
-    else:
-        classes, scores = task.evaluate(opened, weights)
-    table = Table("class", "IoU %", title=f"{run}, {weights}")
-    for name, iou in zip(classes.names, scores.iou, strict=True):
-        # NaN, the one number that differs from itself, marks a class that occurs nowhere.
-        table.add_row(name, "absent" if iou != iou else f"{iou:.2f}")
-    Console().print(table)
-    print(f"mIoU {scores.miou:.2f}   pixel accuracy {scores.pixel_accuracy:.2f}")
-    if closer:
-        print(closer)
-    if weights == "best" and "data" not in changes:
-        print("The best checkpoint was chosen on these same validation images.")
-
-
-@command()
-def report(
-    runs: Annotated[list[Path], typer.Argument(help="One run folder, or several to compare.")],
-    out: Annotated[
-        Path | None, typer.Option(help="The file; default: report.html in the first run.")
-    ] = None,
-) -> None:
-    """Write one HTML page: curves, classes, confusions, calibration, and the worst images.
-
-    The page works offline, so you can send it by mail.
-
-    Example: `fewmask report runs/photos-fewmatch-001`
-    """
-    from fewmask.runs.run import open_runs
-    from fewmask.tasks import report as task
-
-    print(f"Report: {task.report(open_runs(runs), out)}")
-
-
-@command()
-def results(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders.")],
-) -> None:
-    """Show the scores of finished runs side by side, and warn about what cannot be compared.
-
-    Example: `fewmask results runs/voc-*`
-    """
-    from fewmask.report.results_table import table
-    from fewmask.run_folder.comparing import warnings
-    from fewmask.run_folder.result import read_result
-
-    read = [read_result(run) for run in runs]
-    print(f"mIoU on val in %\n{table(read)}")
-    print("last: after the last step. best: the highest evaluation, selected on val itself.")
-    for warning in warnings(read):
-        print(f"Warning: {warning}")
-
-
-@command()
 def predict(
     run: Annotated[Path, typer.Argument(help="A run folder, or a best.pt or exported file.")],
     images: Annotated[
-        list[str], typer.Argument(help="Folders, glob patterns, .txt lists or images.")
+        list[str],
+        typer.Argument(
+            help="Folders, glob patterns, .txt lists, images, videos, or URLs of images."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("predictions"),
     weights: Weights = "best",
@@ -125,11 +44,20 @@ def predict(
         str, typer.Option(help="torch, or onnx: the exported network, run by onnxruntime.")
     ] = "torch",
     annotations: Annotations = "",
+    overlay_video: Annotated[
+        bool,
+        typer.Option(
+            "--overlay-video", help="Also join the overlays of each video to overlays/VIDEO.mp4."
+        ),
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Predict masks for new images, in your own label values, with overlays and confidence maps.
 
-    Finished predictions are kept. If it is interrupted, run the same command again.
+    Of a video, every frame is predicted: masks/VIDEO/000000.png and so on.
+
+    Finished predictions are kept. If it is interrupted, run the same command again. If
+    nothing was left to do, the exit code is 1.
 
     Example: `fewmask predict runs/photos-fewmatch-001 new_photos/ --out predictions`
     """
@@ -138,7 +66,8 @@ def predict(
 
     predictor = load_predictor(run, weights, accelerator, engine)
     part, formats = _parse_share(share), _parse_formats(annotations)
-    _say_written(task.predict(predictor, images, out, part, overwrite, print, formats), out)
+    done = task.predict(predictor, images, out, part, overwrite, print, formats, overlay_video)
+    _say_written(done, f"{out}/masks, {out}/overlays, {out}/confidence", out, bool(formats))
 
 
 @command()
@@ -147,19 +76,25 @@ def pseudo(
     options: Options = None,
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("pseudo"),
     threshold: Annotated[
-        float, typer.Option(help="Pixels with lower confidence get no label.")
+        float, typer.Option(help="Pixels with lower confidence get no label in masks/.")
     ] = 0.9,
+    only: Annotated[
+        Path | None,
+        typer.Option(help="A list of the images to export, such as the to_label.txt of rank."),
+    ] = None,
     weights: Weights = "best",
     annotations: Annotations = "",
     overwrite: Overwrite = False,
 ) -> None:
     """Export pseudo-labels of the unlabeled images, to be corrected and used as masks.
 
-    Put corrected masks into the masks folder of the data, and the next run uses them as labels.
+    To correct: full/ has masks in which every pixel has a label, and unsure/ is white where to
+    look. Put corrected masks into the masks folder of the data, and the next run uses them as
+    labels. To train without a correction: in masks/, unsure pixels have no label.
 
     If the photos have moved: `data.root=PLACE`.
 
-    Example: `fewmask pseudo runs/photos-fewmatch-001 --threshold 0.95`
+    Example: `fewmask pseudo runs/photos-fewmatch-001 --only to_label.txt`
     """
     from fewmask.cli.words import evaluation_options
     from fewmask.runs.run import Run
@@ -167,8 +102,10 @@ def pseudo(
 
     opened = Run.open(run, evaluation_options(options or []), needs_unlabeled=True)
     formats = _parse_formats(annotations)
-    done = task.pseudo_labels(opened, out, threshold, weights, overwrite, print, formats)
-    _say_written(done, out)
+    done = task.pseudo_labels(opened, out, threshold, weights, overwrite, print, formats, only)
+    more = f", {out}/full, {out}/unsure" if threshold > 0 else ""
+    folders = f"{out}/masks{more}, {out}/overlays, {out}/confidence"
+    _say_written(done, folders, out, bool(formats))
 
 
 @command()
@@ -220,12 +157,26 @@ def _parse_formats(text: str) -> list[str]:
     return [one.strip() for one in text.split(",") if one.strip()]
 
 
-def _say_written(done: "Predicted", out: Path) -> None:
+def _say_written(done: "Predicted", folders: str, out: Path, has_annotations: bool) -> None:
+    """Says what was written. The exit code is 1 if an image is missing, or nothing was done."""
+    count = len(done.names) - len(done.failures)
     before = f" ({done.kept} of them earlier)" if done.kept else ""
-    print(
-        f"{len(done.names) - len(done.failures)} image(s) predicted{before}: {out}/masks, "
-        f"{out}/overlays, {out}/confidence; the share of each class per photo: {out}/areas.csv"
-    )
+    if count > done.kept:
+        print(
+            f"{count} image(s) predicted{before}: {folders}; the share of each class per photo: "
+            f"{out}/areas.csv"
+        )
+    elif done.kept:
+        print(
+            f"Nothing was left to predict: {out} has the predictions of {count} image(s). To "
+            "predict them again: --overwrite"
+        )
+    else:
+        print("Nothing was predicted.")
+    for video in done.videos:
+        print(f"Overlay video: {video}")
     if done.failures:
         print(f"{len(done.failures)} image(s) could not be read; see the messages above.")
+    did_more = has_annotations or done.videos
+    if done.failures or (count == done.kept and not did_more):
         raise typer.Exit(1)

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import tarfile
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import (
@@ -28,12 +30,19 @@ ATTEMPTS = 5
 TIMEOUT_SECONDS = 60
 
 
+class Limits(NamedTuple):
+    """How large a file may be, and how long its download may take."""
+
+    bytes: int
+    seconds: float
+
+
 def is_url(text: str) -> bool:
     """Whether a text is a URL to download from."""
     return text.startswith(("http://", "https://"))
 
 
-def download(url: str, file: Path, md5: str | None = None) -> Path:
+def download(url: str, file: Path, md5: str | None = None, limits: Limits | None = None) -> Path:
     """Downloads a file, and continues where an interrupted call stopped.
 
     Until it is complete and verified, the file is called `NAME.download`.
@@ -42,17 +51,23 @@ def download(url: str, file: Path, md5: str | None = None) -> Path:
         url: the URL to download.
         file: the file to write.
         md5: the checksum that the publisher states. None verifies only the length.
+        limits: of a file that may be anything. By default, it may take as long as it takes, and a
+            bar shows how far it has come.
 
     Raises:
-        UserError: if the server cannot be reached or keeps breaking off, or the checksum is wrong.
-            A file with a wrong checksum is removed.
+        UserError: if the server cannot be reached or keeps breaking off, the checksum is wrong, or
+            the file is beyond the limits. A file with a wrong checksum is removed.
     """
     if file.is_file() and (md5 is None or _md5(file) == md5):
         return file
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(file.name + ".download")  # kept after a failure, to be continued
-    with _bar(file.name) as bar:
-        _continue_until_complete(url, partial, bar)
+    with _bar(file.name, limits) as bar:
+        try:
+            _continue_until_complete(url, partial, bar)
+        except _BeyondLimits as beyond:
+            partial.unlink(missing_ok=True)
+            raise UserError(f"{url} {beyond}. Download it by hand, and give its path.") from None
     if md5 is not None and _md5(partial) != md5:
         partial.unlink()
         raise UserError(
@@ -130,7 +145,8 @@ def _unzip(archive: Path, folder: Path) -> None:
 def _continue(url: str, partial: Path, bar: "_Bar") -> bool:
     """Downloads what is missing. Returns whether the file is complete, or the server broke off."""
     have = partial.stat().st_size if partial.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    headers = {"User-Agent": "fewmask"} | ({"Range": f"bytes={have}-"} if have else {})
+    request = urllib.request.Request(url, headers=headers)
     try:
         answer = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
@@ -143,25 +159,45 @@ def _continue(url: str, partial: Path, bar: "_Bar") -> bool:
         length = answer.headers.get("Content-Length")
         total = None if length is None else start + int(length)
         bar.start(start, total)
-        while chunk := answer.read(CHUNK_BYTES):
+        # What has arrived, and not a whole chunk: a slow server must not hide the time it takes.
+        while chunk := answer.read1(CHUNK_BYTES):
             file.write(chunk)
             bar.advance(len(chunk))
         return total is None or file.tell() == total
 
 
+class _BeyondLimits(Exception):
+    """Says in words how a download is beyond its limits."""
+
+
 class _Bar:
-    def __init__(self, progress: Progress, title: str):
+    """Shows how far a download has come, and ends it at its limits."""
+
+    def __init__(self, progress: Progress, title: str, limits: Limits | None):
         self.progress, self.task = progress, progress.add_task(title, total=None)
+        self.limits, self.begin, self.done = limits, time.monotonic(), 0
 
     def start(self, done: int, total: int | None) -> None:
         self.progress.update(self.task, completed=done, total=total)
+        self.done = done
+        self._stop_at(total or 0)
 
     def advance(self, count: int) -> None:
         self.progress.advance(self.task, count)
+        self.done += count
+        self._stop_at(self.done)
+
+    def _stop_at(self, size: int) -> None:
+        if self.limits is None:
+            return
+        if size > self.limits.bytes:
+            raise _BeyondLimits(f"is larger than {self.limits.bytes / (1 << 20):g} MiB")
+        if time.monotonic() - self.begin > self.limits.seconds:
+            raise _BeyondLimits(f"did not arrive within {self.limits.seconds:g} seconds")
 
 
 @contextmanager
-def _bar(title: str) -> Iterator[_Bar]:
+def _bar(title: str, limits: Limits | None) -> Iterator[_Bar]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -170,10 +206,10 @@ def _bar(title: str) -> Iterator[_Bar]:
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        yield _Bar(progress, title)
+    # What has limits is small, and one of many that another bar counts.
+    hidden = limits is not None or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
+        yield _Bar(progress, title, limits)
 
 
 def _md5(file: Path) -> str:

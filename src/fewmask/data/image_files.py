@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
@@ -14,13 +14,20 @@ from fewmask.errors import UserError
 
 MADE_BY = "made_by.json"
 """The file that names the weights and the threshold behind the predictions of a folder."""
-PREDICTIONS = ("masks", "overlays", "confidence")
-"""The folders beside it, which hold no photos."""
+PREDICTIONS = ("masks", "overlays", "confidence", "full", "unsure", "downloaded")
+"""The folders beside it, which hold no photos of the user."""
 
 
-def predictions_below(folder: Path) -> set[Path]:
-    """The folders of fewmask's own predictions in a folder and its subfolders."""
-    return {file.parent / name for file in folder.rglob(MADE_BY) for name in PREDICTIONS}
+def without_predictions(files: Iterable[Path]) -> list[Path]:
+    """The files that do not lie in a folder of fewmask's own predictions."""
+    files, known = list(files), {}
+    for folder in {file.parent for file in files}:
+        place = Path(os.path.abspath(folder))
+        known[folder] = any(
+            above.name in PREDICTIONS and (above.parent / MADE_BY).is_file()
+            for above in (place, *place.parents)
+        )
+    return [file for file in files if not known[file.parent]]
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -43,12 +45,33 @@ class Areas:
 
     def tidy(self) -> None:
         """Writes the table again with a heading, sorted, with one row for each photo."""
-        try:
-            lines = [*csv.reader(self.file.read_text(encoding="utf-8").splitlines())]
-        except OSError:
+        rows = self._rows()
+        if not rows:
             return  # nothing was predicted
-        head = ["photo", *self.classes.names, NO_LABEL]
-        rows = {line[0]: line for line in lines if len(line) == len(head) and line != head}
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([head, *(rows[k] for k in sorted(rows))])
+        table = [self._head, *(rows[name] for name in sorted(rows))]
+        csv.writer(text, lineterminator="\n").writerows(table)
         atomic.write_text(self.file, text.getvalue())
+
+    def mean(self, names: Iterable[str]) -> list[float] | None:
+        """The mean share of each class in these photos, in percent; None if none has a row."""
+        rows = self._rows()
+        shares = [[float(share) for share in rows[name][1:]] for name in names if name in rows]
+        return [*np.mean(shares, axis=0)[:-1].tolist()] if shares else None
+
+    @property
+    def _head(self) -> list[str]:
+        return ["photo", *self.classes.names, NO_LABEL]
+
+    def _rows(self) -> dict[str, list[str]]:
+        """The last row of each photo, without those that are damaged."""
+        try:
+            text = self.file.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return {}
+        lines = csv.reader(text.splitlines())
+        return {line[0]: line for line in lines if len(line) == len(self._head) and _is_row(line)}
+
+
+def _is_row(line: Sequence[str]) -> bool:
+    return all(re.fullmatch(r"\d+\.\d+", share) for share in line[1:])

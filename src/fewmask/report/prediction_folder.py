@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,29 +12,21 @@ from PIL.PngImagePlugin import PngInfo
 
 from fewmask import atomic
 from fewmask.batch import IGNORE
-from fewmask.data.annotations.annotation import is_background
-from fewmask.data.annotations.exporting import (
-    Masked,
-    export_annotations,
-    require_distinct,
-    require_formats,
-    way_back,
-)
-from fewmask.data.image_files import MADE_BY
+from fewmask.data import Classes
+from fewmask.data.image_files import MADE_BY, PREDICTIONS
 from fewmask.data.images import as_rgb
 from fewmask.data.masks import ORIGIN
+from fewmask.data.video import write_video
 from fewmask.errors import UserError
 from fewmask.evaluation.predictor import Prediction, Predictor
 from fewmask.report.areas import Areas
+from fewmask.report.output import require_folder
 from fewmask.report.pictures import confidence_picture, mask_picture, save_whole
 
 AREAS = "areas.csv"
 """The share of each class in every photo."""
-ANNOTATIONS = "annotations"
-"""The folder for the formats of labeling tools."""
-
-Named = tuple[Path, str]
-"""An image file, and the name of its prediction, without suffix."""
+EDITED = ""
+"""The origin of a mask from an image editor: they drop the note that fewmask writes into it."""
 
 
 class Job(NamedTuple):
@@ -50,40 +42,32 @@ class PredictionFolder:
 
     Args:
         folder: to write to. It must be new, empty, or hold predictions of the same weights.
-        threshold: pixels below this confidence get no label.
+        threshold: pixels below this confidence get no label in `masks`. Above 0, `full` has masks
+            with all labels, and `unsure` is white where they are below it.
         overwrite: whether to replace existing predictions.
-        formats: of labeling tools, which `finish` writes.
-        share: (k, n) if this is the k-th of n processes that write to the folder, counted from 0.
-
-    Raises:
-        UserError: for an unknown format.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        threshold: float = 0.0,
-        overwrite: bool = False,
-        formats: Sequence[str] = (),
-        share: tuple[int, int] = (0, 1),
-    ):
+    def __init__(self, folder: Path, threshold: float = 0.0, overwrite: bool = False):
         self.folder, self.threshold, self.overwrite = folder, threshold, overwrite
-        require_formats(formats)
-        self.formats, self.share = formats, share
 
     def claim(self, predictor: Predictor) -> None:
         """Records in the folder which weights and threshold its predictions come from.
 
         Raises:
-            UserError: if the folder holds other predictions, or masks of another program.
+            UserError: if the folder is a file, or holds other predictions or masks of another
+                program.
         """
+        require_folder(self.folder)
         file = self.folder / MADE_BY
         mine = {"weights_sha256": _digest(predictor), "threshold": self.threshold}
         # Never overwrite masks that a person drew, not even with --overwrite.
-        if not file.is_file() and (self.folder / "masks").exists():
-            raise UserError(
-                f"{self.folder}/masks exists and was not written by fewmask. Give another --out."
-            )
+        if not file.is_file():
+            for name in (*PREDICTIONS, AREAS):
+                if (self.folder / name).exists():
+                    raise UserError(
+                        f"{self.folder / name} exists and was not written by fewmask. Give another "
+                        "--out."
+                    )
         if file.is_file() and not self.overwrite and _read_claim(file) != mine:
             raise UserError(
                 f"{self.folder} holds predictions of other weights, or with another threshold. "
@@ -97,18 +81,30 @@ class PredictionFolder:
         """The mask file of an image."""
         return self.folder / "masks" / f"{name}.png"
 
+    def full_mask(self, name: str) -> Path:
+        """The file of the mask in which every pixel has a label."""
+        return self.folder / ("full" if self.threshold > 0 else "masks") / f"{name}.png"
+
     def status(self, photo: Path, name: str) -> Literal["missing", "current", "edited"]:
         """Whether the mask of a photo is missing, belongs to the photo, or was edited by hand."""
-        mask = self.mask_file(name)
-        if self.overwrite or not mask.is_file():
+        if self.overwrite or not self.mask_file(name).is_file():
             return "missing"
-        origin = origin_of(mask)
-        if origin == "":  # image editors drop the note that fewmask writes into a mask
+        origins = {origin_of(mask) for mask in self._masks(name)}
+        if EDITED in origins:
             return "edited"
-        return "current" if photo.is_file() and origin == _origin(photo) else "missing"
+        return "current" if photo.is_file() and origins == {_origin(photo)} else "missing"
+
+    def edited_mask(self, name: str) -> Path:
+        """The mask of an image that was edited by hand."""
+        return next(mask for mask in self._masks(name) if origin_of(mask) == EDITED)
+
+    def _masks(self, name: str) -> list[Path]:
+        """The masks of an image, each of which a person may edit."""
+        kinds = ("masks", "full") if self.threshold > 0 else ("masks",)
+        return [self.folder / kind / f"{name}.png" for kind in kinds]
 
     def write(self, job: Job, prediction: Prediction) -> None:
-        """Writes mask, overlay, confidence and areas of an image. The folder must be claimed.
+        """Writes all pictures and the areas of an image. The folder must be claimed.
 
         Raises:
             UserError: if the folder cannot be written to.
@@ -118,52 +114,43 @@ class PredictionFolder:
         overlay = prediction.overlay(job.image)
         overlay[labels == IGNORE] = as_rgb(job.image)[labels == IGNORE]
         confidence = confidence_picture(prediction.confidence)
-        origin = PngInfo()
-        origin.add_text(ORIGIN, _origin(job.file))
-        mask = mask_picture(labels, prediction.classes)
         try:
             picture = Image.fromarray(overlay)
             save_whole(picture, self.folder / "overlays" / f"{job.name}.jpg", quality=90)
             save_whole(confidence, self.folder / "confidence" / f"{job.name}.png")
             self.areas.add(job.name, labels)
+            if self.threshold > 0:
+                self._write_mask("full", job, prediction.mask, prediction.classes)
+                layer = Image.fromarray(unsure.astype(np.uint8) * 255)
+                save_whole(layer, self.folder / "unsure" / f"{job.name}.png")
             # The mask comes last: after a kill, an image with a mask is complete.
-            save_whole(mask, self.mask_file(job.name), pnginfo=origin)
+            self._write_mask("masks", job, labels, prediction.classes)
         except OSError as error:
             raise UserError(f"Cannot write to {self.folder}: {error}") from None
 
-    def masked(self, files: Sequence[Named]) -> list[Masked]:
-        """The images of which `finish` writes annotations, as labeling tools shall know them.
+    def _write_mask(self, kind: str, job: Job, labels: np.ndarray, classes: Classes) -> None:
+        origin = PngInfo()
+        origin.add_text(ORIGIN, _origin(job.file))
+        file = self.folder / kind / f"{job.name}.png"
+        save_whole(mask_picture(labels, classes), file, pnginfo=origin)
 
-        Raises:
-            UserError: if the formats cannot tell two of them apart.
+    def join(self, video: str, frames: Sequence[str], fps: float) -> list[Path]:
+        """Joins the overlays of a video's frames. The folder must hold their predictions.
+
+        Args:
+            video: the name of the video.
+            frames: the names of its frames. Those without an overlay are left out.
+            fps: frames per second.
+
+        Returns:
+            The video that was written; nothing if no frame has an overlay.
         """
-        found = [
-            # A tool looks for the file itself, whose name is longer than that of its mask.
-            Masked(file, self.mask_file(name), str(PurePosixPath(name).with_name(file.name)))
-            for file, name in (files if self.formats else ())
-        ]
-        require_distinct(found)
-        return found
-
-    def finish(self, masked: Sequence[Masked], tell: Callable[[str], None]) -> None:
-        """Sorts the table of areas, and writes the annotations of images anew from their masks.
-
-        So they are complete, whichever masks an interrupted call had written before, and hold what
-        was edited by hand.
-        """
-        self.areas.tidy()
-        index, shares = self.share
-        part = "" if shares == 1 else f"-{index + 1}-of-{shares}"
-        place = self.folder / ANNOTATIONS
-        for file in export_annotations(masked, self.classes, place, self.formats, part):
-            tell(f"Annotations for a labeling tool: {file}")
-        if self.formats and self.threshold and any(map(is_background, self.classes.names)):
-            tell(
-                "Pixels below the threshold are in no object, so they will come back as "
-                "background. --threshold 0 gives them their most likely class."
-            )
-        if self.formats:
-            tell(f"When they are corrected and exported there: {way_back(self.classes)}")
+        pictures = [self.folder / "overlays" / f"{frame}.jpg" for frame in frames]
+        present = [picture for picture in pictures if picture.is_file()]
+        file = self.folder / "overlays" / f"{video}.mp4"
+        if present:
+            write_video(present, fps, file)
+        return [file] if present else []
 
 
 def _digest(predictor: Predictor) -> str:

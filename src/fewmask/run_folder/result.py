@@ -65,6 +65,13 @@ def read_result(folder: Path) -> Result:
         UserError: if it is not a run folder, or nothing was evaluated yet.
     """
     paths = RunPaths(folder)
+    if not paths.recipe.is_file():
+        raise UserError(f"{folder} is not the folder of a run: it has no {paths.recipe.name}.")
+    if not paths.facts.is_file() or not read_table(paths.results):
+        raise UserError(
+            f"{folder} is not the folder of a run with results: the run has stopped before its "
+            "first evaluation, or only a part of the folder was copied."
+        )
     try:
         # Plain values, not a Recipe: results of a stranger's run are read without its code.
         recipe: dict[str, Any] = yaml.safe_load(paths.recipe.read_text("utf-8"))
@@ -73,7 +80,7 @@ def read_result(folder: Path) -> Result:
     except (OSError, ValueError, KeyError, IndexError, TypeError, yaml.YAMLError) as error:
         raise UserError(
             f"{folder} is not the folder of a run with results ({type(error).__name__} {error}). "
-            "Give folders such as runs/voc-imas-001, after their first evaluation."
+            "A file in it is damaged. Restore it, or train again."
         ) from None
 
 

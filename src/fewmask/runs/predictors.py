@@ -77,7 +77,8 @@ def predictor_of(paths: RunPaths, recipe: Recipe, name: str, accelerator: str) -
     Raises:
         UserError: if there is no such network.
     """
-    classes = _classes(checkpoint.load(paths.best, *CARD))
+    card = checkpoint.load(paths.best, *CARD)
+    classes = _classes(card)
     method = build_method(recipe, len(classes), pretrained=False)
     state = checkpoint.load(paths.last, "method")
     checkpoint.fill(method, state["method"], paths.last)
@@ -94,7 +95,8 @@ def predictor_of(paths: RunPaths, recipe: Recipe, name: str, accelerator: str) -
         recipe.data.long_side,
         _device(accelerator),
         recipe.model.in_channels,
-        _range(recipe.data.model_dump()),
+        # As trained: the recipe may have been changed to other data.
+        _range(card),
     )
 
 

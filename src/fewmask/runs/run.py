@@ -138,11 +138,19 @@ class Run:
         return result.steps == result.planned_steps
 
 
-def open_runs(folders: Sequence[Path]) -> list[Run]:
-    """Opens several runs. Runs on the same data share it, so that it is opened only once."""
+def open_runs(folders: Sequence[Path], changes: Mapping[str, Any] | None = None) -> list[Run]:
+    """Opens several runs. Runs on the same data share it, so that it is opened only once.
+
+    Args:
+        folders: the run folders.
+        changes: nested settings that replace those of each run.
+
+    Raises:
+        UserError: if a folder is not a run folder.
+    """
     runs: list[Run] = []
     for folder in folders:
-        run = Run.open(folder)
+        run = Run.open(folder, changes)
         for other in runs:
             if _on_same_data(other, run):
                 run.data = other.data

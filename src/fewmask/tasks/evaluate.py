@@ -43,7 +43,7 @@ def evaluate(run: Run, weights: str = "best") -> tuple[Classes, Scores]:
 def examine(run: Run, weights: str = "best") -> tuple[Classes, Examination]:
     """Like `evaluate`, on one device, with boundary IoU, calibration and the mIoU of each image."""
     predictor = run.network(weights)
-    _require_same_classes(run, predictor.classes)
+    require_same_classes(run, predictor.classes)
     with Screen() as screen:
         found = examine_network(
             predictor.network,
@@ -58,7 +58,7 @@ def examine(run: Run, weights: str = "best") -> tuple[Classes, Examination]:
 
 def _evaluate_process(fabric: Fabric, run: Run, weights: str) -> Scores:
     predictor = run.network(weights)
-    _require_same_classes(run, predictor.classes)
+    require_same_classes(run, predictor.classes)
     # Convolutions are faster in this memory order, which training uses too.
     network = predictor.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     classes, config = len(run.data.classes), run.recipe.evaluation
@@ -68,7 +68,12 @@ def _evaluate_process(fabric: Fabric, run: Run, weights: str) -> Scores:
         return evaluate_network(network, run.val, classes, config, fabric.device, track)
 
 
-def _require_same_classes(run: Run, classes: Classes) -> None:
+def require_same_classes(run: Run, classes: Classes) -> None:
+    """Makes sure that a run's data has the classes of its network.
+
+    Raises:
+        UserError: if not.
+    """
     if classes.names != run.data.classes.names:
         raise UserError(
             f"{run.folder} was trained on the classes {list(classes.names)}, but the data has "

@@ -14,6 +14,7 @@ from fewmask.engine.screen import Screen
 from fewmask.errors import UserError
 from fewmask.evaluation.hardness import CRITERIA, Criterion, assess, choose, entropy
 from fewmask.evaluation.predictor import Predictor
+from fewmask.report.output import require_folder
 from fewmask.report.pictures import contact_sheet, save_whole
 from fewmask.run_folder.tables import read_table
 from fewmask.runs.run import Run
@@ -42,12 +43,13 @@ def rank(run: Run, count: int, by: str, out: Path) -> list[str]:
         The chosen names, most useful first.
 
     Raises:
-        UserError: for an unknown criterion, or a run without unlabeled images.
+        UserError: for an unknown criterion, a run without unlabeled images, or a file as `out`.
     """
     if by not in (*CRITERIA, "easiness"):
         raise UserError(
             f"--by={by}: unknown criterion. {did_you_mean(by, [*CRITERIA, 'easiness'])}"
         )
+    require_folder(out)
     data = run.data
     predictors = [run.network(name) for name in list(run.result.networks)[:NETWORKS]]
     # Easiness is one number per image; the contact sheet then shows entropy by pixel.
@@ -142,7 +144,7 @@ def _draw(
             assessed = assess(predictors, image, criterion)
             brightness = 255 * assessed.hardness / max(1e-9, assessed.hardness.max())
             hard = np.rint(brightness).astype(np.uint8)
-            colors = data.classes.colors[assessed.prediction]
+            colors = predictors[0].classes.colors[assessed.prediction]
             # Every image is drawn with its own brightest pixel white, or easy ones would be black.
             rows.append([as_rgb(image), colors, np.repeat(hard[:, :, None], 3, axis=2)])
     save_whole(contact_sheet(rows, ["image", "prediction", "uncertain (bright)"], 160), file)

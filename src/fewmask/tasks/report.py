@@ -13,9 +13,11 @@ from fewmask.report.comparison import BASELINE
 from fewmask.report.differences import differences
 from fewmask.report.inline_pictures import sheet
 from fewmask.report.label_sheet import label_sheet
+from fewmask.report.output import require_page
 from fewmask.run_folder.comparing import warnings
 from fewmask.run_folder.result import Result
 from fewmask.runs.run import Run
+from fewmask.tasks.evaluate import require_same_classes
 
 GALLERY = 24
 """Pictures on a page, shared between its runs, so that the page stays below 5 MB."""
@@ -35,8 +37,11 @@ def report(runs: Sequence[Run], out: Path | None = None, verdict: Sequence[str] 
         The file.
 
     Raises:
-        UserError: if a run has no results.
+        UserError: if a run has no results, its data has other classes than it was trained on, or
+            `out` is not the name of a page.
     """
+    if out is not None:
+        require_page(out)
     results = [run.result for run in runs]
     baseline = next((result for result in results if result.method == BASELINE), None)
     with Screen() as screen:
@@ -60,6 +65,7 @@ def _run_page(run: Run, baseline: Result | None, pictures: int, screen: Screen) 
     names, result = run.data.classes.names, run.result
     network = next(iter(result.networks))
     predictor, evaluation = run.network(network), run.recipe.evaluation
+    require_same_classes(run, predictor.classes)
     tracked = partial(screen.track, f"{run.folder.name}: examining image")
     found = examine(predictor.network, run.val, len(names), evaluation, predictor.device, tracked)
     threshold = getattr(run.recipe.method, "threshold", None)

@@ -30,6 +30,8 @@ CLOSE = 0.01
 """Fits that differ by less are equal."""
 BETTER = 0.2
 """How much better all masks must fit elsewhere, times the square root of their number."""
+ON_EDGES = 0.62
+"""How well masks fit at least, if they lie on edges and not there by chance."""
 SHIFTS = range(-12, 13, 2)
 """Pixels by which masks are moved to see whether they fit better there."""
 LOOK = "Look at them: fewmask check DATA --picture labels.png."
@@ -129,7 +131,8 @@ def _better_elsewhere(edges: Sequence[np.ndarray], masks: Sequence[np.ndarray]) 
         moved = [np.roll(mask, (y, x), (0, 1)) for mask in masks]
         ways[_shift_in_words(x / side, y / side)] = mean_fit(moved)
     best = max(ways, key=lambda way: ways[way])
-    return best if ways[best] > as_is + BETTER / len(masks) ** 0.5 else ""
+    is_much_better = ways[best] > as_is + BETTER / len(masks) ** 0.5
+    return best if is_much_better and ways[best] > ON_EDGES else ""
 
 
 def _shift_in_words(x: float, y: float) -> str:

@@ -10,9 +10,9 @@ from fewmask.data.files import Files
 from fewmask.data.image_files import (
     list_images,
     masks_by_stem,
-    predictions_below,
     stem,
     unique_names,
+    without_predictions,
 )
 from fewmask.data.label_table import LabelTable
 from fewmask.data.sources.mask_pattern import NAME, is_pattern, pair_by_pattern
@@ -59,11 +59,10 @@ def _without_masks(
     place = os.path.realpath(masks)
     if place == os.path.realpath(images):
         return _photos_beside_masks(files, images, affixes)
-    own = predictions_below(images)
     return [
         file
-        for file in files
-        if not Path(os.path.realpath(file)).is_relative_to(place) and own.isdisjoint(file.parents)
+        for file in without_predictions(files)
+        if not Path(os.path.realpath(file)).is_relative_to(place)
     ]
 
 
@@ -101,13 +100,13 @@ def pair_all(images: Path, masks: Path, affixes: Affixes = NO_AFFIXES) -> Files:
     if not any(paired.masks):
         first = paired.images[0].stem
         if is_pattern(masks):
-            where, example = "of its own", Path(str(masks).replace(NAME, first))
+            where, example = " of its own", Path(str(masks).replace(NAME, first))
         else:
-            where = f"in {masks}" if masks.is_dir() else f": there is no folder {masks}"
+            where = f" in {masks}" if masks.is_dir() else f": there is no folder {masks}"
             example = masks / f"{first}.png"
         better = proposed([f.stem for f in paired.images], [f.stem for f in unpaired])
         raise UserError(
-            f"None of the {len(paired)} images in {images} has a mask {where}. "
+            f"None of the {len(paired)} images in {images} has a mask{where}. "
             + (f"All would be paired with {better.as_options()}. " if better else "")
             + "A mask must have the same name as its image, apart from the extension, for example "
             f"{example}. Put the masks there, or set data.masks."
