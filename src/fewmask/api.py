@@ -7,6 +7,7 @@ from fewmask.cli.words import evaluation_options, parse_options, recipe_from_wor
 from fewmask.data import Classes
 from fewmask.evaluation import Scores
 from fewmask.evaluation.predictor import Predictor
+from fewmask.runs.initial_weights import InitialWeights
 from fewmask.runs.run import Run
 from fewmask.tasks import evaluate as evaluating
 from fewmask.tasks import export as exporting
@@ -22,6 +23,7 @@ def train(
     overwrite: bool = False,
     weights: Path | str | None = None,
     profile: bool = False,
+    new_head: bool = False,
 ) -> Run:
     """Trains a model.
 
@@ -30,8 +32,10 @@ def train(
             `key=value`.
         out: the run folder; by default the next free number under `runs/`.
         overwrite: whether to replace a run that `out` holds.
-        weights: a checkpoint (`last.pt` or `best.pt`) to start from.
+        weights: a run folder, whose best weights are taken, or a checkpoint (`last.pt` or
+            `best.pt`) to start from.
         profile: whether to write a table of what the first steps spend their time on.
+        new_head: whether to take all weights but those of the head, for other classes.
 
     Raises:
         UserError: for wrong settings or data, before training starts.
@@ -44,7 +48,7 @@ def train(
         recipe_from_words(words),
         None if out is None else Path(out),
         overwrite,
-        None if weights is None else Path(weights),
+        None if weights is None else InitialWeights.at(Path(weights), new_head),
         profile,
     )
 

@@ -46,3 +46,19 @@ def test_a_checkpoint_cannot_run_code(tmp_path, monkeypatch):
     with pytest.raises(UserError):
         checkpoint.load(tmp_path / "evil.pt")
     assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        ({"weight": torch.zeros(3, 4), "bias": torch.zeros(3)}, r"\[3, 4\] there, and \[2, 4\] h"),
+        ({"weight": torch.zeros(2, 4)}, "bias is missing"),
+        ({"weight": 7, "bias": None}, "weight has the shape"),
+        ({**torch.nn.Linear(4, 2).state_dict(), "more": 1}, "more does not exist here"),
+        ([1, 2], "they are a list"),
+    ],
+)
+def test_the_first_weight_that_does_not_fit_is_named(weights, says, tmp_path):
+    network = torch.nn.Linear(4, 2)
+    with pytest.raises(UserError, match=f"do not fit this network: .*{says}"):
+        checkpoint.fill(network, weights, tmp_path / "best.pt")

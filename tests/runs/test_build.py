@@ -1,12 +1,10 @@
-"""Methods are built from a recipe: random weights follow from its seed, or come from a file."""
+"""Methods are built from a recipe: random weights follow from its seed."""
 
-import pytest
 import torch
 
 import fewmask
 from fewmask.cli.words import recipe_from_words
-from fewmask.errors import UserError
-from fewmask.runs.build import build_method, make_card, start_from
+from fewmask.runs.build import build_method, make_card
 from fewmask.runs.run import Run
 from tests.conftest import TINY_WORDS
 
@@ -22,19 +20,6 @@ def test_weights_follow_from_the_seed():
     first, same = (weights(build_method(recipe, 7, pretrained=False)) for _ in range(2))
     other = weights(build_method(recipe.model_copy(update={"seed": 1}), 7, pretrained=False))
     assert torch.equal(first, same) and not torch.equal(first, other)
-
-
-def test_a_run_can_start_from_the_weights_of_another(tmp_path):
-    run = fewmask.train(*WORDS, out=tmp_path / "run")
-    trained = torch.load(run.paths.last, weights_only=True)["method"]
-    method = build_method(run.recipe, 7, pretrained=False)
-    start_from(method, run.paths.last)
-    assert all(torch.equal(value, trained[key]) for key, value in method.state_dict().items())
-    start_from(method, run.paths.best)  # one network for all
-    student, teacher = (network.state_dict() for network in method.predictors().values())
-    assert all(torch.equal(student[key], teacher[key]) for key in student)
-    with pytest.raises(UserError, match="do not fit this network"):
-        start_from(build_method(run.recipe, 3, pretrained=False), run.paths.last)
 
 
 def test_a_card_holds_plain_values(tmp_path):

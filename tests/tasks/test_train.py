@@ -1,6 +1,7 @@
 """Training: what may change on resume, rehearsals, and weights that must survive."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from fewmask.cli.words import parse_options, recipe_from_words
 from fewmask.errors import UserError
 from fewmask.methods.supervised import Supervised
 from fewmask.run_folder.paths import RunPaths
+from fewmask.runs.initial_weights import InitialWeights
 from fewmask.runs.run import Run, load_network
 from fewmask.tasks import train
 from fewmask.tasks.rehearse import rehearse
@@ -139,12 +141,14 @@ def test_a_run_from_a_checkpoint_takes_its_encoder_and_no_other_weights(
     for weights in (run.paths.best, run.paths.last):
         words = [*open_words, "data.names=[a, b, c, d, e, f, g]"]
         recipe = recipe_from_words([*words, "model.decoder.low_level_channels=4"])
-        started = train.train(recipe, tmp_path / "second", True, weights, tell=lambda note: None)
+        started = train.train(
+            recipe, tmp_path / "second", True, InitialWeights(weights), tell=lambda note: None
+        )
         model = Run.open(started.folder).recipe.model
         assert (model.encoder, model.pretrained) == ("test_resnet", False)
-    copy = shutil.copy(run.paths.last, tmp_path / "last.pt")
+    copy = Path(shutil.copy(run.paths.last, tmp_path / "last.pt"))
     with pytest.raises(UserError, match="does not name its encoder"):
-        train.train(recipe_from_words(open_words), weights=copy, tell=lambda note: None)
+        train.train(recipe_from_words(open_words), weights=InitialWeights(copy), tell=print)
 
 
 def test_without_weights_nothing_is_opened_or_written(open_words, tmp_path, monkeypatch):

@@ -16,8 +16,12 @@ def train(
         Path | None, typer.Option(help="Continue this run exactly where it stopped.")
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Start a new run from this checkpoint.")
+        Path | None, typer.Option(help="Start a new run from this run or checkpoint.")
     ] = None,
+    new_head: Annotated[
+        bool,
+        typer.Option("--new-head", help="With --weights: all but the head, for other classes."),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Run folder; default: runs/DATA-METHOD-NNN.")
     ] = None,
@@ -59,12 +63,13 @@ def train(
         return
     if resume is None:
         _say_settings(words, recipe)
+    initial = _initial_weights(weights, new_head)
     if dry_run:
-        _rehearse(recipe, weights)
+        _rehearse(recipe, initial)
     else:
         from fewmask.tasks import train as task
 
-        _say_done(task.train(recipe, out, overwrite, weights, profile), profile)
+        _say_done(task.train(recipe, out, overwrite, initial, profile), profile)
 
 
 def _recipe(words: list[str], resumed: Path | None) -> Any:
@@ -75,6 +80,14 @@ def _recipe(words: list[str], resumed: Path | None) -> Any:
     if resumed is None:
         return recipe_from_words(words)
     return Run.open(resumed, changes=parse_options(words)).recipe
+
+
+def _initial_weights(place: Path | None, new_head: bool) -> Any:
+    from fewmask.runs.initial_weights import InitialWeights
+
+    if place is None and new_head:
+        raise UserError("--new-head goes with --weights, which names the run to start from.")
+    return None if place is None else InitialWeights.at(place, new_head)
 
 
 def _say_settings(words: list[str], recipe: Any) -> None:
@@ -93,7 +106,7 @@ def _resume(folder: Path, options: list[str]) -> None:
     _say_done(task.resume(folder, parse_options(options)), profile=False)
 
 
-def _rehearse(recipe: Any, weights: Path | None) -> None:
+def _rehearse(recipe: Any, weights: Any) -> None:
     from fewmask.engine import wording
     from fewmask.engine.devices import choose_accelerator
     from fewmask.tasks.rehearse import rehearse

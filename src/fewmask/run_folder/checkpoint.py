@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,21 @@ def fill(network: nn.Module, weights: dict[str, Any], file: Path) -> None:
         network.load_state_dict(weights)
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"The weights in {file} do not fit this network: {str(error)[:300]}. They come from "
-            "another recipe, or the file is damaged."
-        ) from None
+            f"The weights in {file} do not fit this network: {_difference(network, weights)}. They "
+            "come from another recipe (model.encoder, model.decoder ...), or the file is damaged."
+        ) from error
+
+
+def _difference(network: nn.Module, weights: Any) -> str:
+    """The first weight that does not fit, in words."""
+    if not isinstance(weights, Mapping):
+        return f"they are a {type(weights).__name__}"
+    own = network.state_dict()
+    for name, value in own.items():
+        if name not in weights:
+            return f"{name} is missing"
+        if getattr(weights[name], "shape", None) != getattr(value, "shape", None):
+            shapes = (list(getattr(x, "shape", ())) for x in (weights[name], value))
+            return "{} has the shape {} there, and {} here".format(name, *shapes)
+    extra = [name for name in weights if name not in own]
+    return f"{extra[0]} does not exist here" if extra else "they are of another kind"

@@ -12,12 +12,9 @@ from fewmask.data import Data, opening
 from fewmask.data.lists.published import recognize_dataset
 from fewmask.engine.memory import keep_freed_memory
 from fewmask.engine.trainer import Trainer
-from fewmask.errors import UserError
 from fewmask.methods import Method
 from fewmask.models import ModelConfig, create_model
-from fewmask.recipes import Recipe, load_run_recipe
-from fewmask.run_folder import checkpoint
-from fewmask.run_folder.paths import RunPaths
+from fewmask.recipes import Recipe
 
 
 def open_data(
@@ -57,45 +54,6 @@ def build_method(recipe: Recipe, num_classes: int, pretrained: bool) -> Method:
 
 def _without_download(config: ModelConfig) -> ModelConfig:
     return config.model_copy(update={"pretrained": False})
-
-
-def start_from(method: Method, file: Path) -> None:
-    """Loads the weights of another run into a method.
-
-    A `last.pt` has weights for every network. A `best.pt` has those of one network, which all
-    networks start from.
-
-    Args:
-        method: on the CPU.
-        file: a checkpoint.
-
-    Raises:
-        UserError: if the weights cannot be read, or do not fit.
-    """
-    state = checkpoint.load(file)
-    if "method" in state:
-        checkpoint.fill(method, state["method"], file)
-        return
-    for network in method.predictors().values():
-        checkpoint.fill(network, checkpoint.load(file, "weights")["weights"], file)
-
-
-def encoder_of(file: Path) -> str:
-    """The encoder of the networks in a checkpoint, by name.
-
-    Raises:
-        UserError: if it cannot be told, because a last.pt lies outside its run folder.
-    """
-    state = checkpoint.load(file)
-    if "model" in state:
-        return str(state["model"]["encoder"])
-    recipe = RunPaths(file.resolve().parent.parent).recipe
-    if not recipe.is_file():
-        raise UserError(
-            f"{file} does not name its encoder, and lies outside its run folder. Name it: "
-            "model.encoder=NAME."
-        )
-    return load_run_recipe(recipe).model.encoder
 
 
 def make_trainer(

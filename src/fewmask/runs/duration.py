@@ -14,7 +14,8 @@ from fewmask.engine.launch import is_first, is_started_by_others, launch
 from fewmask.engine.settings import TrainingConfig
 from fewmask.engine.wording import duration
 from fewmask.recipes import Recipe
-from fewmask.runs.build import build_method, make_trainer, start_from
+from fewmask.runs.build import build_method, make_trainer
+from fewmask.runs.initial_weights import InitialWeights
 
 MOST_EVALUATIONS = 10
 """Evaluations of a run whose length is given as a time, if they are cheap."""
@@ -100,13 +101,13 @@ def with_length(recipe: Recipe, length: Length) -> Recipe:
     return recipe.model_copy(update={"training": settled})
 
 
-def measure_cost(recipe: Recipe, data: Data, weights: Path | None = None) -> Cost:
+def measure_cost(recipe: Recipe, data: Data, weights: InitialWeights | None = None) -> Cost:
     """Builds everything and takes a few steps of a run, without writing anything.
 
     Args:
         recipe: settled, apart from the number of steps.
         data: of the recipe, opened.
-        weights: a checkpoint to start from, if any.
+        weights: to start from, if any.
     """
     # One process is enough: time and memory are measured per device.
     machine = recipe.machine.model_copy(update={"devices": 1})
@@ -114,8 +115,8 @@ def measure_cost(recipe: Recipe, data: Data, weights: Path | None = None) -> Cos
     return cost
 
 
-def _rehearse(fabric: Fabric, recipe: Recipe, data: Data, weights: Path | None) -> Cost:
+def _rehearse(fabric: Fabric, recipe: Recipe, data: Data, weights: InitialWeights | None) -> Cost:
     method = build_method(recipe, len(data.classes), pretrained=True)
     if weights is not None:
-        start_from(method, weights)
+        weights.fill(method)
     return make_trainer(fabric, recipe, method, data, Path()).rehearse()

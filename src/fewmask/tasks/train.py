@@ -25,8 +25,9 @@ from fewmask.run_folder import checkpoint
 from fewmask.run_folder.creating import new_run_folder
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import require_same_images, write_subsets
-from fewmask.runs.build import build_method, encoder_of, make_trainer, open_data, start_from
+from fewmask.runs.build import build_method, make_trainer, open_data
 from fewmask.runs.duration import settle_duration
+from fewmask.runs.initial_weights import InitialWeights
 from fewmask.runs.precision import settle_precision
 from fewmask.runs.run import Run
 
@@ -48,7 +49,7 @@ CHANGEABLE = (
 class Start(NamedTuple):
     """How training starts: from scratch, from another run's weights, or where the run stopped."""
 
-    weights: Path | None = None
+    weights: InitialWeights | None = None
     is_resumed: bool = False
     profile: bool = False
     runs: int = 1
@@ -60,7 +61,7 @@ def train(
     recipe: Recipe,
     out: Path | None = None,
     overwrite: bool = False,
-    weights: Path | None = None,
+    weights: InitialWeights | None = None,
     profile: bool = False,
     data: Data | None = None,
     tell: Callable[[str], None] = print,
@@ -73,7 +74,7 @@ def train(
         recipe: as given by the user.
         out: the run folder; by default the next free number under `runs/`.
         overwrite: whether to replace a run that `out` holds.
-        weights: a checkpoint (`last.pt` or `best.pt`) to start from.
+        weights: of another run, to start from.
         profile: whether to write a table of what the first steps spend their time on.
         data: the data of the recipe, if they are already open.
         tell: receives notes on what was decided for the user.
@@ -85,11 +86,13 @@ def train(
         UserError: for wrong settings or data, before training starts.
     """
     if weights is not None:
-        _require_usable(weights, out)
+        _require_outside(weights, out)
         recipe = starting_from(recipe, weights)
-        if is_first():
-            tell(f"All networks start from the weights in {weights}.")
     recipe, data = open_and_settle(recipe, data, tell)
+    if weights is not None:
+        said = weights.in_words(data.classes.names)
+        if is_first():
+            tell(said)
     start = Start(weights, profile=profile, runs=runs, is_compared=is_compared)
     if not is_first():  # under torchrun, only the first process creates the folder and prints
         return _launch(recipe, out or Path("runs"), data, start)
@@ -98,7 +101,7 @@ def train(
         _require_startable(recipe, data)  # before the run that is to be replaced is emptied
     name = f"{_word(recipe.data.name)}-{_word(recipe.method.name)}"
     folder = new_run_folder(name, overwrite, out)
-    _write_run_files(RunPaths(folder), recipe, data, weights)
+    _write_run_files(RunPaths(folder), recipe, data, start)
     try:
         return _launch(recipe, folder, data, start)
     except UserError:
@@ -164,18 +167,17 @@ def open_and_settle(
     return settle_duration(recipe, data, tell), data
 
 
-def _require_usable(weights: Path, out: Path | None) -> None:
-    """Makes sure that the weights can be read and are not in the folder that is emptied."""
-    checkpoint.load(weights)
-    if out is not None and out.resolve() in weights.resolve().parents:
+def _require_outside(weights: InitialWeights, out: Path | None) -> None:
+    """Makes sure that the weights are not in the folder that is emptied."""
+    if out is not None and out.resolve() in weights.file.resolve().parents:
         raise UserError(
-            f"{weights} is inside {out}, which the new run would empty. Give another --out."
+            f"{weights.file} is inside {out}, which the new run would empty. Give another --out."
         )
 
 
-def starting_from(recipe: Recipe, weights: Path) -> Recipe:
+def starting_from(recipe: Recipe, weights: InitialWeights) -> Recipe:
     """The recipe with the encoder of a checkpoint, whose weights replace the pretrained ones."""
-    encoder = recipe.model.encoder if names_encoder(recipe) else encoder_of(weights)
+    encoder = recipe.model.encoder if names_encoder(recipe) else weights.encoder()
     return with_model(recipe, encoder, False)
 
 
@@ -208,11 +210,12 @@ def _require_changeable(paths: RunPaths, changes: Mapping[str, Any], prefix: str
         )
 
 
-def _write_run_files(paths: RunPaths, recipe: Recipe, data: Data, weights: Path | None) -> None:
+def _write_run_files(paths: RunPaths, recipe: Recipe, data: Data, start: Start) -> None:
     """Writes the files that are needed to repeat a run: recipe, environment, image names."""
     # First, because it makes a folder a run: a kill right after it can be repaired by --overwrite.
     atomic.write_text(paths.recipe, recipe.to_yaml())
-    facts = environment() | ({} if weights is None else {"started from": str(weights.resolve())})
+    facts = environment()
+    facts |= {} if start.weights is None else {"started from": str(start.weights.file.resolve())}
     paths.environment.write_text(json.dumps(facts, indent=2), encoding="utf-8")
     write_subsets(paths, data)
 
@@ -229,7 +232,7 @@ def _train_process(fabric: Fabric, recipe: Recipe, folder: Path, data: Data, sta
     fresh = not start.is_resumed and start.weights is None
     method = build_method(recipe, len(data.classes), pretrained=fresh)
     if start.weights is not None:
-        start_from(method, start.weights)
+        start.weights.fill(method)
     trainer = make_trainer(fabric, recipe, method, data, folder, start.is_resumed)
     if start.is_compared:
         trainer.health.remedies.method = f"methods.{recipe.method.name}"
