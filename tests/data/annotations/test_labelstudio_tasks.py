@@ -3,28 +3,10 @@
 import json
 
 import numpy as np
-import pytest
 
-from fewmask.data.annotations.labelstudio_tasks import packed, write
+from fewmask.data.annotations.labelstudio_tasks import write
 from fewmask.data.annotations.objects import Labeled
-
-
-def test_two_pixels_packed_by_hand():
-    """One pixel outside, one inside: 8 values in two runs of 4, each 1 + 2 + 3 + 8 bits."""
-    head = "00000000000000000000000000001000" + "00111" + "0010001101111111"
-    bits = head + "1" + "00" + "011" + "00000000" + "1" + "00" + "011" + "11111111"
-    expected = [int(bits[i : i + 8].ljust(8, "0"), 2) for i in range(0, len(bits), 8)]
-    assert packed(np.array([[False, True]])) == expected
-
-
-def test_label_studio_itself_unpacks_the_same_pixels():
-    brush = pytest.importorskip("label_studio_sdk.converter.brush")
-    random = np.random.default_rng(0)
-    masks = [random.random((37, 23)) < share for share in (0.02, 0.5, 0.98)]
-    masks += [np.zeros((200, 150), bool), np.ones((200, 150), bool), np.ones((1, 1), bool)]
-    for pixels in masks:
-        opacity = brush.decode_rle(packed(pixels)).reshape(*pixels.shape, 4)[..., 3]
-        assert np.array_equal(opacity, pixels * 255)
+from fewmask.data.annotations.packed_runs import pack
 
 
 def test_a_task_has_a_region_for_each_class(tmp_path):
@@ -40,5 +22,5 @@ def test_a_task_has_a_region_for_each_class(tmp_path):
     car = prediction["result"][0]
     assert (car["from_name"], car["to_name"], car["type"]) == ("label", "image", "brushlabels")
     assert (car["original_width"], car["original_height"]) == (3, 2)
-    assert car["value"]["rle"] == packed(labels == 1)
+    assert car["value"]["rle"] == pack(labels == 1)
     assert second["predictions"][0]["result"] == []

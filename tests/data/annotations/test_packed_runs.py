@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fewmask.data.annotations.packed_runs import unpack
+from fewmask.data.annotations.packed_runs import pack, unpack
 
 HEAD = f"{8:032b}" + "00111" + "0010" + "0011" + "0111" + "1111"  # 8 values of 8 bits
 SIX_NINES = "1" + "00" + "101" + f"{9:08b}"  # repeated, a length of 3 bits, 6 less one
@@ -53,3 +53,28 @@ def test_what_label_studio_packs_is_unpacked(kind):
     content = brush.encode_rle(values.ravel())
     assert np.array_equal(unpack(content, values.shape), values)
     assert np.array_equal(brush.decode_rle(content), values.ravel())
+
+
+def test_two_pixels_packed_by_hand():
+    """One pixel outside, one inside: 8 values in two runs of 4, each 1 + 2 + 3 + 8 bits."""
+    head = "00000000000000000000000000001000" + "00111" + "0010001101111111"
+    bits = head + "1" + "00" + "011" + "00000000" + "1" + "00" + "011" + "11111111"
+    expected = [int(bits[i : i + 8].ljust(8, "0"), 2) for i in range(0, len(bits), 8)]
+    assert pack(np.array([[False, True]])) == expected
+
+
+def test_label_studio_itself_unpacks_the_same_pixels():
+    brush = pytest.importorskip("label_studio_sdk.converter.brush")
+    random = np.random.default_rng(0)
+    masks = [random.random((37, 23)) < share for share in (0.02, 0.5, 0.98)]
+    masks += [np.zeros((200, 150), bool), np.ones((200, 150), bool), np.ones((1, 1), bool)]
+    for pixels in masks:
+        opacity = brush.decode_rle(pack(pixels)).reshape(*pixels.shape, 4)[..., 3]
+        assert np.array_equal(opacity, pixels * 255)
+
+
+def test_what_was_packed_comes_back():
+    random = np.random.default_rng(1)
+    for size in ((5, 3), (37, 23), (300, 400)):
+        pixels = random.random(size) < 0.3
+        assert np.array_equal(unpack(pack(pixels), (*size, 4))[..., 3], pixels * 255)

@@ -13,13 +13,8 @@ from urllib.parse import quote
 import numpy as np
 
 from fewmask.atomic import replacing
-from fewmask.data.annotations.objects import Labeled, runs_of
-from fewmask.errors import UserError
-
-CHANNELS = 4
-"""Label Studio's run lengths count bytes of red, green, blue and opacity."""
-LENGTH_BITS = (3, 4, 8, 16)
-"""How many bits the length of a run may take."""
+from fewmask.data.annotations.objects import Labeled
+from fewmask.data.annotations.packed_runs import pack
 
 
 def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path) -> None:
@@ -68,35 +63,5 @@ def _region(pixels: np.ndarray, label: int, name: str) -> dict[str, Any]:
         "original_width": width,
         "original_height": height,
         "image_rotation": 0,
-        "value": {"format": "rle", "rle": packed(pixels), "brushlabels": [name]},
+        "value": {"format": "rle", "rle": pack(pixels), "brushlabels": [name]},
     }
-
-
-def packed(pixels: np.ndarray) -> list[int]:
-    """Label Studio's run lengths of bool [H, W], as bytes.
-
-    A head of 53 bits: the number of values (32), the bits of a value less 1 (5), and the bits of
-    each of four kinds of lengths less 1 (4 times 4). Then the runs: a bit 1 (0 would mean values
-    that differ), the kind of the length (2), the length less 1, and the value (8).
-
-    Raises:
-        UserError: if there are too many pixels to be counted.
-    """
-    height, width = pixels.shape
-    if pixels.size * CHANNELS >= 1 << 32:
-        raise UserError(
-            f"A photo of {width} x {height} pixels is too large for Label Studio's masks. Cut it "
-            "into tiles, or choose another format for --annotations."
-        )
-    bits = [f"{pixels.size * CHANNELS:032b}", f"{8 - 1:05b}"]
-    bits += [f"{size - 1:04b}" for size in LENGTH_BITS]
-    for number, run in enumerate(runs_of(pixels, (0, 0), (width, height))):
-        value, left = 255 * (number % 2), run * CHANNELS
-        while left:
-            length = min(left, 1 << LENGTH_BITS[-1])
-            kind = next(k for k, size in enumerate(LENGTH_BITS) if length <= 1 << size)
-            bits.append(f"1{kind:02b}{length - 1:0{LENGTH_BITS[kind]}b}{value:08b}")
-            left -= length
-    text = "".join(bits)
-    count = -(-len(text) // 8)
-    return [*int(text.ljust(count * 8, "0"), 2).to_bytes(count, "big")]

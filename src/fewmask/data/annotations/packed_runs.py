@@ -11,6 +11,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fewmask.data.annotations.objects import runs_of
+from fewmask.errors import UserError
+
+CHANNELS = 4
+"""The values are bytes of red, green, blue and opacity."""
+LENGTH_BITS = (3, 4, 8, 16)
+"""How many bits a length takes that we write."""
+
 
 def unpack(packed: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:
     """The values that packed run lengths stand for.
@@ -72,3 +80,29 @@ class _Bits:
         if self.at > 8 * len(self.content):
             raise ValueError("run lengths (RLE) that end too soon")
         return self.at
+
+
+def pack(pixels: np.ndarray) -> list[int]:
+    """Run lengths that stand for pixels bool [H, W], as bytes; covered ones are white and opaque.
+
+    Raises:
+        UserError: if there are too many pixels to be counted.
+    """
+    height, width = pixels.shape
+    if pixels.size * CHANNELS >= 1 << 32:
+        raise UserError(
+            f"A photo of {width} x {height} pixels is too large for Label Studio's masks. Cut it "
+            "into tiles, or choose another format for --annotations."
+        )
+    bits = [f"{pixels.size * CHANNELS:032b}", f"{8 - 1:05b}"]
+    bits += [f"{size - 1:04b}" for size in LENGTH_BITS]
+    for number, run in enumerate(runs_of(pixels, (0, 0), (width, height))):
+        value, left = 255 * (number % 2), run * CHANNELS
+        while left:
+            length = min(left, 1 << LENGTH_BITS[-1])
+            kind = next(k for k, size in enumerate(LENGTH_BITS) if length <= 1 << size)
+            bits.append(f"1{kind:02b}{length - 1:0{LENGTH_BITS[kind]}b}{value:08b}")
+            left -= length
+    text = "".join(bits)
+    count = -(-len(text) // 8)
+    return [*int(text.ljust(count * 8, "0"), 2).to_bytes(count, "big")]
