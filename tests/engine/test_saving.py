@@ -43,7 +43,7 @@ def test_the_last_checkpoint_restores_the_method(saved):
 
 def test_the_best_checkpoint_is_the_main_networks_best(saved):
     for step, main, other in ((1, 50.0, 70.0), (2, 40.0, 80.0), (3, 60.0, 10.0), (4, 60.0, 10.0)):
-        saved.save_if_best(step, {"teacher": scores(main), "student": scores(other)})
+        saved.save_evaluation(step, {"teacher": scores(main), "student": scores(other)})
     best = checkpoint.load(saved.paths.best)
     assert (best["network"], best["step"], best["miou"]) == ("teacher", 3, 60.0)
     assert best["model"] == {"encoder": "tiny"}
@@ -62,6 +62,6 @@ def test_broken_weights_never_replace_a_good_checkpoint(saved):
 def test_only_the_first_process_writes(saved, monkeypatch):
     monkeypatch.setattr("fewmask.parts.processes.rank", lambda: 1)
     saved.save_last(1)
-    saved.save_if_best(1, {"teacher": scores(50.0)})
+    saved.save_evaluation(1, {"teacher": scores(50.0)})
     assert not saved.paths.last.exists() and not saved.paths.best.exists()
     assert saved.best == {"teacher": 50.0}

@@ -49,3 +49,11 @@ def test_whoever_tracks_an_evaluation_is_asked_for_each_image():
 
     found = evaluate(ByColor(), Samples(), 3, EvaluationConfig(), "cpu", track)
     assert asked == [0, 1] and found.confusion.sum() == 14
+
+
+def test_each_image_is_counted_alone():
+    found = evaluate(ByColor(), Samples(), 3, EvaluationConfig())
+    hits, unions, truths = found.images.sum(axis=1)
+    assert found.images.shape == (3, len(Samples()), 3)
+    assert hits.tolist() == [3, 6, 4] and unions.tolist() == [4, 6, 5]
+    assert truths.tolist() == found.confusion.sum(axis=1).tolist()

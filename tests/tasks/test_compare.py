@@ -168,6 +168,10 @@ def test_a_long_comparison_says_so_after_its_first_steps(tmp_path, monkeypatch, 
     assert second.count("This will take long: 7 steps") == 1 and "such runs" not in second
 
 
-def test_it_tells_how_far_its_last_look_at_the_images_has_come(tmp_path, talkative, capsys):
-    compared(WORDS, ["supervised"], range(1), tmp_path)
+def test_images_that_a_run_did_not_note_are_scored_again(tmp_path, talkative, capsys):
+    noted = compared(WORDS, ["supervised"], range(1), tmp_path)
+    assert "scoring image" not in capsys.readouterr().out
+    noted.rows[0].folders[0].joinpath("val_images.npz").unlink()
+    again = compared(WORDS, ["supervised"], range(1), tmp_path)
     assert "scoring image 4/4  after " in capsys.readouterr().out
+    assert np.array_equal(again.rows[0].counts, noted.rows[0].counts)

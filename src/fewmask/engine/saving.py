@@ -12,6 +12,7 @@ from fewmask.methods import Method
 from fewmask.parts import processes
 from fewmask.run_folder import checkpoint
 from fewmask.run_folder.paths import RunPaths
+from fewmask.run_folder.val_images import write_val_images
 
 
 def load_last(paths: RunPaths, method: Method) -> dict[str, Any]:
@@ -57,14 +58,19 @@ class Checkpoints:
             }
             checkpoint.save(state, self.paths.last)
 
-    def save_if_best(self, step: int, all_scores: Mapping[str, Scores]) -> None:
+    def save_evaluation(self, step: int, all_scores: Mapping[str, Scores]) -> None:
         """Saves the main network if it was never better, and notes the best score of each one.
+
+        How the main network did on each validation image is saved too.
 
         Args:
             step: steps taken.
             all_scores: of each network, the main one first.
         """
         main = next(iter(all_scores))
+        images = all_scores[main].images
+        if processes.rank() == 0 and images is not None:
+            write_val_images(self.paths, step, main, images)
         if all_scores[main].miou > self.best.get(main, -math.inf):
             self._save_best(step, main, all_scores[main].miou)
         for name, scores in all_scores.items():

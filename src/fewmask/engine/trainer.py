@@ -218,7 +218,7 @@ class Trainer:
     def _evaluate(self, logger: Logger) -> dict[str, Scores]:
         """Scores every network, and saves the main one if it was never better."""
         scores = self.validation.scores(tracks=logger.tracks)
-        self.checkpoints.save_if_best(self.step, scores)
+        self.checkpoints.save_evaluation(self.step, scores)
         logger.scores(self.step, scores, self.checkpoints.best)
         return scores
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from fewmask.data import Dataset
 from fewmask.errors import UserError
 from fewmask.evaluation.inference import eval_mode, labels_at, probs_at
-from fewmask.evaluation.metrics import Scores, confusion_matrix, scores
+from fewmask.evaluation.metrics import Scores, confusion_matrix, image_counts, scores
 from fewmask.evaluation.protocols import EvaluationConfig
 from fewmask.parts import processes
 
@@ -38,12 +38,18 @@ def evaluate(
         track: is asked for the indices of the images.
     """
     confusion = np.zeros((num_classes, num_classes), np.int64)
+    images = np.zeros((3, len(dataset), num_classes), np.int64)
     share = range(processes.rank(), len(dataset), processes.world_size())
-    for one in confusions(network, dataset, num_classes, config, track(share), device):
+    found = confusions(network, dataset, num_classes, config, track(share), device)
+    for index, one in zip(share, found, strict=True):
         confusion += one
+        images[:, index] = image_counts(one)
     # Pixels are summed over the processes, not scores: shares of unequal size stay exact.
-    summed = processes.total(torch.from_numpy(confusion).to(device)).cpu().numpy()
-    return scores(summed, config.absent_class)
+    summed, of_images = (
+        processes.total(torch.from_numpy(counts).to(device)).cpu().numpy()
+        for counts in (confusion, images)
+    )
+    return scores(summed, config.absent_class)._replace(images=of_images)
 
 
 def confusions(

@@ -16,6 +16,8 @@ class Scores(NamedTuple):
     pixel_accuracy: float
     iou: tuple[float, ...]  # per class; NaN if a class is in neither truth nor prediction
     confusion: np.ndarray  # [K, K] int64, pixels: rows are the truth, columns the prediction
+    images: np.ndarray | None = None
+    """Intersection, union and truth of each image, in pixels: int64 [3, N, K]; None if unknown."""
 
 
 def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
@@ -42,6 +44,11 @@ def intersection_and_union(confusion: np.ndarray) -> np.ndarray:
     """Intersection and union of each class, in pixels: [2, K] of a confusion matrix [K, K]."""
     hits = np.diag(confusion)
     return np.stack([hits, confusion.sum(0) + confusion.sum(1) - hits])
+
+
+def image_counts(confusion: np.ndarray) -> np.ndarray:
+    """Intersection, union and truth of each class, in pixels: [3, K] of a confusion matrix."""
+    return np.stack([*intersection_and_union(confusion), confusion.sum(1)])
 
 
 def scores(confusion: np.ndarray, absent_class: AbsentClass = "leave_out") -> Scores:

@@ -86,6 +86,11 @@ class RunPaths:
         return self.folder / "times.csv"
 
     @property
+    def val_images(self) -> Path:
+        """Intersections and unions of each validation image, at the last evaluation."""
+        return self.folder / "val_images.npz"
+
+    @property
     def tensorboard(self) -> Path:
         """The folder of TensorBoard's event files."""
         return self.folder / "tb"
@@ -135,6 +140,6 @@ class RunPaths:
     @property
     def leftovers(self) -> tuple[Path, ...]:
         """Files of an earlier run in the same folder that a new run might not overwrite."""
-        files = (self.metrics, self.log, self.last, self.best, self.report)
+        files = (self.metrics, self.log, self.last, self.best, self.report, self.val_images)
         folders = (self.plots, self.rank, self.tensorboard, self.export)
         return (*self.tables, *files, *folders)

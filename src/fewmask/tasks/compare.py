@@ -1,6 +1,7 @@
 """Trains several methods with several seeds, so that they can be compared."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from statistics import mean
@@ -12,8 +13,7 @@ from fewmask.data import Classes, Data, Dataset
 from fewmask.data.images import as_rgb
 from fewmask.engine.screen import Screen
 from fewmask.errors import UserError
-from fewmask.evaluation.evaluator import confusions
-from fewmask.evaluation.metrics import intersection_and_union
+from fewmask.evaluation import evaluate
 from fewmask.recipes import Recipe, load_run_recipe, settle
 from fewmask.recipes.choosing import as_before, choose_model
 from fewmask.report.comparison import Comparison, Row
@@ -21,6 +21,7 @@ from fewmask.report.pictures import contact_sheet
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import require_same_images
 from fewmask.run_folder.tables import read_table
+from fewmask.run_folder.val_images import read_val_images
 from fewmask.runs.build import open_data
 from fewmask.runs.duration import Length, settle_duration, with_length
 from fewmask.runs.precision import settle_precision
@@ -167,32 +168,38 @@ def _row(method: str, runs: Sequence[Run]) -> Row:
         method,
         [run.folder for run in runs],
         [result.networks[main] for result in results],
-        np.stack([image_counts(run, main) for run in runs]),
+        np.stack([counts_of(run, main) for run in runs]),
         mean(sum(result.seconds.values()) / 60 for result in results),
         max(result.memory_gib for result in results),
         [[(int(r["step"]), float(r["miou"])) for r in t if r["network"] == main] for t in tables],
     )
 
 
-def image_counts(run: Run, network: str) -> np.ndarray:
+def counts_of(run: Run, network: str) -> np.ndarray:
     """Intersection, union and truth of each validation image and class, in pixels: [3, N, K].
+
+    They were noted at the last evaluation, unless an older version trained the run.
 
     Args:
         run: a finished run.
         network: of the last checkpoint: `student`, `teacher` ...
     """
-    predictor, val = run.network(network), run.val
+    noted = read_val_images(run.paths, run.result.steps, network)
+    if noted is not None and noted.shape[1:] == (len(run.val), len(run.data.classes)):
+        return noted
+    predictor = run.network(network)
     with Screen() as screen:
-        per_image = confusions(
+        track = partial(screen.track, "scoring image")
+        found = evaluate(
             predictor.network,
-            val,
+            run.val,
             len(predictor.classes),
             run.recipe.evaluation,
-            screen.track("scoring image", range(len(val))),
             predictor.device,
+            track,
         )
-        counts = [np.stack([*intersection_and_union(c), c.sum(1)]) for c in per_image]
-    return np.stack(counts, axis=1)
+    assert found.images is not None
+    return found.images
 
 
 def picture(comparison: Comparison, file: Path) -> None:

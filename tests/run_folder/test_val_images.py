@@ -1,0 +1,26 @@
+"""How each validation image was scored is noted, and not mistaken for another evaluation."""
+
+import numpy as np
+
+from fewmask.run_folder.paths import RunPaths
+from fewmask.run_folder.val_images import read_val_images, write_val_images
+
+COUNTS = np.arange(24).reshape(3, 4, 2)
+
+
+def test_what_was_noted_is_read(tmp_path):
+    paths = RunPaths(tmp_path)
+    assert read_val_images(paths, 7, "student") is None
+    write_val_images(paths, 7, "student", COUNTS)
+    assert np.array_equal(read_val_images(paths, 7, "student"), COUNTS)
+    assert read_val_images(paths, 8, "student") is None
+    assert read_val_images(paths, 7, "teacher") is None
+
+
+def test_a_damaged_file_says_nothing(tmp_path):
+    paths = RunPaths(tmp_path)
+    write_val_images(paths, 7, "student", COUNTS)
+    paths.val_images.write_bytes(paths.val_images.read_bytes()[:50])
+    assert read_val_images(paths, 7, "student") is None
+    paths.val_images.write_bytes(b"")
+    assert read_val_images(paths, 7, "student") is None
