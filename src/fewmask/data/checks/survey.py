@@ -191,7 +191,9 @@ def describe_mask(
     try:
         stored = read_stored(file, as_colors, array)
     except UserError as error:
-        return MaskFacts(file, str(error).partition(f"{file}: ")[2].rstrip(".") or str(error))
+        # The reason groups files, so it is told without their names, and that of a folder's part.
+        reason = str(error).partition(str(file))[2].partition(": ")[2] or str(error)
+        return MaskFacts(file, reason.rstrip("."))
     except Exception as error:
         return MaskFacts(file, _reason(error))
     values, counts = distinct(stored.values)
