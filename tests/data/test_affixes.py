@@ -19,6 +19,8 @@ NAMINGS = {
         "a_{}_gtFine_labelIds",
     ),
     "mask_suffix=.jpg": ("{}", "{}.jpg"),
+    "mask_prefix=seg data.image_prefix=img": ("img_{}", "seg_{}"),
+    "image_prefix=img_": ("img_{}", "{}"),
 }
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from fewmask.errors import UserError
 
-
 SHARED = 0.2
 """If so many folders have a file of one name, the name means something."""
 

@@ -75,6 +75,11 @@ def test_faint_objects_in_noise_are_no_misfits():
         assert said(seed=seed, contrast=10, noise=25) == ""
 
 
+def test_masks_that_are_nearly_all_the_same_are_not_compared():
+    noise = {"contrast": 0, "noise": 40}
+    assert said(lambda masks: [masks[0]] * (COUNT - 1) + [masks[1]], **noise) == ""
+
+
 def test_scribbles_have_no_borders():
     def scribbled(mask):
         drawn = np.full_like(mask, 255)

@@ -29,6 +29,8 @@ CLOSE = 0.01
 """Fits that differ by less are equal."""
 MANY = 0.4
 """If so many masks fit no better than others would, it is no chance: half of them do by chance."""
+LEAST = 0.1
+"""A lead below this is none."""
 SURELY = 7
 """A mask that fits another photo better by so many times the usual spread belongs to that one."""
 BETTER = 0.2
@@ -127,8 +129,10 @@ def _misfits(
     # The spread is that of most fits: of a few right ones, it shall not take notice.
     spread = 1.4826 * np.ma.median(abs(others))
     lead = others.max(axis=0) - (own - level - habit)
-    is_odd = np.ma.filled(own - level < -CLOSE, False)
-    swapped = np.ma.filled((own - level < CLOSE) & (lead > SURELY * spread), False)
+    is_judged = others.count(axis=1) >= FEWEST // 2
+    is_odd = is_judged & np.ma.filled(own - level < -CLOSE, False)
+    swapped = is_judged & np.ma.filled(own - level < CLOSE, False)
+    swapped &= np.ma.filled(lead > max(SURELY * spread, LEAST), False)
     if swapped.any():
         yield _swapped(len(files), [file for file, one in zip(files, swapped, strict=True) if one])
     elif is_odd.mean() >= MANY:

@@ -42,6 +42,8 @@ class FolderOptions(DataSource.Config):
     """The beginning of the names of masks, which does not count."""
     image_suffix: str = ""
     """The end of the names of images, which does not count."""
+    image_prefix: str = ""
+    """The beginning of the names of images, which does not count: img_ for img_1.jpg and 1.png."""
     mask_array: str = ""
     """The name of the array that is the mask, in .mat and .npz files that hold several."""
     resize_masks: bool = False
@@ -95,7 +97,7 @@ class FolderOptions(DataSource.Config):
     def affixes(self) -> Affixes:
         """What does not count in names."""
         ends = (without_extension(end) for end in (self.mask_suffix, self.image_suffix))
-        return Affixes(self.mask_prefix, *ends)
+        return Affixes(self.mask_prefix, *ends, self.image_prefix)
 
     def wish(self) -> Wish:
         """How the images shall be divided."""

@@ -70,8 +70,9 @@ def _photos_beside_masks(files: Sequence[Path], folder: Path, affixes: Affixes) 
     """The photos in a folder that holds the masks too."""
     if affixes.mask_prefix or affixes.mask_suffix:
         photos = [file for file in files if affixes.of_mask(stem(file, folder)) is None]
-    elif affixes.image_suffix:
-        photos = [file for file in files if file.stem.endswith(affixes.image_suffix)]
+    elif affixes.image_suffix or affixes.image_prefix:
+        ends = affixes.image_prefix, affixes.image_suffix
+        photos = [f for f in files if f.stem.startswith(ends[0]) and f.stem.endswith(ends[1])]
     else:
         photos = [file for file in files if file.suffix.lower() in (".jpg", ".jpeg")]
     if not photos:
@@ -107,9 +108,12 @@ def pair_all(images: Path, masks: Path, affixes: Affixes = NO_AFFIXES) -> Files:
         better = proposed([f.stem for f in paired.images], [f.stem for f in unpaired])
         raise UserError(
             f"None of the {len(paired)} images in {images} has a mask{where}. "
-            + (f"All would be paired with {better.as_options()}. " if better else "")
-            + "A mask must have the same name as its image, apart from the extension, for example "
-            f"{example}. Put the masks there, or set data.masks."
+            + (
+                f"All masks would be paired with {better.as_options()}."
+                if better
+                else "A mask must have the same name as its image, apart from the extension, for "
+                f"example {example}. Put the masks there, or set data.masks."
+            )
         )
     if unpaired:
         raise UserError(
