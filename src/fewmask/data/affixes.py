@@ -3,6 +3,7 @@
 import os
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 from string import ascii_letters
 from typing import NamedTuple
 
@@ -68,6 +69,18 @@ def proposed(images: Sequence[str], masks: Sequence[str]) -> Affixes | None:
         if affixes != NO_AFFIXES and is_clear and {*meant} <= known:
             return affixes
     return None
+
+
+def folder_of(images: Sequence[str], masks: Sequence[Path]) -> Path | None:
+    """The folder in which all masks have the name of an image, or None.
+
+    Args:
+        images: stems of the images without a mask.
+        masks: the masks without an image.
+    """
+    folders = {mask.parent for mask in masks}
+    are_named = {one_form(mask.stem) for mask in masks} <= {one_form(image) for image in images}
+    return folders.pop() if len(folders) == 1 and are_named else None
 
 
 def _common_end(one: str, other: str) -> str:

@@ -119,20 +119,20 @@ def _misfits(
 ) -> Iterator[Finding]:
     """Masks that fit other photos better than their own, or no better than any other mask does."""
     fits = np.array([[fit(photo, mask) for mask in masks] for photo in edges])  # photo x mask
-    equal = [[np.array_equal(one, other) for other in masks] for one in masks]
-    own, others = fits.diagonal(), np.ma.array(fits, mask=equal)
+    equal = np.array([[np.array_equal(one, other) for other in masks] for one in masks])
+    if (~equal).sum(axis=1).min() < FEWEST // 2:
+        return
+    own, others = fits.diagonal(), np.where(equal, np.nan, fits)
     # Some photos have strong edges everywhere, and some masks lie on edges in most photos.
-    level = np.ma.median(others, axis=1)
+    level = np.nanmedian(others, axis=1)
     others = others - level[:, None]
-    habit = np.ma.median(others, axis=0)
+    habit = np.nanmedian(others, axis=0)
     others = others - habit
     # The spread is that of most fits: of a few right ones, it shall not take notice.
-    spread = 1.4826 * np.ma.median(abs(others))
-    lead = others.max(axis=0) - (own - level - habit)
-    is_judged = others.count(axis=1) >= FEWEST // 2
-    is_odd = is_judged & np.ma.filled(own - level < -CLOSE, False)
-    swapped = is_judged & np.ma.filled(own - level < CLOSE, False)
-    swapped &= np.ma.filled(lead > max(SURELY * spread, LEAST), False)
+    spread = 1.4826 * float(np.nanmedian(abs(others)))
+    lead = np.nanmax(others, axis=0) - (own - level - habit)
+    is_odd = own - level < -CLOSE
+    swapped = (own - level < CLOSE) & (lead > max(SURELY * spread, LEAST))
     if swapped.any():
         yield _swapped(len(files), [file for file, one in zip(files, swapped, strict=True) if one])
     elif is_odd.mean() >= MANY:

@@ -39,5 +39,5 @@ def is_smoothed(mask: np.ndarray) -> bool:
     inner = mask[:-1, :-1]
     between = (inner > values[0]) & (inner < values[-1])
     steps = between & ((inner != mask[:-1, 1:]) | (inner != mask[1:, :-1]))
-    has_ground = 10 * (inner == values[0]).sum() > inner.size
+    has_ground = 20 * (inner == values[0]).sum() > inner.size
     return bool(has_ground and steps.sum() > STEPS * between.sum() > 0)

@@ -96,8 +96,9 @@ class FolderOptions(DataSource.Config):
 
     def affixes(self) -> Affixes:
         """What does not count in names."""
-        ends = (without_extension(end) for end in (self.mask_suffix, self.image_suffix))
-        return Affixes(self.mask_prefix, *ends, self.image_prefix)
+        mask_suffix = without_extension(self.mask_suffix)
+        image_suffix = without_extension(self.image_suffix)
+        return Affixes(self.mask_prefix, mask_suffix, image_suffix, self.image_prefix)
 
     def wish(self) -> Wish:
         """How the images shall be divided."""
