@@ -33,11 +33,16 @@ def test_inverted_masks_are_counted(odd):
     assert f"p{min(fewer)}.png" in text
 
 
+def test_masks_may_have_another_size_than_images_that_were_resized():
+    text = said(lambda mask, k: (1 - mask if k == 3 else mask)[::2, ::2].copy())
+    assert "1 of 10 masks seem to be inverted" in text
+
+
 def test_masks_of_one_kind_say_nothing():
     assert said(lambda mask, k: mask) == ""
     assert said(lambda mask, k: 1 - mask) == ""  # all of them: a matter of names
     assert said(lambda mask, k: mask * 0) == ""
-    assert said(lambda mask, k: np.where(mask == 1, 2, mask).astype(np.uint8)) == ""
+    assert said(lambda mask, k: np.where(mask == 1, 255, mask).astype(np.uint8)) == ""
 
 
 def test_large_objects_are_not_inverted():

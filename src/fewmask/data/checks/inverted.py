@@ -27,11 +27,11 @@ def inverted_findings(
     Args:
         files: names of the images.
         images: uint8 [H, W, C].
-        masks: labels [H, W], at the size of their image; others are passed over.
+        masks: labels [H, W] of any size; they are brought to that of their image.
     """
     looks = [_difference(image, mask) for image, mask in zip(images, masks, strict=True)]
     known = [k for k, look in enumerate(looks) if look is not None]
-    is_large = np.array([masks[k].mean() > 0.5 for k in known], bool)
+    is_large = np.array([(masks[k] == 1).mean() > 0.5 for k in known], bool)
     if not 0 < is_large.sum() < len(known):
         return
     seen = np.array([looks[k] for k in known])  # [N, 3]
@@ -54,7 +54,8 @@ def inverted_findings(
 
 def _difference(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     """The color of class 1 minus that of class 0 in Lab space; None without both of them."""
-    if image.shape[:2] != mask.shape or {*np.unique(mask).tolist()} != {0, 1}:
+    mask = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    if not np.isin((0, 1), mask).all():
         return None
     lab = cv2.cvtColor(as_rgb(image), cv2.COLOR_RGB2LAB).astype(np.float32)
     found: np.ndarray = lab[mask == 1].mean(axis=0) - lab[mask == 0].mean(axis=0)

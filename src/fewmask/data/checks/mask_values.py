@@ -70,7 +70,8 @@ def _smoothed(masks: Sequence[MaskFacts], values: set[int]) -> Finding | None:
     are_ends = pixels[low] + pixels[high] > pixels.total() / 2 and pixels[high] > 5 * between
     several = [mask for mask in masks if len(mask.values) >= FEW_GRAYS]
     are_steps = sum(mask.is_smoothed for mask in several) > MOSTLY * len(several)
-    if len(values) < FEW_GRAYS or kept == [*range(len(kept))] or not (are_ends or are_steps):
+    are_classes = kept == [*range(len(kept))] and len(kept) <= MANY_COLORS
+    if len(values) < FEW_GRAYS or are_classes or not (are_ends or are_steps):
         return None
     return Finding(
         "error",
