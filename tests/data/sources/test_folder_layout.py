@@ -29,7 +29,7 @@ def test_other_folders_with_pictures_are_named(tmp_path):
 
 def test_one_folder_of_both_and_folders_that_may_be_either(tmp_path):
     save_object(tmp_path / "p0.jpg", (0, 0, 2, 2))
-    with pytest.raises(UserError, match=r"\. \(1\)\. Set data.images=\. data.masks=\.\."):
+    with pytest.raises(UserError, match=r"\. \(1\)\. Set 'data.images=\.' 'data.masks=\.'\."):
         require_layout(tmp_path, IMAGES, MASKS)
     save_object(tmp_path / "day" / "p0.png", (0, 0, 2, 2))
     with pytest.raises(UserError, match=r"Set data.images, and data.masks\."):

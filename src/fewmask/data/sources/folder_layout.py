@@ -58,7 +58,8 @@ def _proposed(root: Path, masks: Path | None) -> str:
     """The options for images (and masks, if they are missing), as far as the folders tell."""
     names = [*_with_pictures(root)]
     if len(names) == 1:
-        options = [f"data.{kind}={names[0]}" for kind in ("images", "masks")[: 1 + bool(masks)]]
+        # In quotes, as a full stop may follow that of the folder itself.
+        options = [f"'data.{kind}={names[0]}'" for kind in ("images", "masks")[: 1 + bool(masks)]]
         return f"Set {' '.join(options)}."
     of_masks = [name for name in names if re.search(MASK_WORDS, name, re.IGNORECASE)]
     if masks is not None and len(names) == 2 and len(of_masks) == 1:
