@@ -77,8 +77,8 @@ def _read_rows(file: Path, names: Sequence[str], classes: Classes) -> dict[str, 
     try:
         text = read_text(file)
         if file.suffix.lower() == ".json":
-            return _checked(json.loads(text), file)
-    except json.JSONDecodeError as error:
+            return _checked(json.loads(text, object_pairs_hook=_each_once), file)
+    except ValueError as error:
         raise UserError(f"Cannot read data.image_labels={file}: {error}") from None
     rows: dict[str, list[str]] = {}
     lines = [line for line in text.splitlines() if line.strip()]
@@ -93,6 +93,15 @@ def _read_rows(file: Path, names: Sequence[str], classes: Classes) -> dict[str, 
             "p1.jpg,cat,dog (separated by commas, semicolons, tabs or spaces)."
         )
     return rows
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, in which no key may be given twice: the first would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        count = Counter(key for key, _ in pairs)
+        raise ValueError(f"'{count.most_common(1)[0][0]}' is given twice. Join the two.")
+    return found
 
 
 def _labels(cell: str, classes: Classes) -> list[str]:

@@ -40,8 +40,10 @@ def _classes(survey: Survey, names: Sequence[str] | None, labels: LabelTable) ->
             missing.append(name)
         elif images < RARE_IMAGES or share < RARE_SHARE:
             rare.append(f"{name} ({share:.2%} of the labeled pixels, in {images} image(s))")
+    scored = [name for name in missing if name in in_val]
+    if names is None:  # nobody asked for the others: numbers between those of the masks
+        missing = scored
     if missing and survey.masks["labeled"]:
-        scored = [name for name in missing if name in in_val]
         yield Finding(
             "warning",
             f"No labeled image shows {listed(missing)}."

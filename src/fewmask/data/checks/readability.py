@@ -14,8 +14,8 @@ def readability_findings(survey: Survey) -> Iterator[Finding]:
         kinds = ", ".join(sorted({file.suffix for file in survey.unread}))
         yield Finding(
             "warning",
-            f"{len(survey.unread)} picture(s) are of kinds that are not read ({kinds}). They are "
-            "left out.",
+            f"{len(survey.unread)} file(s) are not read, for their kind or their name ({kinds}). "
+            "They are left out.",
             f"Save them in one of these formats: {', '.join(IMAGE_SUFFIXES)}.",
             names_of(survey.unread),
         )

@@ -15,9 +15,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import track
 
+from fewmask.data.checks.regions import has_numbered_objects, is_smoothed
 from fewmask.data.images import TIFF_SUFFIXES, as_rgb, read_tiff, to_8_bits
 from fewmask.data.label_table import LabelTable, distinct
-from fewmask.data.masks import Stored, read_stored
+from fewmask.data.masks import read_stored
 from fewmask.data.source import Inventory
 from fewmask.errors import UserError
 
@@ -25,8 +26,6 @@ MANY_COLORS = 64
 """A mask with more colors than this was smoothed, or is a photo."""
 SAMPLES_PER_PIXEL = 277
 """The tag of a TIFF that counts its bands."""
-MANY_OBJECTS = 64
-"""In masks with more values than this, nobody looks for numbered objects: it takes long."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,8 @@ class MaskFacts:
     is_colored: bool = False
     palette: Mapping[int, int] = field(default_factory=dict)  # value to 0xRRGGBB
     is_inverted: bool = False  # stored with 0 as white
-    has_numbered_objects: bool = False  # each value above 0 is one connected region
+    has_numbered_objects: bool = False  # 1, 2, 3 ..., each one connected region
+    is_smoothed: bool = False  # most values are steps of smoothed edges
 
 
 @dataclass
@@ -191,7 +191,9 @@ def describe_mask(
     try:
         stored = read_stored(file, as_colors, array)
     except UserError as error:
-        return MaskFacts(file, str(error).partition(f"{file}: ")[2].rstrip(".") or str(error))
+        # The reason groups files, so it is told without their names, and that of a folder's part.
+        reason = str(error).partition(str(file))[2].partition(": ")[2] or str(error)
+        return MaskFacts(file, reason.rstrip("."))
     except Exception as error:
         return MaskFacts(file, _reason(error))
     values, counts = distinct(stored.values)
@@ -199,20 +201,10 @@ def describe_mask(
     height, width = stored.values.shape
     return MaskFacts(
         file, None, (width, height), stored.mode, found, stored.is_colored, stored.palette,
-        stored.is_inverted, may_count_objects and _has_numbered_objects(stored, values),
+        stored.is_inverted,
+        may_count_objects and not stored.is_colored and has_numbered_objects(stored.values),
+        not stored.is_colored and is_smoothed(stored.values),
     )  # fmt: skip
-
-
-def _has_numbered_objects(stored: Stored, values: np.ndarray) -> bool:
-    """Whether the numbers above 0 count objects: three or more, each one connected region."""
-    objects = values[values > 0]
-    if stored.is_colored or not 3 <= len(objects) <= MANY_OBJECTS:
-        return False
-    # Regions of equal values: labels change where a neighbor differs.
-    return all(
-        cv2.connectedComponents((stored.values == value).astype(np.uint8))[0] == 2
-        for value in objects
-    )
 
 
 def near_pairs(

@@ -129,7 +129,7 @@ class Folder(DataSource):
             config.names,
             config.label_table(len(config.names or range(256))),
             unpaired,
-            self._unread(files),
+            [file for file in self._unread(files) if file not in {*unpaired}],
             config.resize_masks,
             was_opened=False,
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fewmask.batch import IGNORE
-from fewmask.data.checks.finding import require_no_error
+from fewmask.data.checks.finding import listed, require_no_error
 from fewmask.data.checks.mask_values import value_findings
 from fewmask.data.checks.survey import survey_masks
 from fewmask.data.classes import Classes, default_colors, numbered
@@ -35,20 +35,18 @@ def invent_names(files: Sequence[Path | None], labels: LabelTable) -> tuple[list
     findings = [*value_findings(survey, None, labels)]
     require_no_error(findings)
     values = sorted({value for one in facts for value in one.values})
+    ignored = [value for value in values if labels.label_of(value) == IGNORE]
     found = {labels.label_of(value) for value in values} - {IGNORE, None}
     if len(found) < 2:
         raise UserError(
-            f"The masks hold the value(s) {values}, of which {sorted(labels.ignore)} mean 'no "
-            "label'. That leaves fewer than two classes. Label a second class."
+            f"The masks hold the value(s) {listed(values)}"
+            + (f", of which {listed(ignored)} mean 'no label'" if ignored else "")
+            + ". That leaves fewer than two classes. Label a second class."
         )
     top = max(label for label in found if label is not None)
-    # Gaps of this size come from values such as 10, 20, 30, and not from a class without pixels.
-    if top >= 2 * len(found) + 8:
-        raise UserError(
-            f"The masks hold the values {values}, which do not look like labels 0..K-1. Set "
-            "data.label_mapping (value to label) and data.names."
-        )
     notes = [f"{one.what} {one.advice}" for one in findings if one.level == "warning"]
+    if IGNORE in values and labels.label_of(IGNORE) == IGNORE and IGNORE not in labels.mapping:
+        notes.append("The masks also hold 255, which means 'no label' (data.ignore).")
     return numbered(top + 1), notes
 
 
