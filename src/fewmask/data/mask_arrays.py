@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fewmask.errors import UserError
+from fewmask.errors import UserError, listed
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".mat")
 
@@ -85,7 +85,7 @@ def _chosen(content: Any, wanted: str, file: Path) -> np.ndarray:
     }
     if len(matches) == 1:
         return next(iter(matches.values()))
-    names = ", ".join(found)
+    names = listed(found)
     if not found:
         raise UserError(f"Mask {file}: expected one array [H, W] of whole numbers.")
     if not matches:
@@ -95,7 +95,7 @@ def _chosen(content: Any, wanted: str, file: Path) -> np.ndarray:
         f"Mask {file}: it holds several arrays ({names}). Say which one is the mask, such as "
         f"data.mask_array={some}."
         if not wanted
-        else f"Mask {file}: it holds several arrays '{wanted}' ({', '.join(matches)}). Give the "
+        else f"Mask {file}: it holds several arrays '{wanted}' ({listed(matches)}). Give the "
         "whole name of one: data.mask_array."
     )
 

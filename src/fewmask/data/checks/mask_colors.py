@@ -1,12 +1,12 @@
 """Findings about the colors of masks: palettes that differ, colors in place of numbers."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from fewmask.data.checks.finding import Finding, listed, names_of
+from fewmask.data.checks.finding import Finding, names_of, option
 from fewmask.data.checks.survey import MANY_COLORS, MaskFacts
 from fewmask.data.label_table import LabelTable
+from fewmask.errors import listed
 
 ONE_NUMBER = ("1", "L", "P", "I", "I;16", "I;16B", "F", "npy")
 """Modes of masks that hold one number per pixel. In RGB, gray is a color among others."""
@@ -69,9 +69,9 @@ def _colored(masks: Sequence[MaskFacts]) -> Finding:
     return Finding(
         "error",
         f"{len(files)} mask(s) use {len(pixels)} colors as classes.",
-        "Say which color is which class, for example "
-        f"data.palette='{json.dumps(suggested_palette(pixels))}' (255: no label). The numbers here "
-        "go by how common a color is; yours go by your names.",
+        "Say which color is which class, for example with "
+        f"{option('palette', suggested_palette(pixels))} (255: no label). The numbers here go by "
+        "how common a color is; yours go by your names.",
         files,
     )
 
@@ -106,9 +106,9 @@ def _palettes(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Findin
                 "error",
                 f"The palettes of the masks differ: {number} is #{one:06x} in {here.file.name}, "
                 f"#{other:06x} in {there.file.name}.",
-                "If the colors are the classes, set data.palette, for example data.palette="
-                f"'{json.dumps(suggested_palette(color_counts(masks)))}'. If the numbers are, say "
-                f"so: data.label_mapping='{_identity(seen)}'.",
+                "If the colors are the classes, set data.palette, for example "
+                f"{option('palette', suggested_palette(color_counts(masks)), False)}. If the "
+                f"numbers are, say so: {option('label_mapping', _identity(seen), False)}.",
                 names_of(mask.file for mask in by_color.values()),
             )
             return

@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from fewmask.batch import IGNORE
-from fewmask.data.checks.finding import Finding, listed, names_of
+from fewmask.data.checks.finding import Finding, names_of, option
 from fewmask.data.checks.mask_colors import color_findings
 from fewmask.data.checks.survey import MANY_COLORS, MaskFacts, Survey
 from fewmask.data.label_table import LabelTable
+from fewmask.errors import listed
 
 FEW_GRAYS = 8
 """A mask with fewer values was not smoothed."""
@@ -102,8 +103,10 @@ def _wrong_values(
     what += f", but there are {count} classes (0..{count - 1})." if count else "."
     if IGNORE in values and IGNORE in labels.ignore and IGNORE not in labels.mapping:
         what += " 255 counts as 'no label'."
+    # Gaps of this size come from values such as 10, 20, 30, and not from a class without pixels.
+    are_far = has_gaps and max(free) >= 2 * len(free) + 8
     return Finding(
-        "error" if foreign or is_two else "warning",
+        "error" if foreign or is_two or are_far else "warning",
         what,
         labels.advice or _what_they_may_be(sorted(values), foreign, count),
         names_of(mask.file for mask in masks if set(mask.values) & set(foreign or free or values)),
@@ -118,10 +121,13 @@ def _what_they_may_be(values: Sequence[int], foreign: Sequence[int], count: int 
             f"data.ignore='{json.dumps([*negative, IGNORE])}'."
         )
     mapping = suggested_mapping(values, count)
-    advice = f"If they are classes, set data.label_mapping='{mapping}'"
+    advice = f"If they are classes, set {option('label_mapping', mapping)}"
     if len(values) == 2 and values[0] == 0:
         return f"{advice}, or data.binary=true: every value above 0 is class 1."
     advice += "." if count == len(mapping) else " and name as many classes."
+    if IGNORE in values and IGNORE not in mapping and count != len(mapping):
+        all_of_them = {value: label for label, value in enumerate(values)}
+        advice += f" If 255 is a class, too: {option('label_mapping', all_of_them)}."
     # Names for 1..K, and 0 for what nobody labeled.
     if count is not None and foreign == [count] and values[0] == 0:
         shifted = {value: value - 1 for value in range(1, count + 1)}

@@ -1,6 +1,7 @@
 """Reads every file of a data set once and notes the facts about it. Nothing raises an error."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -237,4 +238,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "permission denied"
     # Pillow names the file or an object's address; the reason groups files, so both are cut off.
-    return str(error).partition(" <")[0].partition(" '/")[0] or type(error).__name__
+    # Numbers of bytes differ from file to file, too.
+    words = re.split(r" <| '/| \(\d| \d", str(error))[0]
+    return words or type(error).__name__
