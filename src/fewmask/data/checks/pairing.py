@@ -56,13 +56,17 @@ def _shared_masks(survey: Survey) -> Iterator[Finding]:
 
 def _unpaired_masks(survey: Survey) -> Finding:
     free = [facts.file.stem for facts in survey.images["unlabeled"]]
-    affixes = None
+    affixes, which = None, "All of them"
     if not survey.images["labeled"]:  # else they would unpair the others
         affixes = proposed(free, [file.stem for file in survey.unpaired])
+        if affixes is None:  # a folder for val has masks of its own
+            place = survey.unpaired[0].parent
+            here = [file.stem for file in survey.unpaired if file.parent == place]
+            affixes, which = proposed(free, here), f"Those in {place}"
     return Finding(
         "error",
         f"{len(survey.unpaired)} mask(s) belong to no image.{'' if affixes else _hint(survey)}",
-        f"All of them are paired with {affixes.as_options()}."
+        f"{which} are paired with {affixes.as_options()}."
         if affixes
         else "A mask must have the same name as its image, apart from the extension. Rename the "
         "masks, add the images, or remove the masks.",

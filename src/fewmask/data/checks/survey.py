@@ -135,6 +135,8 @@ def describe_image(file: Path) -> ImageFacts:
         content = file.read_bytes()
         picture, mode, orientation, pages, bands = _decoded(file)
         small = np.asarray(picture.convert("RGB").resize((9, 8), Image.Resampling.BOX))
+    except UserError as error:  # of a TIFF; what to do is said once for all files
+        return ImageFacts(file, _without_name(error, file).partition(". ")[0])
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
         return ImageFacts(file, _reason(error))
     # Which of two neighbors is brighter survives another size, quality or exposure.
@@ -192,7 +194,7 @@ def describe_mask(
     try:
         stored = read_stored(file, as_colors, array)
     except UserError as error:
-        return MaskFacts(file, str(error).partition(f"{file}: ")[2].rstrip(".") or str(error))
+        return MaskFacts(file, _without_name(error, file))
     except Exception as error:
         return MaskFacts(file, _reason(error))
     values, counts = distinct(stored.values)
@@ -230,6 +232,11 @@ def near_pairs(
         if distance[nearest] <= bits:
             pairs.append((ours[nearest], facts))
     return pairs
+
+
+def _without_name(error: UserError, file: Path) -> str:
+    """What is wrong with a file, in words that group it with others."""
+    return str(error).partition(f"{file}: ")[2].rstrip(".") or str(error)
 
 
 def _reason(error: Exception) -> str:
