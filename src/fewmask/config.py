@@ -72,7 +72,8 @@ def _explain(item: Any, config_class: type[BaseConfig], prefix: str) -> str:
     if item["type"] == "missing":
         return f"{path}: is needed and was not given. Add {path}=..."
     if item["type"] == "value_error":
-        return f"{path}: {item['msg'].removeprefix('Value error, ')}."
+        message = item["msg"].removeprefix("Value error, ").rstrip(".")
+        return f"{path}: {message}" + ("" if message.endswith("?") else ".")
     if item["type"] in ("tuple_type", "list_type"):
         return f"{path}={item['input']!r}: expected several values: [a, b]."
     if item["type"] == "string_type" and isinstance(item["input"], (bool, int, float)):
