@@ -1,17 +1,16 @@
 """Strict typed configuration: base class, YAML files, classes by name, errors one can act on."""
 
-import difflib
 import importlib
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fewmask.errors import UserError
+from fewmask.errors import UserError, did_you_mean
 
 
 class BaseConfig(BaseModel):
@@ -22,8 +21,6 @@ class BaseConfig(BaseModel):
     )
 
 
-MANY = 60
-"""A message lists at most so many known words."""
 Config = TypeVar("Config", bound=BaseConfig)
 Base = TypeVar("Base")
 
@@ -75,7 +72,8 @@ def _explain(item: Any, config_class: type[BaseConfig], prefix: str) -> str:
     if item["type"] == "missing":
         return f"{path}: is needed and was not given. Add {path}=..."
     if item["type"] == "value_error":
-        return f"{path}: {item['msg'].removeprefix('Value error, ')}."
+        message = item["msg"].removeprefix("Value error, ").rstrip(".")
+        return f"{path}: {message}" + ("" if message.endswith("?") else ".")
     if item["type"] in ("tuple_type", "list_type"):
         return f"{path}={item['input']!r}: expected several values: [a, b]."
     if item["type"] == "string_type" and isinstance(item["input"], (bool, int, float)):
@@ -93,20 +91,6 @@ def _owner(config_class: type[BaseConfig], path: tuple[Any, ...]) -> type[BaseMo
         if issubclass(field.annotation, BaseModel):
             owner = field.annotation
     return owner
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Closes an error about an unknown word: the nearest known one, or the known ones."""
-    known = sorted(known)
-    by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    near += difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    if near:
-        return f"Did you mean '{by_lower.get(near[0], near[0])}'?"
-    if len(known) <= MANY:
-        return f"Known: {', '.join(known)}."
-    alike = [name for name in known if word.lower() in name.lower()] or known
-    return f"Some of {len(known)} known ones: {', '.join(alike[:5])}."
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,6 +177,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         values = parse_yaml(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"There is no file {path}.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"Cannot read {path} as YAML: {error}") from None
     if not isinstance(values, dict):

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from fewmask.config import did_you_mean
 from fewmask.data.classes import Classes
 from fewmask.data.lists.reading import read_text, without_suffix
-from fewmask.errors import UserError
+from fewmask.errors import UserError, did_you_mean
 
 
 def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.ndarray:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from fewmask.data.quiet import quiet_readers
 from fewmask.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -22,6 +23,7 @@ Range = tuple[float, float]
 """The values of an image that become 0 and 255."""
 
 Image.MAX_IMAGE_PIXELS = None  # large scans are data here, not an attack
+quiet_readers()
 
 
 def read_image(

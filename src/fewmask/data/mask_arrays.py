@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fewmask.errors import UserError
+from fewmask.errors import UserError, listed
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".mat")
 
@@ -100,7 +100,7 @@ def _chosen(content: Any, wanted: str, file: Path) -> np.ndarray:
     }
     if len(matches) == 1:
         return next(iter(matches.values()))
-    names = ", ".join(found)
+    names = listed(found)
     if not found:
         held = ", ".join(_described(content)) or "none"
         raise UserError(
@@ -114,7 +114,7 @@ def _chosen(content: Any, wanted: str, file: Path) -> np.ndarray:
             f"data.mask_array={_likely([*matches])}."
         )
     raise UserError(
-        f"Mask {file}: it holds several arrays '{wanted}' ({', '.join(matches)}). Give the whole "
+        f"Mask {file}: it holds several arrays '{wanted}' ({listed(matches)}). Give the whole "
         f"name of one, such as 'data.mask_array={[*matches][0]}'."
     )
 

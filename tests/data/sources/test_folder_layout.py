@@ -83,3 +83,9 @@ def test_subfolders_of_both_are_an_ordinary_layout(tmp_path):
         save_object(tmp_path / kind / "p.png", (0, 0, 2, 2))
         save_object(tmp_path / kind / "day1" / "q.png", (0, 0, 2, 2))
     require_layout(tmp_path, IMAGES, MASKS)
+
+
+def test_the_folder_above_the_images_is_named(photos):
+    with pytest.raises(UserError, match=rf"Give the one above: data={photos}\."):
+        opened_folder(photos / "images")
+    assert len(opened_folder(photos).labeled) > 0

@@ -1,12 +1,12 @@
 """Findings about the colors of masks: palettes that differ, colors in place of numbers."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from fewmask.data.checks.finding import Finding, listed, names_of
+from fewmask.data.checks.finding import Finding, names_of, option
 from fewmask.data.checks.survey import MANY_COLORS, MaskFacts
 from fewmask.data.label_table import LabelTable
+from fewmask.errors import listed
 
 NEAR = 4
 """Colors that differ by no more in red, green and blue look the same."""
@@ -73,9 +73,9 @@ def _colored(masks: Sequence[MaskFacts]) -> Finding:
     return Finding(
         "error",
         f"{len(files)} mask(s) use {len(pixels)} colors as classes.",
-        "Say which color is which class, for example "
-        f"data.palette='{json.dumps(palette)}' (255: no label). The numbers here go by how common "
-        "a color is; yours go by your names."
+        "Say which color is which class, for example with "
+        f"{option('palette', palette)} (255: no label). The numbers here go by how common a color "
+        "is; yours go by your names."
         + (" Colors that are nearly the same have one number here." if are_near else ""),
         files,
     )
@@ -111,9 +111,9 @@ def _palettes(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Findin
                 "error",
                 f"The palettes of the masks differ: {number} is #{one:06x} in {here.file.name}, "
                 f"#{other:06x} in {there.file.name}.",
-                "If the colors are the classes, set data.palette, for example data.palette="
-                f"'{json.dumps(suggested_palette(color_counts(masks)))}'. If the numbers are, say "
-                f"so: data.label_mapping='{_identity(seen)}'.",
+                "If the colors are the classes, set data.palette, for example "
+                f"{option('palette', suggested_palette(color_counts(masks)), False)}. If the "
+                f"numbers are, say so: {option('label_mapping', _identity(seen), False)}.",
                 names_of(mask.file for mask in by_color.values()),
             )
             return

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from fewmask.batch import IGNORE
-from fewmask.data.checks.finding import Finding, listed, names_of
+from fewmask.data.checks.finding import Finding, names_of, option
 from fewmask.data.checks.mask_colors import color_findings
 from fewmask.data.checks.regions import FEW_GRAYS
 from fewmask.data.checks.survey import MANY_COLORS, MaskFacts, Survey
 from fewmask.data.label_table import LabelTable
+from fewmask.errors import listed
 
 MOSTLY = 0.8
 """A property that this share of the masks have is no accident."""
@@ -125,15 +126,15 @@ def _what_they_may_be(
         )
     values = [value for value in values if value == IGNORE or value not in labels.ignore]
     mapping = suggested_mapping(values, count, IGNORE in labels.ignore)
-    advice = f"If they are classes, set data.label_mapping='{mapping}'"
+    advice = f"If they are classes, set {option('label_mapping', mapping)}"
     if len(values) == 2 and values[0] == 0:
         return f"{advice}, or data.binary=true: every value above 0 is class 1."
     advice += "." if count == len(mapping) else " and name as many classes."
     if count == 2 and values[0] == 0:
         advice += " If all above 0 are one class: data.binary=true."
-    if IGNORE in values and IGNORE not in mapping:
+    if IGNORE in values and IGNORE not in mapping and count != len(mapping):
         whole = {value: label for label, value in enumerate(values)}
-        advice += f" If 255 is a class, too: data.label_mapping='{whole}'."
+        advice += f" If 255 is a class, too: {option('label_mapping', whole)}."
     # Names for 1..K, and 0 for what nobody labeled.
     if count is not None and foreign == [count] and values[0] == 0:
         shifted = {value: value - 1 for value in range(1, count + 1)}

@@ -7,6 +7,9 @@ from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.checks.survey import ImageFacts, MaskFacts, Survey
 from fewmask.data.images import IMAGE_SUFFIXES
 
+MOST_REASONS = 4
+"""Each of so many reasons is told; rarer ones are counted."""
+
 
 def readability_findings(survey: Survey) -> Iterator[Finding]:
     """All findings about files that cannot be read."""
@@ -44,4 +47,8 @@ def _by_reason(facts: Sequence[ImageFacts] | Sequence[MaskFacts]) -> dict[str, t
     for one in facts:
         if one.error is not None:
             files[one.error].append(str(one.file))
+    rare = sorted(files, key=lambda reason: -len(files[reason]))[MOST_REASONS:]
+    if len(rare) > 1:
+        others = [file for reason in rare for file in files.pop(reason)]
+        files[f"for {len(rare)} other reasons (the first: {rare[0]})"] = others
     return {reason: tuple(these) for reason, these in files.items()}

@@ -1,6 +1,7 @@
 """Reads every file of a data set once and notes the facts about it. Nothing raises an error."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -134,6 +135,8 @@ def describe_image(file: Path) -> ImageFacts:
         content = file.read_bytes()
         picture, mode, orientation, pages, bands = _decoded(file)
         small = np.asarray(picture.convert("RGB").resize((9, 8), Image.Resampling.BOX))
+    except UserError as error:  # of a TIFF; what to do is said once for all files
+        return ImageFacts(file, _without_name(error, file).partition(". ")[0])
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
         return ImageFacts(file, _reason(error))
     # Which of two neighbors is brighter survives another size, quality or exposure.
@@ -191,9 +194,7 @@ def describe_mask(
     try:
         stored = read_stored(file, as_colors, array)
     except UserError as error:
-        # The reason groups files, so it is told without their names, and that of a folder's part.
-        reason = str(error).partition(str(file))[2].partition(": ")[2] or str(error)
-        return MaskFacts(file, reason.rstrip("."))
+        return MaskFacts(file, _without_name(error, file))
     except Exception as error:
         return MaskFacts(file, _reason(error))
     values, counts = distinct(stored.values)
@@ -223,10 +224,18 @@ def near_pairs(
     return pairs
 
 
+def _without_name(error: UserError, file: Path) -> str:
+    """What is wrong with a file, in words that group it with others; or with a part of a folder."""
+    reason = str(error).partition(str(file))[2].partition(": ")[2]
+    return reason.rstrip(".") or str(error)
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, PermissionError):
         return "permission denied"
     # Pillow names the file or an object's address; the reason groups files, so both are cut off.
-    return str(error).partition(" <")[0].partition(" '/")[0] or type(error).__name__
+    # Numbers of bytes differ from file to file, too.
+    words = re.split(r" <| '/| \(\d| \d", str(error))[0]
+    return words or type(error).__name__

@@ -1,6 +1,7 @@
 """Whether images and masks lie where the options say, and if not, where they may be."""
 
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -30,6 +31,11 @@ def require_layout(root: Path, images: Path, masks: Path) -> None:
     if not root.is_dir():
         raise UserError(f"data.root={root}: there is no such folder.")
     if not (root / images).exists():
+        if root.name == images.name and (root.parent / masks).is_dir():
+            raise UserError(
+                f"{root} is the folder of the images alone. Give the one above: "
+                f"{shlex.quote(f'data={root.parent}')}."
+            )
         _propose_inner_folders(root, images, masks)
         raise UserError(
             f"There is no folder or list {root / images}. {_pictures(root)}"
