@@ -1,6 +1,7 @@
 """What several tests use: tiny networks, tiny data, a fake minimize."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,11 @@ TINY_WORDS = (
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test knows what another one has checked."""
+    """No test knows what another one has checked, trusted or imported."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("FEWMASK_TRUST", "")
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
 
 @pytest.fixture
