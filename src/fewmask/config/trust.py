@@ -3,6 +3,7 @@
 What the user types counts, and so does a file that this user's fewmask wrote on this machine.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -126,32 +127,40 @@ def remember(content: bytes) -> bytes:
     """
     digest, here = hashlib.sha256(content).hexdigest(), os.getcwd()
     _written[digest] = here
-    try:
-        folder = _folder()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = folder / f"{digest}.{os.getpid()}"
-        temporary.write_text(here, encoding="utf-8")
-        temporary.replace(folder / digest)
-    except (OSError, RuntimeError):
-        pass  # no home, or none that can be written: the user is asked again
+    keep("own", digest, here)
     return content
 
 
 def _is_own(file: Path) -> bool:
     """Whether this user wrote a file. If so, modules are also looked for where he worked then."""
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    try:
-        place = _written.get(digest) or (_folder() / digest).read_text(encoding="utf-8")
-    except (OSError, RuntimeError, UnicodeDecodeError):
-        return False
-    _see(place)
-    return True
+    place = _written.get(digest) or kept("own", digest)
+    if place is not None:
+        _see(place)
+    return place is not None
 
 
-def _folder() -> Path:
-    """Where digests of the user's own files are kept: not a cache, which others may share."""
+def _folder(kind: str) -> Path:
+    """Where facts about the user's files are kept: not a cache, which others may share."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "fewmask" / "own"
+    return Path(state) / "fewmask" / kind
+
+
+def keep(kind: str, digest: str, fact: str) -> None:
+    """Keeps a fact about a file, if there is a folder for it. If not, the user is asked again."""
+    with contextlib.suppress(OSError, RuntimeError):  # a home that cannot be written, or none
+        folder = _folder(kind)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = folder / f"{digest}.{os.getpid()}"
+        temporary.write_text(fact, encoding="utf-8")
+        temporary.replace(folder / digest)
+
+
+def kept(kind: str, digest: str) -> str | None:
+    """A fact that was kept about a file; None if there is none."""
+    with contextlib.suppress(OSError, RuntimeError, UnicodeDecodeError):
+        return (_folder(kind) / digest).read_text(encoding="utf-8")
+    return None
 
 
 def _allowed() -> list[str]:

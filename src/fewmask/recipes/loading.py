@@ -81,6 +81,8 @@ def load_run_recipe(file: Path, changes: Mapping[str, Any] | None = None) -> Rec
     """
     # Version 0.1 did not pad images. A run must not be scored in two ways, before and after.
     named = read_yaml(file)
+    if "base" in named:  # what it names could change after the run is trusted
+        raise UserError(f"{file}: base: the recipe of a run is complete. Remove this line.")
     unnamed: Values = {}
     if "aligned" not in (named.get("model") or {}):
         unnamed["model"] = {"aligned": False}
