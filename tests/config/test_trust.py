@@ -59,7 +59,7 @@ def test_the_message_says_what_wanted_to_run_and_how_to_allow_it(file):
         require_trusted(wanted, file)
     text = str(refused.value)
     assert text.startswith(f"{file} names data=lab.data:Source (runs code), data.pool=http://there")
-    assert f"add --trust lab --trust {file.parent} to the command" in text
+    assert f"add --trust lab.data --trust {file.parent} to the command" in text
 
 
 @pytest.mark.parametrize("trusted", ["lab", "lab.data", "lab.data:Source"])

@@ -176,7 +176,8 @@ def _is_named(name: str) -> bool:
 def _is_allowed(text: str, file: Path) -> bool:
     if IMPORT_PATH.fullmatch(text) and (text.startswith("fewmask.") or _is_named(text)):
         return True
-    around = {file.resolve(), *list(file.resolve().parents)[:2]}  # runs/x/weights/best.pt
+    levels = 1 if file.suffix in (".yaml", ".yml") else 2  # run/recipe.yaml, run/weights/best.pt
+    around = {file.resolve(), *list(file.resolve().parents)[:levels]}
     return any(Path(one).resolve() in around for one in _allowed() if Path(one).exists())
 
 
@@ -187,7 +188,7 @@ def _refusal(refused: Mapping[str, str], file: Path) -> str:
         for option, text in refused.items()
     )
     flags = dict.fromkeys(
-        f"--trust {text.partition(':')[0].partition('.')[0] if is_code[text] else file.parent}"
+        f"--trust {text.partition(':')[0] if is_code[text] else file.parent}"
         for text in refused.values()
     )
     return (
