@@ -13,7 +13,7 @@ from PIL import Image
 
 from fewmask.data.download import unpack
 from fewmask.errors import UserError
-from fewmask.run_folder import checkpoint
+from fewmask.run_folder import checkpoint, weights_file
 from fewmask.run_folder.paths import RunPaths
 from tests.conftest import TINY_WORDS
 from tests.program import fewmask
@@ -88,9 +88,11 @@ def test_a_checkpoint_runs_no_code(foreign):
     card["model"]["encoder"] = "foreign.evil:Encoder"
     torch.save(card, foreign.best)
     alone = Path(shutil.copy(foreign.best, "alone.pt"))
-    for place in (foreign.folder, foreign.best, alone):
+    weights_file.save(card, Path("alone.safetensors"))
+    for place in (foreign.folder, foreign.best, alone, Path("alone.safetensors")):
         is_refused("predict", place, "photos", what="model.encoder=foreign.evil:Encoder")
-        is_refused("train", "data=synthetic", "--weights", place, what="foreign.evil:Encoder")
+        if place.suffix != ".safetensors":
+            is_refused("train", "data=synthetic", "--weights", place, what="foreign.evil:Encoder")
     is_refused("export", foreign.folder, what="foreign.evil:Encoder")
 
 

@@ -28,8 +28,10 @@ from rich.progress import (
 
 from fewmask.errors import UserError
 
-DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
-DAMAGED += (EOFError, OSError, RuntimeError, ValueError)  # an unknown compression, a NUL in a name
+DAMAGED = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
+    *(RuntimeError, ValueError),  # an unknown compression, a NUL in a name
+)
 """What reading an archive may raise."""
 CHUNK_BYTES = 1 << 20
 ATTEMPTS = 5
