@@ -46,7 +46,7 @@ def test_nothing_is_followed_until_it_is_trusted(run, sections):
         load_run_recipe(file)
 
 
-def test_what_the_user_types_is_his_own_wish(run, tmp_path):
+def test_what_the_user_types_is_their_own_wish(run, tmp_path):
     file = run(data={"pool": "http://there/0.tar"})
     assert load_run_recipe(file, {"data": {"pool": None}}).data.pool is None
     typed = {"data": {"pool": "http://there/0.tar"}}

@@ -102,7 +102,7 @@ def require_trusted(
 
 
 def require_trusted_checkpoint(settings: Mapping[str, Any], file: Path, recipe: Path) -> None:
-    """Refuses import paths in a checkpoint, unless the user trusts them or its run is his own.
+    """Refuses import paths in a checkpoint, unless the user trusts them or its run is their own.
 
     Args:
         settings: of the model in the checkpoint.
@@ -120,7 +120,7 @@ def require_trusted_checkpoint(settings: Mapping[str, Any], file: Path, recipe: 
 
 
 def remember(content: bytes) -> bytes:
-    """Notes that this user wrote or trusts a file with this content, and where he works.
+    """Notes that this user wrote or trusts a file with this content, and where they work.
 
     Returns:
         The content, to be written.
@@ -132,7 +132,7 @@ def remember(content: bytes) -> bytes:
 
 
 def _is_own(file: Path) -> bool:
-    """Whether this user wrote a file. If so, modules are also looked for where he worked then."""
+    """Whether this user wrote a file. If so, modules are also looked for where they worked then."""
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     place = _written.get(digest) or kept("own", digest)
     if place is not None:
@@ -209,7 +209,7 @@ def require_import_path(name: str, option: str) -> None:
 
 
 def see_working_folder(name: str) -> None:
-    """Lets a module that the user named be found in the folder he works in, after all others."""
+    """Lets a module that the user named be found in the folder they work in, after all others."""
     if _is_named(name):
         _see(os.getcwd())
 
