@@ -155,6 +155,36 @@ def test_archives_cannot_write_outside_their_folder(make, tmp_path):
 
 
 @pytest.mark.parametrize("make", [tar_with, zip_with])
+@pytest.mark.parametrize("name", ["/tmp/absolute", "sub/../../up", "..\\up", "C:\\up", "C:up"])
+def test_a_path_that_leads_out_on_any_system_is_refused(make, name, tmp_path):
+    (tmp_path / "a.archive").write_bytes(make(name))
+    with pytest.raises(UserError, match="points outside the folder. Nothing was unpacked"):
+        unpack(tmp_path / "a.archive", tmp_path / "inside")
+    assert not list((tmp_path / "inside").iterdir())
+
+
+def test_encrypted_and_unknown_members_of_a_zip_are_one_message(tmp_path):
+    plain = zip_with("secret.txt")
+    flag, method = plain.index(b"PK\x01\x02") + 8, plain.index(b"PK\x01\x02") + 10
+    for place, value, says in ((flag, 1, "'good.txt' is encrypted"), (method, 99, "compression")):
+        changed = bytearray(plain)
+        changed[place] = value
+        (tmp_path / "a.zip").write_bytes(changed)
+        with pytest.raises(UserError, match=f"Cannot unpack .*a.zip: .*{says}"):
+            unpack(tmp_path / "a.zip", tmp_path / "inside")
+        assert not list((tmp_path / "inside").iterdir())
+
+
+def test_a_link_in_a_zip_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        link = zipfile.ZipInfo("way_out")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc")
+    with pytest.raises(UserError, match="'way_out' is a link"):
+        unpack(tmp_path / "a.zip", tmp_path / "inside")
+
+
+@pytest.mark.parametrize("make", [tar_with, zip_with])
 def test_a_damaged_archive_leaves_nothing(make, tmp_path):
     archive = tmp_path / "half.archive"
     archive.write_bytes(make("fine.txt", CONTENT)[:-40])

@@ -2,7 +2,7 @@
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import Parameter, signature
 from itertools import pairwise
@@ -76,6 +76,15 @@ Time = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing output.")]
 
 
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Your own module, such as my_lab, or a run folder or file, whose names are followed "
+        "(docs/security.md). Repeat it for more."
+    ),
+]
+FOLLOWS_NO_NAMES = ("import", "info", "prepare", "recipes", "results")
+"""Commands that import no class by name, so there is nothing to trust."""
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -90,12 +99,15 @@ Function = Callable[..., None]
 
 
 def command(name: str | None = None) -> Callable[[Function], Function]:
-    """Registers a function as a command, and adds the option `--debug` to it."""
+    """Registers a function as a command, and adds the options `--trust` and `--debug` to it."""
 
     def register(function: Function) -> Function:
+        trusts = (name or function.__name__) not in FOLLOWS_NO_NAMES
+
         @wraps(function)
-        def run(debug: bool = False, **options: Any) -> None:
+        def run(debug: bool = False, trust: list[str] | None = None, **options: Any) -> None:
             try:
+                _allow(trust or ())
                 function(**options)
             except (UserError, OSError):
                 if not debug:
@@ -103,17 +115,29 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
                 traceback.print_exc()
                 raise typer.Exit(1) from None
 
-        # Typer reads the options from the signature, so --debug must appear in it.
-        option = Parameter("debug", Parameter.KEYWORD_ONLY, default=False, annotation=Debug)
+        # Typer reads the options from the signature, so these must appear in it.
+        added: dict[str, Any] = ({"trust": Trust} if trusts else {}) | {"debug": Debug}
+        defaults = {"trust": None, "debug": False}
+        options = [
+            Parameter(word, Parameter.KEYWORD_ONLY, default=defaults[word], annotation=kind)
+            for word, kind in added.items()
+        ]
         own = signature(function)
-        run.__signature__ = own.replace(parameters=[*own.parameters.values(), option])  # type: ignore[attr-defined]
-        run.__annotations__ = {**function.__annotations__, "debug": Debug}
+        run.__signature__ = own.replace(parameters=[*own.parameters.values(), *options])  # type: ignore[attr-defined]
+        run.__annotations__ = {**function.__annotations__, **added}
         # An unknown option is then a word, and a message can say what was meant.
         takes_words = any(p.annotation is Words for p in own.parameters.values())
         app.command(name, context_settings={"ignore_unknown_options": takes_words})(run)
         return function
 
     return register
+
+
+def _allow(trusted: Sequence[str]) -> None:
+    if trusted:
+        from fewmask.config import allow
+
+        allow(*trusted)
 
 
 def main() -> None:

@@ -1,17 +1,20 @@
 """Downloads public archives, resumes after a break, verifies and unpacks them."""
 
 import hashlib
+import lzma
 import shutil
+import stat
 import tarfile
 import time
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO, NamedTuple
 
 from rich.console import Console
 from rich.progress import (
@@ -25,6 +28,11 @@ from rich.progress import (
 
 from fewmask.errors import UserError
 
+DAMAGED = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
+    *(RuntimeError, ValueError),  # an unknown compression, a NUL in a name
+)
+"""What reading an archive may raise."""
 CHUNK_BYTES = 1 << 20
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 60
@@ -97,7 +105,7 @@ def _continue_until_complete(url: str, partial: Path, bar: "_Bar") -> None:
 
 
 def unpack(archive: Path, folder: Path) -> list[str]:
-    """Unpacks a .tar, .tgz or .zip file into a folder, all of it or nothing.
+    """Unpacks the files of a .tar, .tgz or .zip file into a folder, all of them or none.
 
     Args:
         archive: to unpack.
@@ -107,25 +115,27 @@ def unpack(archive: Path, folder: Path) -> list[str]:
         The top-level names that were unpacked.
 
     Raises:
-        UserError: if the archive is damaged, or a member would land outside the folder.
+        UserError: if the archive is damaged or encrypted, or a member is a link or leads outside.
     """
     # In a folder of its own first: a damaged archive must not leave half of its files.
     staging = folder / f".unpacking-{archive.name}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     try:
-        if zipfile.is_zipfile(archive):
-            _unzip(archive, staging)
-        else:
-            with tarfile.open(archive) as tar:
-                tar.extractall(staging, filter="data")  # refuses members that point outside
-        top = sorted(entry.name for entry in staging.iterdir())
-        for file in [f for f in staging.rglob("*") if f.is_file()]:
-            target = folder / file.relative_to(staging)
+        for name, content in (
+            _unzipped(archive) if zipfile.is_zipfile(archive) else _untarred(archive)
+        ):
+            target = staging / _inside(name)
             target.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(target)
+            with target.open("wb") as file, content:
+                shutil.copyfileobj(content, file, CHUNK_BYTES)
+        top = sorted(entry.name for entry in staging.iterdir())
+        for unpacked in [f for f in staging.rglob("*") if f.is_file()]:
+            target = folder / unpacked.relative_to(staging)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            unpacked.replace(target)
         return top
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except DAMAGED as error:
         raise UserError(
             f"Cannot unpack {archive}: {error}. Nothing was unpacked. Remove the archive and "
             "download it again."
@@ -134,12 +144,35 @@ def unpack(archive: Path, folder: Path) -> list[str]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _unzip(archive: Path, folder: Path) -> None:
-    with zipfile.ZipFile(archive) as content:
-        for name in content.namelist():
-            if not (folder / name).resolve().is_relative_to(folder.resolve()):
-                raise zipfile.BadZipFile(f"the member '{name}' points outside the folder")
-        content.extractall(folder)
+def _inside(name: str) -> Path:
+    """The path of a member, which must stay in the folder. Pythons before 3.11.13 let some out."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive:
+        raise tarfile.TarError(f"the member '{name}' points outside the folder")
+    return Path(*path.parts)
+
+
+def _untarred(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """The files of a tar archive. Links and devices may lead anywhere, and data sets have none."""
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            content = tar.extractfile(member) if member.isfile() else None
+            if content is not None:
+                yield member.name, content
+            elif not member.isdir():
+                raise tarfile.TarError(f"the member '{member.name}' is a link or a device")
+
+
+def _unzipped(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """The files of a zip archive."""
+    with zipfile.ZipFile(archive) as opened:
+        for member in opened.infolist():
+            if member.flag_bits & 1:
+                raise zipfile.BadZipFile(f"the member '{member.filename}' is encrypted")
+            if stat.S_ISLNK(member.external_attr >> 16):
+                raise zipfile.BadZipFile(f"the member '{member.filename}' is a link")
+            if not member.is_dir():
+                yield member.filename, opened.open(member)
 
 
 def _continue(url: str, partial: Path, bar: "_Bar") -> bool:

@@ -1,8 +1,6 @@
-"""Strict typed configuration: base class, YAML files, classes by name, errors one can act on."""
+"""Strict typed configuration: base class, YAML files, errors one can act on."""
 
-import importlib
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +20,6 @@ class BaseConfig(BaseModel):
 
 
 Config = TypeVar("Config", bound=BaseConfig)
-Base = TypeVar("Base")
 
 
 def validate(config_class: type[Config], values: Mapping[str, Any], where: str = "") -> Config:
@@ -184,53 +181,3 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UserError(f"{path} holds no settings: expected lines like 'key: value'.")
     return values
-
-
-def find(name: str, ours: Mapping[str, str], kind: str, option: str | None = None) -> Any:
-    """Finds a class by name: a plain word is ours, `package.module:Class` is imported.
-
-    Args:
-        name: what the user wrote.
-        ours: plain word to import path.
-        kind: what is looked for, for messages: `method`, `data` ...
-        option: the option that holds the name, for messages; `KIND.name` by default.
-
-    Raises:
-        UserError: if the word is unknown or the import fails.
-    """
-    option = option or f"{kind}.name"
-    if ":" not in name and name not in ours:
-        noun = kind.split(".")[-1]
-        raise UserError(
-            f"{option}={name}: unknown {noun}. {did_you_mean(name, ours)} Your own: "
-            f"{option}=package.module:Class."
-        )
-    module_name, _, attribute = ours.get(name, name).partition(":")
-    if "" not in sys.path:  # a console script does not see the folder it is started in
-        sys.path.insert(0, "")
-    try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"{option}={name}: there is no module '{error.name}' to import. Run from the folder "
-            "that holds it, or install it."
-        ) from None
-    except AttributeError:
-        raise UserError(f"{option}={name}: module '{module_name}' has no '{attribute}'.") from None
-
-
-def find_class(
-    name: str, ours: Mapping[str, str], kind: str, base: type[Base], option: str | None = None
-) -> type[Base]:
-    """Finds a class by name, like `find`, that derives from `base`.
-
-    Raises:
-        UserError: if the word is unknown, the import fails, or something else has this name.
-    """
-    found = find(name, ours, kind, option)
-    if isinstance(found, type) and issubclass(found, base):
-        return found
-    raise UserError(
-        f"{option or kind}={name}: this is not a class that derives from "
-        f"{base.__module__}.{base.__qualname__}. docs/extending.md shows one that is."
-    )
