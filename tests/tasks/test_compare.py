@@ -7,7 +7,7 @@ import pytest
 
 import fewmask
 from fewmask.cli.words import comparison_recipes
-from fewmask.errors import UserError
+from fewmask.errors import Stopped, UserError
 from fewmask.report.comparison import class_table, table
 from fewmask.report.verdict import verdict
 from fewmask.run_folder.subsets import read_facts
@@ -50,15 +50,21 @@ def test_an_interrupted_run_is_resumed(tmp_path, monkeypatch):
     from fewmask.engine.trainer import Trainer
 
     whole = Trainer.run
-    monkeypatch.setattr(Trainer, "run", lambda self, **options: whole(self, last_step=2) and {})
-    assert compared(words, ["supervised"], range(1), tmp_path) is None
+
+    def interrupted(self, **options):
+        self.is_stopped = True
+        return whole(self, last_step=2)
+
+    monkeypatch.setattr(Trainer, "run", interrupted)
+    with pytest.raises(Stopped):
+        compared(words, ["supervised"], range(1), tmp_path)
     monkeypatch.undo()
     resumed = []
     resume = train.resume
     monkeypatch.setattr(
         compare, "resume", lambda f, **options: resumed.append(f) or resume(f, **options)
     )
-    assert compared(words, ["supervised"], range(1), tmp_path) is not None
+    compared(words, ["supervised"], range(1), tmp_path)
     assert resumed == [folder]
 
 

@@ -1,5 +1,6 @@
 """The program: options that commands share, and how a mistake of the user ends it."""
 
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewmask.errors import UserError
+from fewmask.errors import Stopped, UserError
 
 app = typer.Typer(
     add_completion=False,
@@ -82,6 +83,12 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
         def run(debug: bool = False, **options: Any) -> None:
             try:
                 function(**options)
+            except KeyboardInterrupt as stop:
+                # As a program that the signal itself ends, so that a shell does not go on.
+                number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
+                if not isinstance(stop, Stopped):
+                    print("Stopped.", file=sys.stderr)
+                raise typer.Exit(128 + number) from None
             except (UserError, OSError):
                 if not debug:
                     raise

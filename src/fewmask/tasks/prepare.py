@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from fewmask import atomic
 from fewmask.config import find, validate
 from fewmask.data import Data
 from fewmask.data.download import download, unpack
@@ -71,4 +72,4 @@ def _fetch(source: type[PublishedDataset], root: Path, tell: Callable[[str], Non
         tell(f"Downloading {archive.url}")
         download(archive.url, file, archive.md5)
         tell(f"Unpacking {file.name}")
-        done.write_text("\n".join(unpack(file, root)))
+        atomic.write_text(done, "\n".join(unpack(file, root)))

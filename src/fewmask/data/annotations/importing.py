@@ -13,6 +13,7 @@ from fewmask.data.annotations.drawing import draw_mask
 from fewmask.data.annotations.formats import read_annotations
 from fewmask.data.annotations.source import Source
 from fewmask.data.convert import save_mask
+from fewmask.data.own_files import OwnFiles
 from fewmask.errors import UserError
 
 NAMES = "names.txt"
@@ -89,7 +90,8 @@ def import_masks(
         out: the folder for the masks, one PNG per annotated image.
         names: the classes after the background, in order. By default those of an earlier import
             into the same folder; else those that the export declares; else those found, sorted.
-        overwrite: whether existing masks may be replaced.
+        overwrite: whether masks of an earlier import may be replaced. Others never are, nor those
+            that were changed since.
         empty_is_background: whether an image without objects shows only background. By default
             nobody has looked at it yet, and it gets no mask.
         values: of the background and the classes in the masks. By default those of an earlier
@@ -122,13 +124,13 @@ def import_masks(
         )
     annotations = [_beside_photo(one, given) for one in annotations]
     _require_free(source, annotations, out, overwrite)
-    hidden: list[str] = []
-    outside: list[str] = []
+    own, hidden, outside = OwnFiles(out), list[str](), list[str]()
     for one in annotations:
         labels, covered, nowhere = draw_mask(one, classes)
         hidden += [f"{name} in {one.stem}" for name in covered]
         outside += [f"{name} in {one.stem}" for name in nowhere]
-        save_mask(table[labels], out / f"{one.stem}.png")
+        with own.replacing(out / f"{one.stem}.png") as temporary:
+            save_mask(table[labels], temporary)
     _remember(out, classes, table)
     drawn = {one.stem: len(one.shapes) for one in annotations}
     return Imported(classes, drawn, left_out, hidden, outside, empty, export.notes, table.tolist())
@@ -199,7 +201,8 @@ def _table(classes: Sequence[str], values: Sequence[int], out: Path) -> np.ndarr
 
 def _remember(out: Path, classes: Sequence[str], table: np.ndarray) -> None:
     """Notes names and values for the next import into the folder."""
-    atomic.write_text(out / NAMES, "".join(f"{name}\n" for name in classes))
+    if _lines(out / NAMES) != [*classes]:  # the user's own file may have other line ends
+        atomic.write_text(out / NAMES, "".join(f"{name}\n" for name in classes))
     if table.tolist() != [*range(len(classes))]:
         atomic.write_text(out / VALUES, "".join(f"{value}\n" for value in table))
 
@@ -226,3 +229,4 @@ def _require_free(
             f"{len(existing)} of these masks are in {out} already (first: {existing[0]}.png). Give "
             "another --out, or --overwrite to replace them."
         )
+    OwnFiles(out).require_free(*(out / f"{stem}.png" for stem in existing))
