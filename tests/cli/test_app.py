@@ -60,3 +60,11 @@ def test_a_mistake_is_one_message_and_exit_code_2(words, expected, tmp_path):
     text = fewmask(*words, cwd=tmp_path, code=2)
     assert expected in text and text.count("Error:") == 1
     assert not list(tmp_path.glob("runs/*"))  # not even an empty run folder
+
+
+def test_ctrl_c_ends_any_command_as_shells_expect(monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fewmask.recipes.shipped.recipe_names", interrupted)
+    assert fewmask("recipes", code=130) == "Stopped.\n"

@@ -10,6 +10,8 @@ from fewmask.cli.words import comparison_recipes
 from fewmask.errors import Stopped, UserError
 from fewmask.report.comparison import class_table, table
 from fewmask.report.verdict import verdict
+from fewmask.run_folder.lock import one_writer
+from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import read_facts
 from fewmask.runs.run import Run
 from fewmask.tasks import compare, train
@@ -181,3 +183,9 @@ def test_images_that_a_run_did_not_note_are_scored_again(tmp_path, talkative, ca
     again = compared(WORDS, ["supervised"], range(1), tmp_path)
     assert "scoring image 4/4  after " in capsys.readouterr().out
     assert np.array_equal(again.rows[0].counts, noted.rows[0].counts)
+
+
+def test_one_process_writes_a_comparison(tmp_path):
+    with one_writer(tmp_path), pytest.raises(UserError, match="is being written by another"):
+        compared(WORDS, ["supervised"], range(1), tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [RunPaths(tmp_path).writer.name]
