@@ -140,10 +140,17 @@ def test_masks_of_a_version_without_notes_are_known_by_what_is_written_in_them(j
     folder = PredictionFolder(tmp_path / "out")
     folder.claim(predictor(1))
     folder.write(job, prediction())
-    folder.own.notes.unlink()
+    folder.finish()
+    table = folder.areas.file.read_text()
+    for file in (folder.own.notes, folder.areas.added):
+        file.unlink()
     again = PredictionFolder(tmp_path / "out", overwrite=True)
     assert PredictionFolder(tmp_path / "out").status(job.file, job.name) == "current"
     assert again.status(job.file, job.name) == "missing"  # it is ours, and made again
+    again.claim(predictor(1))
+    again.write(job._replace(name="q"), prediction())
+    again.finish()
+    assert again.areas.file.read_text() == table + table.splitlines()[1].replace("p", "q", 1) + "\n"
 
 
 def test_a_record_of_the_weights_that_is_damaged_makes_the_predictions_again(job, tmp_path):

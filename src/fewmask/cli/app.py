@@ -59,7 +59,10 @@ Time = Annotated[
     str | None,
     typer.Option(help="How long a run shall take (30m, 2h, 1h30m); it decides training.steps."),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing output.")]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace existing output, but not what you changed in it."),
+]
 
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

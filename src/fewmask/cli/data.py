@@ -81,7 +81,12 @@ def import_(
     attribute: Annotated[
         str, typer.Option(help="The region attribute of VIA that names the class.")
     ] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing masks.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace masks of an earlier import that you did not change."
+        ),
+    ] = False,
 ) -> None:
     """Convert the export of a labeling tool into masks.
 

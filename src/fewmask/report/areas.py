@@ -50,15 +50,17 @@ class Areas:
         seen = -1
         # Another process may add rows meanwhile, and write its table before this one.
         while self.added.is_file() and (size := self.added.stat().st_size) != seen:
-            rows, seen = self._rows(), size
-            text = io.StringIO()
-            table = [self._head, *(rows[name] for name in sorted(rows))]
-            csv.writer(text, lineterminator="\n").writerows(table)
-            self._own.write_text(self.file, text.getvalue())
+            seen = size
+            self._own.write_text(self.file, self._table(self._rows(self.file, self.added)))
+
+    def is_tidy(self) -> bool:
+        """Whether the table looks as `tidy` writes it: so did versions that noted nothing."""
+        text = self.file.read_text(encoding="utf-8", errors="replace")
+        return text == self._table(self._rows(self.file))
 
     def mean(self, names: Iterable[str]) -> list[float] | None:
         """The mean share of each class in these photos, in percent; None if none has a row."""
-        rows = self._rows()
+        rows = self._rows(self.file, self.added)
         shares = [[float(share) for share in rows[name][1:]] for name in names if name in rows]
         return [*np.mean(shares, axis=0)[:-1].tolist()] if shares else None
 
@@ -66,10 +68,16 @@ class Areas:
     def _head(self) -> list[str]:
         return ["photo", *self.classes.names, NO_LABEL]
 
-    def _rows(self) -> dict[str, list[str]]:
+    def _table(self, rows: dict[str, list[str]]) -> str:
+        text = io.StringIO()
+        table = [self._head, *(rows[name] for name in sorted(rows))]
+        csv.writer(text, lineterminator="\n").writerows(table)
+        return text.getvalue()
+
+    def _rows(self, *files: Path) -> dict[str, list[str]]:
         """The last row of each photo, without those that are damaged."""
-        files = [file for file in (self.file, self.added) if file.is_file()]
-        texts = [file.read_text(encoding="utf-8", errors="replace") for file in files]
+        present = [file for file in files if file.is_file()]
+        texts = [file.read_text(encoding="utf-8", errors="replace") for file in present]
         lines = csv.reader([line for text in texts for line in text.splitlines()])
         return {line[0]: line for line in lines if len(line) == len(self._head) and _is_row(line)}
 

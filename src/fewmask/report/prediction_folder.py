@@ -163,7 +163,11 @@ class PredictionFolder:
 
     def finish(self) -> None:
         """Puts the areas in order, unless a person has changed the table."""
-        if self.areas.added.is_file() and self.own.may_write(self.areas.file):
+        file = self.areas.file
+        if not self.areas.added.is_file():
+            return  # nothing was predicted
+        is_old = file.is_file() and not self.own.has_noted(file) and self.areas.is_tidy()
+        if is_old or self.own.may_write(file):
             self.areas.tidy()
 
     def join(self, video: str, frames: Sequence[str], fps: float) -> list[Path]:
