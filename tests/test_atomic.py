@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fewmask.atomic import replacing, write_bytes, write_text
+from fewmask.atomic import is_leftover, replacing, write_bytes, write_text
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -69,3 +69,11 @@ def test_writers_of_the_same_file_have_temporary_files_of_their_own(tmp_path, mo
         names = [temporary(), other_thread.submit(temporary).result(), temporary("b.txt")]
     monkeypatch.setattr(os, "getpid", lambda: -1)  # another process
     assert len({*names, temporary()}) == 4
+
+
+def test_what_a_kill_leaves_is_recognized(tmp_path):
+    with replacing(tmp_path / "recipe.yaml") as temporary:
+        temporary.touch()
+        assert is_leftover(temporary)
+    for name in ("recipe.yaml", ".writer", "12-34.yaml", ".hidden.yaml"):
+        assert not is_leftover(tmp_path / name)

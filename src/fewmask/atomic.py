@@ -1,6 +1,7 @@
 """Writes files completely: a kill at any moment leaves the old file or the new one."""
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ def replacing(file: Path, temporary: Path | None = None) -> Iterator[Path]:
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays: Pillow chooses a format by it. The name may be too long to be extended.
+    # `is_leftover` knows such names.
     own = f".{os.getpid()}-{threading.get_ident():x}-{hash(file.name):x}{file.suffix}"
     temporary = temporary or file.with_name(own)
     try:
@@ -26,6 +28,12 @@ def replacing(file: Path, temporary: Path | None = None) -> Iterator[Path]:
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_leftover(file: Path) -> bool:
+    """Whether a file is what a killed `replacing` has left, in this version or in 0.1."""
+    name = r"\.\d+-[0-9a-f]+--?[0-9a-f]+(\.[^.]*)?|\..+\.\d+"
+    return re.fullmatch(name, file.name) is not None
 
 
 def write_bytes(file: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
-"""The one exception meant for the user, and how its message names one or a few of many words."""
+"""The exceptions meant for the user, and how a message names one or a few of many words."""
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 MANY = 30
@@ -11,6 +12,20 @@ NEAR = 5
 
 class UserError(Exception):
     """A user's mistake, told in one message: what happened, what was expected, what to do."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal has stopped a run, which has saved its state and said how to continue.
+
+    As it is a `KeyboardInterrupt`, a script does not go on with a network that is half trained.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int = signal.SIGINT):
+        super().__init__(number)
+        self.number = int(number)
 
 
 def listed(things: Iterable[object], most: int = 12) -> str:

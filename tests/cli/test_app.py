@@ -69,3 +69,11 @@ def test_settings_with_dashes_come_with_the_form_that_works():
     assert "Did you mean --time?" in fewmask("train", "data=photos", "--tme", "3m", code=2)
     assert "Did you mean --methods?" in fewmask("compare", "--method=imas", code=2)
     assert "Settings have no dashes" in fewmask("train", "--data", "photos", code=2)
+
+
+def test_ctrl_c_ends_any_command_as_shells_expect(monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fewmask.recipes.shipped.recipe_names", interrupted)
+    assert fewmask("recipes", code=130) == "Stopped.\n"

@@ -39,7 +39,7 @@ def test_a_demo_on_own_images_leads_to_a_comparison_with_three_seeds(tmp_path):
     photos = ten_photos(tmp_path).rename(tmp_path / "my photos")
     words = ("data.names=[a, b]", *TINY_PHOTOS)
     text = fewmask("demo", "--data", photos.name, *words, cwd=tmp_path)
-    made = {path.name for path in (tmp_path / "runs" / "demo-data").iterdir()}
+    made = {path.name for path in (tmp_path / "runs" / "demo-data").glob("[!.]*")}
     assert made == {"supervised-seed0", "fewmatch-seed0", "demo.png", "report.html"}
     (said,) = (line for line in text.splitlines() if line.startswith("This was a first look."))
     _, _, command = said.partition("To compare properly: fewmask ")
@@ -64,3 +64,11 @@ def test_an_option_of_a_method_reaches_those_that_have_it(tmp_path):
     error = fewmask(*words, "--methods", "supervised,imas", "method.treshold=0.9", code=2)
     assert "method.treshold: none of the compared methods" in error
     assert "Did you mean 'threshold'?" in error
+
+
+def test_a_page_of_the_user_is_noticed_before_training(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report.html").write_text("mine")
+    text = fewmask("compare", "synthetic", *TINY_WORDS, "--out", tmp_path / "out", code=2)
+    assert "report.html was changed since fewmask wrote it" in text
+    assert (tmp_path / "out" / "report.html").read_text() == "mine"

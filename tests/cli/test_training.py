@@ -2,11 +2,15 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
 
 import pytest
 import yaml
 
+from fewmask.methods.supervised import Supervised
+from fewmask.run_folder.lock import one_writer
 from tests.conftest import TINY_WORDS
 from tests.photos import ten_photos
 from tests.program import TINY_PHOTOS, fewmask
@@ -150,3 +154,26 @@ def test_the_recipe_of_a_resumed_run_can_be_printed_and_rehearsed(run):
     assert "--out cannot be combined" in fewmask(
         "train", "--resume", run, "--print-config", "--out", "x", code=2
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_shell_does_not_go_on_after_a_signal(number, tmp_path, monkeypatch):
+    step = Supervised.step
+
+    def interrupted(self, batch, minimize, progress):
+        signal.raise_signal(number)
+        return step(self, batch, minimize, progress)
+
+    monkeypatch.setattr(Supervised, "step", interrupted)
+    words = ("synthetic", "method=supervised", *TINY_WORDS, "--out", tmp_path / "run")
+    text = fewmask("train", *words, code=128 + number)
+    assert "Stopped after step 1 of " in text and "Done." not in text
+
+
+def test_a_run_that_another_process_writes_is_left_alone(run):
+    with one_writer(run):
+        text = fewmask("train", "--resume", run, "training.steps=9", code=2)
+        assert f"{run} is being written by another process: {os.getpid()} on " in text
+        text = fewmask("train", "synthetic", *TINY_WORDS, "--overwrite", "--out", run, code=2)
+        assert "is being written by another process" in text
+    assert (run / "weights" / "last.pt").is_file()

@@ -15,7 +15,7 @@ import torch
 import fewmask
 from fewmask import methods
 from fewmask.config import find
-from fewmask.errors import UserError
+from fewmask.errors import Stopped, UserError
 from fewmask.run_folder import checkpoint
 from tests.conftest import TINY_WORDS, short_run_words
 from tests.models.encoders.small import FAMILIES, register
@@ -118,8 +118,10 @@ def test_interrupted_and_resumed_with_other_workers(whole, tmp_path, monkeypatch
 
     monkeypatch.setattr(method, "step", step_and_stop)
     out = tmp_path / "run"
-    run = fewmask.train("synthetic", *TINY_WORDS, *WORDS, *METHODS[name], out=out)
-    assert not run.is_finished
+    with pytest.raises(Stopped) as stopped:
+        fewmask.train("synthetic", *TINY_WORDS, *WORDS, *METHODS[name], out=out)
+    assert stopped.value.number == signal.SIGTERM
+    assert not fewmask.Run.open(out).is_finished
     assert checkpoint.load(out / "weights" / "last.pt")["step"] == 7
     monkeypatch.setattr(method, "step", step)
     code = f"import fewmask; fewmask.resume({str(out)!r}, 'machine.workers=2')"

@@ -13,7 +13,7 @@ from fewmask.config import find
 from fewmask.engine import validation
 from fewmask.engine.trainer import REHEARSED
 from fewmask.engine.validation import FEW
-from fewmask.errors import UserError
+from fewmask.errors import Stopped, UserError
 from fewmask.methods import METHODS
 from fewmask.methods.supervised import Supervised
 from fewmask.run_folder import checkpoint
@@ -94,7 +94,14 @@ def test_a_signal_ends_it_after_the_step_and_says_how_to_resume(tmp_path, monkey
         return step(self, batch, minimize, progress)
 
     monkeypatch.setattr(Supervised, "step", interrupted)
-    run = fewmask.train(*TINY, "training.steps=5", out=tmp_path / "run")
+    rarely = [f"training.{what}_every=5" for what in ("log", "evaluate", "checkpoint")]
+    with pytest.raises(Stopped) as stopped:
+        fewmask.train(*TINY, "training.steps=5", *rarely, out=tmp_path / "run")
+    assert stopped.value.number == signal.SIGINT
+    run = fewmask.Run.open(tmp_path / "run")
+    # What was reported since the last log line is not lost.
+    assert [json.loads(line)["step"] for line in run.paths.metrics.open()] == [2]
+    assert [row["step"] for row in read_table(run.paths.times)] == ["2"]
     said = (run.folder / "train.log").read_text()
     assert not run.is_finished and checkpoint.load(run.folder / "weights" / "last.pt")["step"] == 2
     assert "Stopped after step 2 of 5. Everything is saved. To continue: fewmask train " in said

@@ -1,5 +1,7 @@
 """The lines of a run in words."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -65,3 +67,9 @@ def test_many_short_runs_are_long_together():
 
 def test_steps_that_take_more_than_an_hour_each_leave_one_to_try():
     assert "training.steps=1 (about 2 h)" in wording.long_run(10, 7200.0, "cpu")
+
+
+def test_a_run_that_was_stopped_says_how_to_continue():
+    assert wording.stopped(3, 9, Path("runs/a")) == (
+        "Stopped after step 3 of 9. Everything is saved. To continue: fewmask train --resume runs/a"
+    )

@@ -43,3 +43,14 @@ def test_the_mean_is_over_the_rows_of_some_photos(tmp_path):
         file.write("s,1.0,x,2.0\nt,1.0\n")
     assert areas.mean(["p", "q", "s", "t", "u"]) == [25.0, 50.0]
     assert areas.mean(["s"]) is None
+
+
+def test_two_processes_lose_no_rows(tmp_path):
+    one, other = (Areas(tmp_path / "areas.csv", Classes("ab")) for _ in range(2))
+    labels = np.zeros((2, 2), np.uint8)
+    one.add("p", labels)
+    one.tidy()
+    other.add("q", labels)
+    one.add("r", labels)
+    other.tidy()
+    assert [row["photo"] for row in rows(one.file)] == ["p", "q", "r"]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fewmask.data import Classes
+from fewmask.data.own_files import OwnFiles
 from fewmask.report.pictures import confidence_picture, contact_sheet, mask_picture, save_whole
 
 LABELS = np.array([[0, 1], [255, 1]], np.uint8)
@@ -32,5 +33,5 @@ def test_a_sheet_has_a_row_per_image_and_a_column_per_title():
 
 def test_a_picture_that_cannot_be_saved_leaves_nothing(tmp_path):
     with pytest.raises(OSError):
-        save_whole(mask_picture(LABELS, Classes("ab")), tmp_path / "mask.jpg")
+        save_whole(mask_picture(LABELS, Classes("ab")), tmp_path / "mask.jpg", OwnFiles(tmp_path))
     assert not list(tmp_path.iterdir())

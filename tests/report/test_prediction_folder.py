@@ -115,3 +115,54 @@ def test_overlays_of_frames_are_joined(job, tmp_path):
     assert folder.join("clip", ["clip/0", "clip/1", "clip/2"], 5) == [file]
     assert Video(file).count == 2
     assert folder.join("other", ["other/0"], 5) == []
+
+
+def test_what_a_person_put_or_changed_there_is_kept_even_with_overwrite(job, tmp_path):
+    out, told = tmp_path / "out", []
+    PredictionFolder(out).claim(predictor(1))
+    theirs, changed = out / "overlays" / "p.jpg", out / "areas.csv"
+    theirs.parent.mkdir()
+    theirs.write_text("mine")
+    folder = PredictionFolder(out, overwrite=True, tell=told.append)
+    folder.claim(predictor(1))
+    folder.write(job, prediction())
+    folder.finish()
+    assert theirs.read_text() == "mine" and folder.mask_file("p").is_file()
+    assert len(told) == 1 and told[0].startswith(f"Kept: {theirs} was changed")
+    changed.write_text("photo,mine\n")
+    folder.mask_file("p").write_bytes(folder.mask_file("p").read_bytes() + b"!")
+    assert folder.status(job.file, job.name) == "edited"
+    folder.finish()
+    assert changed.read_text() == "photo,mine\n" and "areas.csv" in told[1]
+
+
+def test_masks_of_a_version_without_notes_are_known_by_what_is_written_in_them(job, tmp_path):
+    folder = PredictionFolder(tmp_path / "out")
+    folder.claim(predictor(1))
+    folder.write(job, prediction())
+    folder.finish()
+    table = folder.areas.file.read_text()
+    for file in (folder.own.notes, folder.areas.added):
+        file.unlink()
+    again = PredictionFolder(tmp_path / "out", overwrite=True)
+    assert PredictionFolder(tmp_path / "out").status(job.file, job.name) == "current"
+    assert again.status(job.file, job.name) == "missing"  # it is ours, and made again
+    again.claim(predictor(1))
+    again.write(job._replace(name="q"), prediction())
+    again.finish()
+    assert again.areas.file.read_text() == table + table.splitlines()[1].replace("p", "q", 1) + "\n"
+
+
+def test_a_record_of_the_weights_that_is_damaged_makes_the_predictions_again(job, tmp_path):
+    out, told = tmp_path / "out", []
+    folder = PredictionFolder(out)
+    folder.claim(predictor(1))
+    folder.write(job, prediction())
+    (out / "made_by.json").write_text("")  # what version 0.1 left on a full disk
+    folder = PredictionFolder(out, tell=told.append)
+    folder.claim(predictor(1))
+    assert folder.status(job.file, job.name) == "missing" and "is damaged" in told[0]
+    folder.write(job, prediction())
+    folder = PredictionFolder(out, tell=told.append)
+    folder.claim(predictor(1))
+    assert folder.status(job.file, job.name) == "current" and len(told) == 1

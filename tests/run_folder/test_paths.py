@@ -22,7 +22,7 @@ def test_a_run_writes_no_file_that_has_no_name(tmp_path):
     words = ("synthetic", "method=imas", *TINY_WORDS, "training.steps=1")
     run = fewmask.train(*words, out=tmp_path / "run")
     paths = run.paths
-    known = {paths.recipe, paths.environment, paths.facts, *paths.leftovers}
+    known = {paths.recipe, paths.environment, paths.facts, paths.writer, *paths.leftovers}
     known |= {paths.split(subset) for subset in SUBSETS}
     written = {file for file in run.folder.rglob("*") if file.is_file()}
     assert {f for f in written if not known & {f, *f.parents}} == set()

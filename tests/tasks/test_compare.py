@@ -7,9 +7,11 @@ import pytest
 
 import fewmask
 from fewmask.cli.words import comparison_recipes
-from fewmask.errors import UserError
+from fewmask.errors import Stopped, UserError
 from fewmask.report.comparison import class_table, table
 from fewmask.report.verdict import verdict
+from fewmask.run_folder.lock import one_writer
+from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import read_facts
 from fewmask.runs.run import Run
 from fewmask.tasks import compare, train
@@ -50,15 +52,21 @@ def test_an_interrupted_run_is_resumed(tmp_path, monkeypatch):
     from fewmask.engine.trainer import Trainer
 
     whole = Trainer.run
-    monkeypatch.setattr(Trainer, "run", lambda self, **options: whole(self, last_step=2) and {})
-    assert compared(words, ["supervised"], range(1), tmp_path) is None
+
+    def interrupted(self, **options):
+        self.is_stopped = True
+        return whole(self, last_step=2)
+
+    monkeypatch.setattr(Trainer, "run", interrupted)
+    with pytest.raises(Stopped):
+        compared(words, ["supervised"], range(1), tmp_path)
     monkeypatch.undo()
     resumed = []
     resume = train.resume
     monkeypatch.setattr(
         compare, "resume", lambda f, **options: resumed.append(f) or resume(f, **options)
     )
-    assert compared(words, ["supervised"], range(1), tmp_path) is not None
+    compared(words, ["supervised"], range(1), tmp_path)
     assert resumed == [folder]
 
 
@@ -175,3 +183,9 @@ def test_images_that_a_run_did_not_note_are_scored_again(tmp_path, talkative, ca
     again = compared(WORDS, ["supervised"], range(1), tmp_path)
     assert "scoring image 4/4  after " in capsys.readouterr().out
     assert np.array_equal(again.rows[0].counts, noted.rows[0].counts)
+
+
+def test_one_process_writes_a_comparison(tmp_path):
+    with one_writer(tmp_path), pytest.raises(UserError, match="is being written by another"):
+        compared(WORDS, ["supervised"], range(1), tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [RunPaths(tmp_path).writer.name]

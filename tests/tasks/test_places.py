@@ -35,6 +35,15 @@ def test_names_of_all_kinds_of_places(folder):
             find_images(folder / nothing)
 
 
+def test_names_stay_inside_the_folder_of_predictions(folder, monkeypatch):
+    """A name with `..` would lead out of it, to the photo itself."""
+    (folder / "b" / "list.txt").write_text("x.png\n../a/x.png\n")
+    assert names(folder / "b" / "list.txt") == ["b/x", "a/x"]
+    monkeypatch.chdir(folder / "b")
+    assert [str(item.file) for item in find_images("list.txt")] == ["x.png", "../a/x.png"]
+    assert names("list.txt") == ["b/x", "a/x"]
+
+
 def test_a_place_that_is_empty_is_not_the_folder_of_today(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     with pytest.raises(UserError, match="A place to predict is empty"):

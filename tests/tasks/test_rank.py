@@ -88,3 +88,25 @@ def test_it_tells_how_far_it_has_come(run, tmp_path, talkative, capsys):
     ranking = [line for line in lines if line.startswith("ranking image")]
     assert len(ranking) == 7 and ranking[3].startswith("ranking image 4/7  after ")
     assert "left" in ranking[3] and "drawing image 3/3  after " in "".join(lines)
+
+
+def test_a_list_that_was_edited_is_kept(run, tmp_path):
+    for _ in range(2):
+        rank.rank(with_unlabeled(run), 2, "entropy", tmp_path)
+    file = tmp_path / "next_labeled.txt"
+    file.write_text("mine\n")
+    with pytest.raises(UserError, match="next_labeled.txt was changed since fewmask wrote it"):
+        rank.rank(with_unlabeled(run), 2, "entropy", tmp_path)
+    assert file.read_text() == "mine\n"
+
+
+def test_images_of_which_none_can_be_read_are_not_ranked(run, tmp_path, monkeypatch):
+    opened = with_unlabeled(run)
+
+    def broken(index):
+        raise UserError("a broken image")
+
+    monkeypatch.setattr(opened.data.unlabeled, "image", broken)
+    with pytest.raises(UserError, match=r"None of the 7 unlabeled image\(s\) .* can be read"):
+        rank.rank(opened, 2, "entropy", tmp_path)
+    assert not list(tmp_path.iterdir())

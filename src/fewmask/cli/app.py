@@ -1,5 +1,6 @@
 """The program: options that commands share, and how a mistake of the user ends it."""
 
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewmask.errors import UserError, nearest
+from fewmask.errors import Stopped, UserError, nearest
 
 app = typer.Typer(
     add_completion=False,
@@ -73,7 +74,10 @@ Time = Annotated[
     str | None,
     typer.Option(help="How long a run shall take (30m, 2h, 1h30m); it decides training.steps."),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing output.")]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace existing output, but not what you changed in it."),
+]
 
 
 Trust = Annotated[
@@ -109,6 +113,12 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
             try:
                 _allow(trust or ())
                 function(**options)
+            except KeyboardInterrupt as stop:
+                # As a program that the signal itself ends, so that a shell does not go on.
+                number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
+                if not isinstance(stop, Stopped):
+                    print("Stopped.", file=sys.stderr)
+                raise typer.Exit(128 + number) from None
             except (UserError, OSError):
                 if not debug:
                     raise

@@ -55,8 +55,8 @@ def demo(
         return
     words, methods = [f"data={data}", *(options or [])], methods or OWN_IMAGES_METHODS
     folder = out or Path("runs/demo-data")
-    done = _compare(_with_length(words, time), methods, seeds, folder, "demo.png")
-    if done and seeds < ENOUGH_SEEDS:
+    _compare(_with_length(words, time), methods, seeds, folder, "demo.png")
+    if seeds < ENOUGH_SEEDS:
         print(
             "This was a first look. To compare properly: fewmask compare "
             f"{shlex.join([*words, '--methods', methods, '--seeds', str(ENOUGH_SEEDS)])}"
@@ -94,32 +94,34 @@ def _with_length(words: list[str], time: str | None) -> list[str]:
     return [*words, *length(time or SHORT_RUN)]
 
 
-def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str) -> bool:
-    """Trains and reports; says whether it came to its end."""
+def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str) -> None:
+    """Trains and reports."""
     # Heavy packages are imported inside the commands, so that help appears at once.
     from rich.console import Console
 
     from fewmask.cli.words import automatic_settings, comparison_recipes, method_names
+    from fewmask.data.own_files import OwnFiles
     from fewmask.methods import METHODS
     from fewmask.report.comparison import class_table, table
     from fewmask.report.verdict import verdict
+    from fewmask.run_folder.paths import RunPaths
     from fewmask.runs.run import Run
     from fewmask.tasks import compare as task
     from fewmask.tasks.report import report
 
+    # Before hours of training: neither may be the user's.
+    page_file = RunPaths(out).report
+    OwnFiles(out).require_free(out / picture, page_file)
     recipes = comparison_recipes(words, method_names(methods, [*METHODS]), range(seeds))
     print("\n".join(automatic_settings(words, recipes)))
     done = task.compare(recipes, out)
-    if done is None:
-        return False
     task.picture(done, out / picture)
     sentences = verdict(done)
     first_seed = [Run.open(row.folders[0], data=done.data) for row in done.rows]
-    page = report(first_seed, out / first_seed[0].paths.report.name, sentences)
+    page = report(first_seed, page_file, sentences)
     console = Console()
     console.print()
     console.print(table(done))
     console.print(class_table(done))
     print("\n".join(sentences))
     print(f"\nReport: {page}\nPicture: {out / picture}\nRuns: {out}/METHOD-seedN")
-    return True

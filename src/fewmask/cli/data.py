@@ -37,7 +37,7 @@ def check(
     from fewmask.report.draft import write_draft
     from fewmask.tasks import check as task
 
-    is_option = data.startswith(("data=", "data."))  # as for `train`
+    is_option = data.startswith(("data=", "data.")) and "=" in data  # as for `train`
     recipe = recipe_from_words([data if is_option else f"data={data}", *(options or [])])
     found = task.check(recipe)
     print(json.dumps(found.as_dict(), indent=2) if as_json else found.in_words())
@@ -81,7 +81,12 @@ def import_(
     attribute: Annotated[
         str, typer.Option(help="The region attribute of VIA that names the class.")
     ] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing masks.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace masks of an earlier import that you did not change."
+        ),
+    ] = False,
 ) -> None:
     """Convert the export of a labeling tool into masks.
 

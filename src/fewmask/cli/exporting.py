@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fewmask.cli.app import Overwrite, Weights, command
+from fewmask.cli.app import Weights, command
 
 if TYPE_CHECKING:
     from fewmask.tasks.export import Exported
@@ -22,7 +22,9 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="The file; default: in the folder export of the run.")
     ] = None,
-    overwrite: Overwrite = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file if it exists.")
+    ] = False,
 ) -> None:
     """Write a network to a file that runs without fewmask: docs/deploy.md shows how.
 

@@ -18,7 +18,7 @@ from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedExc
 from fewmask.engine.devices import choose_accelerator, choose_precision
 from fewmask.engine.settings import MachineConfig
 from fewmask.engine.stopping import signals_reach_children
-from fewmask.errors import UserError
+from fewmask.errors import Stopped, UserError
 from fewmask.parts import processes
 
 END_AFTER = 5.0
@@ -45,12 +45,13 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
 
     Raises:
         UserError: if the machine has no such devices, or cannot compute in that precision.
+        Stopped: if a signal has ended the processes that this function started.
     """
     fabric, starts_children = _create_fabric(machine, precision)
     if not starts_children:
         fabric.launch()
         return function(fabric, *args)
-    with signals_reach_children(), TemporaryDirectory() as folder:
+    with signals_reach_children() as signals, TemporaryDirectory() as folder:
         answers = Path(folder)
         child = partial(_in_child, function=function, args=args, answers=answers)
         try:
@@ -58,17 +59,20 @@ def launch(machine: MachineConfig, precision: str, function: Callable[..., Any],
             fabric.launch(child)
         except (ProcessRaisedException, ProcessExitedException):
             # If one process has left its error, the others ended because of it.
-            if not any(answers.glob("error*")):
+            if not (signals or any(answers.glob("error*"))):
                 raise
         # Processes often fail for the same reason, and one message is enough.
         for error in sorted(answers.glob("error*")):
             raise pickle.loads(error.read_bytes())
+        if signals:
+            raise Stopped(signals[0])
         return pickle.loads((answers / "result").read_bytes())
 
 
 def is_first() -> bool:
-    """Whether this process makes the run folder; under torchrun only the first one does."""
-    return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["RANK"] == "0"
+    """Whether this process makes the run folder; of several, only the first one does."""
+    number = "RANK" if "TORCHELASTIC_RUN_ID" in os.environ else "SLURM_PROCID"
+    return os.environ.get(number, "0") == "0"
 
 
 def is_started_by_others() -> bool:

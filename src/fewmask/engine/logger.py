@@ -171,6 +171,11 @@ class Logger:
         )
         self._say_at(step, wording.pseudo_labels(quality))
 
+    @property
+    def has_news(self) -> bool:
+        """Whether anything was collected since the last call of `metrics`."""
+        return self.images > 0
+
     def times(self, step: int, seconds: Mapping[str, float], gib: float) -> None:
         """Logs where the time went since the last such row, and the peak memory in GiB."""
         self._hand_on("times", [{"step": step, **seconds, "memory_gib": gib}])

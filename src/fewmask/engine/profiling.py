@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 from torch.profiler import ProfilerActivity, profile, schedule
 
+from fewmask import atomic
 from fewmask.engine.stopwatch import Stopwatch
 from fewmask.parts.spans import PREFIX, span
 from fewmask.run_folder.paths import RunPaths
@@ -68,7 +69,7 @@ class Profile:
             return
         profiler.export_chrome_trace(str(self.paths.profile_trace))
         text = _table(profiler.key_averages(), seen, self.is_cuda)
-        self.paths.profile.write_text(text, encoding="utf-8")
+        atomic.write_text(self.paths.profile, text)
 
 
 def _table(rows: Any, steps: int, is_cuda: bool) -> str:

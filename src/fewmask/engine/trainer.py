@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from fewmask.batch import Batch, StepReport, to_device
 from fewmask.data import Data
 from fewmask.data.loader import load_batches
-from fewmask.engine import setup
+from fewmask.engine import setup, wording
 from fewmask.engine.cost import Cost
 from fewmask.engine.divergence import refuse_nan
 from fewmask.engine.logger import Logger, Metrics
@@ -115,9 +115,7 @@ class Trainer:
             logger.open(self.paths, self.step)
             with self.stop.listen(), profiler or nullcontext():
                 scores = self._loop(last_step or self.training.steps, logger, profiler)
-            if self.is_stopped:
-                return {}
-            return scores or self._score_finished_run(logger)
+            return {} if self.is_stopped else scores or self._score_finished_run(logger)
         finally:
             logger.close()
 
@@ -238,11 +236,11 @@ class Trainer:
 
     def _save_and_say_how_to_resume(self, logger: Logger) -> None:
         self.is_stopped = True
+        if logger.has_news:  # a resumed run cannot log again what led here
+            self._log(logger)
         self.checkpoints.save_last(self.step)
-        logger.say(
-            f"Stopped after step {self.step} of {self.training.steps}. Everything is saved. "
-            f"To continue: fewmask train --resume {self.paths.folder}"
-        )
+        logger.times(self.step, self.clock.take(), peak_memory(self.fabric.device))
+        logger.say(wording.stopped(self.step, self.training.steps, self.paths.folder))
 
     def _create_logger(self, runs: int) -> Logger:
         names, classes = self.data.unlabeled.names, self.data.classes.names

@@ -1,6 +1,7 @@
 """The lines that a run prints, in words."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from fewmask.batch import StepReport
 from fewmask.engine.pseudo_quality import PseudoQuality
@@ -72,6 +73,14 @@ def progress(report: StepReport, lr: float, images_per_second: float, gib: float
     if gib is not None:
         shown.append(f"{gib:.1f} GiB")
     return "  ".join(shown)
+
+
+def stopped(step: int, steps: int, folder: Path) -> str:
+    """How to continue a run that a signal has stopped."""
+    return (
+        f"Stopped after step {step} of {steps}. Everything is saved. To continue: fewmask train "
+        f"--resume {folder}"
+    )
 
 
 def evaluation(scores: Mapping[str, Scores], best: Mapping[str, float]) -> str:

@@ -65,6 +65,6 @@ def write_annotations(
     index, shares = share
     part = "" if shares == 1 else f"-{index + 1}-of-{shares}"
     place = folder.folder / ANNOTATIONS
-    for file in export_annotations(photos, folder.classes, place, formats, part):
+    for file in export_annotations(photos, folder.classes, place, formats, part, tell):
         tell(f"Annotations for a labeling tool: {file}")
     tell(f"When they are corrected and exported there: {way_back(folder.classes)}")

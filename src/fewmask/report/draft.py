@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from fewmask import atomic
 from fewmask.data.checks.mask_colors import color_counts, suggested_palette
 from fewmask.data.checks.mask_values import suggested_mapping
 from fewmask.data.checks.survey import MANY_COLORS
@@ -44,7 +45,7 @@ def write_draft(checked: Checked, file: Path) -> None:
     comments = "".join(f"# {line}\n" for line in lines)
     # One line per option, as in the documentation: lines are easy to replace.
     text = "".join(f"{key}: {_in_one_line(value)}\n" for key, value in values.items())
-    file.write_text(f"{comments}{text}", encoding="utf-8")
+    atomic.write_text(file, f"{comments}{text}")
 
 
 def _in_one_line(value: Any) -> str:

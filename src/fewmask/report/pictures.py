@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fewmask.atomic import replacing
 from fewmask.batch import IGNORE
 from fewmask.data import Classes
+from fewmask.data.own_files import OwnFiles
 
 GAP = 6  # pixels between the tiles of a contact sheet
 HEADER = 26  # pixels above them, for the column titles
@@ -40,9 +40,9 @@ def confidence_picture(confidence: np.ndarray) -> Image.Image:
     return Image.fromarray(np.rint(confidence * 255).astype(np.uint8))
 
 
-def save_whole(picture: Image.Image, file: Path, **options: Any) -> None:
-    """Saves a picture completely or not at all."""
-    with replacing(file) as temporary:
+def save_whole(picture: Image.Image, file: Path, own: OwnFiles, **options: Any) -> None:
+    """Saves a picture completely or not at all, and notes that fewmask wrote it."""
+    with own.replacing(file) as temporary:
         picture.save(temporary, **options)
 
 

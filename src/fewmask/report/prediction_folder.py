@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -16,6 +16,7 @@ from fewmask.data import Classes
 from fewmask.data.image_files import MADE_BY, PREDICTIONS
 from fewmask.data.images import as_rgb
 from fewmask.data.masks import ORIGIN
+from fewmask.data.own_files import OwnFiles
 from fewmask.data.video import write_video
 from fewmask.errors import UserError
 from fewmask.evaluation.predictor import Prediction, Predictor
@@ -25,8 +26,6 @@ from fewmask.report.pictures import confidence_picture, mask_picture, save_whole
 
 AREAS = "areas.csv"
 """The share of each class in every photo."""
-EDITED = ""
-"""The origin of a mask from an image editor: they drop the note that fewmask writes into it."""
 
 
 class Job(NamedTuple):
@@ -44,11 +43,19 @@ class PredictionFolder:
         folder: to write to. It must be new, empty, or hold predictions of the same weights.
         threshold: pixels below this confidence get no label in `masks`. Above 0, `full` has masks
             with all labels, and `unsure` is white where they are below it.
-        overwrite: whether to replace existing predictions.
+        overwrite: whether to replace existing predictions. What a person has changed is kept.
+        tell: is told what is kept.
     """
 
-    def __init__(self, folder: Path, threshold: float = 0.0, overwrite: bool = False):
+    def __init__(
+        self,
+        folder: Path,
+        threshold: float = 0.0,
+        overwrite: bool = False,
+        tell: Callable[[str], None] = print,
+    ):
         self.folder, self.threshold, self.overwrite = folder, threshold, overwrite
+        self.own, self.tell = OwnFiles(folder, tell), tell
 
     def claim(self, predictor: Predictor) -> None:
         """Records in the folder which weights and threshold its predictions come from.
@@ -60,22 +67,32 @@ class PredictionFolder:
         require_folder(self.folder)
         file = self.folder / MADE_BY
         mine = {"weights_sha256": _digest(predictor), "threshold": self.threshold}
-        # Never overwrite masks that a person drew, not even with --overwrite.
         if not file.is_file():
-            for name in (*PREDICTIONS, AREAS):
-                if (self.folder / name).exists():
-                    raise UserError(
-                        f"{self.folder / name} exists and was not written by fewmask. Give another "
-                        "--out."
-                    )
-        if file.is_file() and not self.overwrite and _read_claim(file) != mine:
+            self._require_no_predictions()
+        elif (before := _read_claim(file)) is None:
+            self.tell(
+                f"{file} is damaged, so that nobody knows whether the predictions here come from "
+                "these weights. They are made again; what was edited by hand is kept."
+            )
+            self.overwrite = True
+        elif before != mine and not self.overwrite:
             raise UserError(
                 f"{self.folder} holds predictions of other weights, or with another threshold. "
                 "Give another --out, or replace them with --overwrite."
             )
-        atomic.write_text(file, json.dumps(mine))
+        if not file.is_file() or before != mine:
+            atomic.write_text(file, json.dumps(mine))
         self.classes = predictor.classes
         self.areas = Areas(self.folder / AREAS, predictor.classes)
+
+    def _require_no_predictions(self) -> None:
+        """Refuses masks that a person drew, even with --overwrite."""
+        for name in (*PREDICTIONS, AREAS):
+            if (self.folder / name).exists():
+                raise UserError(
+                    f"{self.folder / name} exists and was not written by fewmask. Give another "
+                    "--out."
+                )
 
     def mask_file(self, name: str) -> Path:
         """The mask file of an image."""
@@ -87,16 +104,22 @@ class PredictionFolder:
 
     def status(self, photo: Path, name: str) -> Literal["missing", "current", "edited"]:
         """Whether the mask of a photo is missing, belongs to the photo, or was edited by hand."""
-        if self.overwrite or not self.mask_file(name).is_file():
+        if not self.mask_file(name).is_file():
+            return "missing"
+        if not all(map(self._is_ours, self._masks(name))):
+            return "edited"
+        if self.overwrite:
             return "missing"
         origins = {origin_of(mask) for mask in self._masks(name)}
-        if EDITED in origins:
-            return "edited"
         return "current" if photo.is_file() and origins == {_origin(photo)} else "missing"
 
     def edited_mask(self, name: str) -> Path:
         """The mask of an image that was edited by hand."""
-        return next(mask for mask in self._masks(name) if origin_of(mask) == EDITED)
+        return next(mask for mask in self._masks(name) if not self._is_ours(mask))
+
+    def _is_ours(self, mask: Path) -> bool:
+        """Whether a mask is missing or as fewmask wrote it, perhaps in a version without notes."""
+        return self.own.is_free(mask) or (not self.own.has_noted(mask) and bool(origin_of(mask)))
 
     def _masks(self, name: str) -> list[Path]:
         """The masks of an image, each of which a person may edit."""
@@ -115,14 +138,13 @@ class PredictionFolder:
         overlay[labels == IGNORE] = as_rgb(job.image)[labels == IGNORE]
         confidence = confidence_picture(prediction.confidence)
         try:
-            picture = Image.fromarray(overlay)
-            save_whole(picture, self.folder / "overlays" / f"{job.name}.jpg", quality=90)
-            save_whole(confidence, self.folder / "confidence" / f"{job.name}.png")
+            self._save(Image.fromarray(overlay), "overlays", f"{job.name}.jpg", quality=90)
+            self._save(confidence, "confidence", f"{job.name}.png")
             self.areas.add(job.name, labels)
             if self.threshold > 0:
                 self._write_mask("full", job, prediction.mask, prediction.classes)
                 layer = Image.fromarray(unsure.astype(np.uint8) * 255)
-                save_whole(layer, self.folder / "unsure" / f"{job.name}.png")
+                self._save(layer, "unsure", f"{job.name}.png")
             # The mask comes last: after a kill, an image with a mask is complete.
             self._write_mask("masks", job, labels, prediction.classes)
         except OSError as error:
@@ -131,8 +153,22 @@ class PredictionFolder:
     def _write_mask(self, kind: str, job: Job, labels: np.ndarray, classes: Classes) -> None:
         origin = PngInfo()
         origin.add_text(ORIGIN, _origin(job.file))
-        file = self.folder / kind / f"{job.name}.png"
-        save_whole(mask_picture(labels, classes), file, pnginfo=origin)
+        self._save(mask_picture(labels, classes), kind, f"{job.name}.png", pnginfo=origin)
+
+    def _save(self, picture: Image.Image, kind: str, name: str, **options: Any) -> None:
+        """Saves a picture, unless a person's work is in its place."""
+        file = self.folder / kind / name
+        if self._is_ours(file) or self.own.may_write(file):
+            save_whole(picture, file, self.own, **options)
+
+    def finish(self) -> None:
+        """Puts the areas in order, unless a person has changed the table."""
+        file = self.areas.file
+        if not self.areas.added.is_file():
+            return  # nothing was predicted
+        is_old = file.is_file() and not self.own.has_noted(file) and self.areas.is_tidy()
+        if is_old or self.own.may_write(file):
+            self.areas.tidy()
 
     def join(self, video: str, frames: Sequence[str], fps: float) -> list[Path]:
         """Joins the overlays of a video's frames. The folder must hold their predictions.
@@ -148,9 +184,11 @@ class PredictionFolder:
         pictures = [self.folder / "overlays" / f"{frame}.jpg" for frame in frames]
         present = [picture for picture in pictures if picture.is_file()]
         file = self.folder / "overlays" / f"{video}.mp4"
-        if present:
-            write_video(present, fps, file)
-        return [file] if present else []
+        if not present or not self.own.may_write(file):
+            return []
+        with self.own.replacing(file) as temporary:
+            write_video(present, fps, temporary)
+        return [file]
 
 
 def _digest(predictor: Predictor) -> str:
@@ -178,7 +216,8 @@ def _origin(photo: Path) -> str:
 def origin_of(mask: Path) -> str | None:
     """The photo that a mask was predicted from.
 
-    Empty if fewmask did not write the mask, None if the file is damaged.
+    Empty if fewmask did not write the mask, as image editors drop the note that it writes into it;
+    None if the file is damaged.
     """
     try:
         with Image.open(mask) as picture:

@@ -22,6 +22,11 @@ class RunPaths:
         return self.folder / "recipe.yaml"
 
     @property
+    def writer(self) -> Path:
+        """Locked while a process writes to the folder, whose name it holds."""
+        return self.folder / ".writer"
+
+    @property
     def environment(self) -> Path:
         """Versions and devices of the machine that trained."""
         return self.folder / "env.json"

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from fewmask import atomic
 from fewmask.data import Chosen, Data, Dataset
 from fewmask.data.lists.published import recognize_dataset
 from fewmask.data.masks import MASK_SUFFIXES
@@ -20,7 +21,6 @@ MASKS = "masks_sha256"
 
 def write_subsets(paths: RunPaths, data: Data) -> None:
     """Records the names of labeled, unlabeled and validation images, and their fingerprints."""
-    paths.facts.parent.mkdir(exist_ok=True)
     facts: dict[str, Any] = {}
     for subset in SUBSETS:
         dataset: Dataset = getattr(data, subset)
@@ -30,9 +30,9 @@ def write_subsets(paths: RunPaths, data: Data) -> None:
             # A pool may hold millions of names; its fingerprint is enough to recognize it.
             names = [f"# {len(names)} images of data.pool, fingerprint in {paths.facts.name}"]
         text = "".join(f"{name}\n" for name in names)
-        paths.split(subset).write_text(text, encoding="utf-8")
+        atomic.write_text(paths.split(subset), text)
     facts[MASKS] = {subset: _fingerprint_of_masks(getattr(data, subset)) for subset in LABELED}
-    paths.facts.write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    atomic.write_text(paths.facts, json.dumps(facts, indent=2))
 
 
 def _fingerprint_of_masks(dataset: Dataset) -> str:

@@ -7,6 +7,7 @@ from fewmask.data.checks.finding import Finding, Level
 from fewmask.data.checks.labels import class_shares, label_findings
 from fewmask.data.checks.loaded import loaded_findings
 from fewmask.data.checks.survey import take_survey
+from fewmask.data.own_files import OwnFiles
 from fewmask.data.sources.folder import Folder
 from fewmask.errors import UserError
 from fewmask.recipes import Recipe
@@ -49,13 +50,15 @@ def draw(recipe: Recipe, found: Checked, file: Path) -> str:
         file: the picture to write.
 
     Raises:
-        UserError: if the file cannot be written.
+        UserError: if the file cannot be written, or holds another picture than fewmask drew.
     """
     if found.exit_code == 2:
         return "No picture was drawn: with the errors above, the masks cannot be read as labels."
+    own = OwnFiles(file.parent)
+    own.require_free(file)
     data = open_data(recipe, needs_unlabeled=False, tell=lambda note: None)
     try:
-        save_whole(label_sheet(data), file)
+        save_whole(label_sheet(data), file, own)
     except (OSError, ValueError) as error:
         raise UserError(f"Cannot write {file}: {error}. Give a .png or .jpg file.") from None
     return f"Wrote {file}. Look at it: does each mask fit its photo?"

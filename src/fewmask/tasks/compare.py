@@ -11,13 +11,16 @@ import numpy as np
 
 from fewmask.data import Classes, Data, Dataset
 from fewmask.data.images import as_rgb
+from fewmask.data.own_files import OwnFiles
 from fewmask.engine.screen import Screen
 from fewmask.errors import UserError
 from fewmask.evaluation import evaluate
 from fewmask.recipes import Recipe, load_run_recipe, settle
 from fewmask.recipes.choosing import as_before, choose_model
 from fewmask.report.comparison import Comparison, Row
-from fewmask.report.pictures import contact_sheet
+from fewmask.report.output import require_folder
+from fewmask.report.pictures import contact_sheet, save_whole
+from fewmask.run_folder.lock import one_writer
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import require_same_images
 from fewmask.run_folder.tables import read_table
@@ -35,7 +38,7 @@ WITHOUT_EFFECT = {"machine", "logging"}
 """Sections of a recipe that do not affect the result of training."""
 
 
-def compare(recipes: Sequence[Recipe], out: Path) -> Comparison | None:
+def compare(recipes: Sequence[Recipe], out: Path) -> Comparison:
     """Trains the runs of a comparison that are missing.
 
     Finished runs are kept and interrupted ones resumed. After a stop, make the same call again.
@@ -44,13 +47,18 @@ def compare(recipes: Sequence[Recipe], out: Path) -> Comparison | None:
         recipes: one per method and seed, all on the same data, sorted by method.
         out: the folder for the runs, which are called `METHOD-seedN`.
 
-    Returns:
-        The comparison, or None if it was interrupted.
-
     Raises:
         UserError: for wrong settings or data, before training starts; or if `out` holds runs with
-            other settings.
+            other settings, or another process writes to it.
+        Stopped: if a signal has ended it.
     """
+    require_folder(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with one_writer(out):
+        return _compared(recipes, out)
+
+
+def _compared(recipes: Sequence[Recipe], out: Path) -> Comparison:
     recipes = _with_one_encoder(recipes, out)
     data = open_data(recipes[0], any(recipe.needs_unlabeled for recipe in recipes))
     recipes = _of_one_length(_in_one_precision(recipes, data, out), data, out)
@@ -62,8 +70,6 @@ def compare(recipes: Sequence[Recipe], out: Path) -> Comparison | None:
     for number, recipe in enumerate(recipes):
         print(f"\n{plan.before(number)}")
         runs.append(_trained(recipe, data, plan.runs[number].folder, len(recipes) - number))
-        if not runs[-1].is_finished:
-            return None
         print(plan.after(number))
     # The recipes of a method follow each other, as groupby needs them.
     by_method = groupby(zip(recipes, runs, strict=True), key=lambda pair: pair[0].method.name)
@@ -213,7 +219,7 @@ def picture(comparison: Comparison, file: Path) -> None:
         for i in shown.tolist() or [0]
     ]
     titles = ["image", "truth", *(row.title for row in comparison.rows)]
-    contact_sheet(tiles, titles, tile=144).save(file)
+    save_whole(contact_sheet(tiles, titles, tile=144), file, OwnFiles(file.parent))
 
 
 def _colored(val: Dataset, index: int, classes: Classes) -> np.ndarray:

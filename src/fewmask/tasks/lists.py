@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fewmask import atomic
 from fewmask.data.lists import published
 from fewmask.data.lists.drawing import draw
 from fewmask.data.lists.reading import read_lines
+from fewmask.data.own_files import OwnFiles
 from fewmask.errors import UserError
 from fewmask.recipes import Recipe
 
@@ -22,8 +22,16 @@ def recognize(file: Path) -> published.ImageList:
 
 
 def copy(name: str, source: str | None, out: Path) -> None:
-    """Copies a published list and verifies it."""
+    """Copies a published list and verifies it.
+
+    Raises:
+        UserError: if the list cannot be had, or `out` is another file of the user.
+    """
+    own, wanted = OwnFiles(out.parent), published.find_published(name).sha256
+    if not (out.is_file() and published.recognize(read_lines(out)).sha256 == wanted):
+        own.require_free(out)
     copied = published.copy_published(name, source, out)
+    own.note(out)
     note = published.recognize(read_lines(out)).note
     print(f"{out}: {copied.count} images, verified as {name}. {note}")
 
@@ -39,7 +47,8 @@ def draw_lists(recipe: Recipe, sizes: Sequence[str], how: str, seed: int, out: P
         out: the folder for the lists.
 
     Raises:
-        UserError: if the recipe already names a labeled list.
+        UserError: if the recipe already names a labeled list, or a list was changed since it was
+            drawn.
     """
     if (
         getattr(recipe.data, "labeled", None) is not None
@@ -47,8 +56,16 @@ def draw_lists(recipe: Recipe, sizes: Sequence[str], how: str, seed: int, out: P
     ):
         raise UserError("Lists are drawn from all images with masks. Leave out data.labeled.")
     data = recipe.source().open()
-    for size, names in draw(data.labeled, sizes, how, seed).items():
-        file = out / f"{how}_{size.replace('/', '_')}_seed{seed}.txt"
-        atomic.write_text(file, "".join(f"{name}\n" for name in names))
+    drawn, own = draw(data.labeled, sizes, how, seed), OwnFiles(out)
+    files = [out / f"{how}_{size.replace('/', '_')}_seed{seed}.txt" for size in drawn]
+    texts = ["".join(f"{name}\n" for name in names) for names in drawn.values()]
+    changed = [file for file, text in zip(files, texts, strict=True) if not _holds(file, text)]
+    own.require_free(*changed)
+    for file, text, names in zip(files, texts, drawn.values(), strict=True):
+        own.write_text(file, text)
         print(f"{file}: {len(names)} of {len(data.labeled)} images")
     print(f"The {len(data.val)} validation images were not drawn from.")
+
+
+def _holds(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_bytes() == text.encode()

@@ -133,8 +133,10 @@ def find_images(place: Path | str) -> list[Named]:
     stems = Counter(file.stem for file in files)
     if len(stems) == len(files):
         return _named(files, [file.stem for file in files])
-    base = Path(os.path.commonpath([file.parent for file in files]))
-    return _named(files, unique_names(files, base))
+    # With `..`, a path would lead out of the folder of predictions, perhaps to the photo itself.
+    plain = [Path(os.path.abspath(file)) for file in files]
+    base = Path(os.path.commonpath([file.parent for file in plain]))
+    return _named(files, unique_names(plain, base))
 
 
 def _named(files: Sequence[Path], names: Sequence[str]) -> list[Named]:

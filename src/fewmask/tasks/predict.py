@@ -83,7 +83,7 @@ def predict(
         raise UserError("--overlay-video: there is no video among the images to predict.")
     # Every n-th image, not a block: neighbors in a folder are often alike in size and content.
     items = found[index::shares]
-    folder = PredictionFolder(out, overwrite=overwrite)
+    folder = PredictionFolder(out, overwrite=overwrite, tell=tell)
     photos = [(item.file, item.name) for item in items if not is_video(item.file)]
     annotated = photos_to_annotate(folder, photos, annotations)
     folder.claim(predictor)
@@ -130,7 +130,7 @@ class FolderPredictor:
                 if self.overlay_video:
                     overlays += self.folder.join(film.name, self.names[first:], video.fps)
         self.few.end()
-        self.folder.areas.tidy()
+        self.folder.finish()
         return Predicted(self.names, self.failures, self.kept, tuple(overlays))
 
     def _predict(self, jobs: Iterable[Job]) -> None:
@@ -169,14 +169,22 @@ class FolderPredictor:
         predictor = self.predictor
         try:
             if item.url:
-                if self.folder.overwrite:
-                    item.file.unlink(missing_ok=True)
-                fetch_image(item.url, item.file, predictor.channels)
+                self._fetch(item)
             if self._is_done(item):
                 return None
             return read_image(item.file, predictor.channels, value_range=predictor.value_range)
         except UserError as error:
             return error
+
+    def _fetch(self, item: Named) -> None:
+        """Downloads an image, again if asked, unless a person has changed it."""
+        own = self.folder.own
+        if self.folder.overwrite and own.may_write(item.file):
+            item.file.unlink(missing_ok=True)
+        is_new = not item.file.is_file()
+        fetch_image(item.url, item.file, self.predictor.channels)
+        if is_new:
+            own.note(item.file)
 
     def _frames(self, film: Named, video: Video) -> Iterator[tuple[Named, Image]]:
         """The frames of a video, up to the one that cannot be read."""
@@ -193,7 +201,7 @@ class FolderPredictor:
         status = self.folder.status(item.file, item.name)
         if status == "edited":
             mask = self.folder.edited_mask(item.name)
-            self.few.tell("Kept", f"{mask} was edited by hand (--overwrite replaces it).")
+            self.few.tell("Kept", f"{mask} was edited by hand. To predict it again, move it away.")
         return status != "missing"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from fewmask import atomic
 from fewmask.config import find, trust, validate
 from fewmask.data import Data
 from fewmask.data.download import download, unpack
@@ -72,4 +73,4 @@ def _fetch(source: type[PublishedDataset], root: Path, tell: Callable[[str], Non
         tell(f"Downloading {archive.url}")
         download(archive.url, file, archive.md5)
         tell(f"Unpacking {file.name}")
-        done.write_text("\n".join(unpack(file, root)))
+        atomic.write_text(done, "\n".join(unpack(file, root)))

@@ -59,7 +59,7 @@ def pseudo_labels(
         predictor.classes = predictor.classes.with_no_label()
         tell(_how_to_read(predictor.classes, bool(getattr(run.recipe.data, "palette", None))))
     # Claimed first: a folder of other predictions is refused before anything is computed.
-    folder = PredictionFolder(out, threshold, overwrite)
+    folder = PredictionFolder(out, threshold, overwrite, tell)
     photos = [(item.file, item.name) for item in files]
     annotated = photos_to_annotate(folder, photos, annotations)
     folder.claim(predictor)

@@ -1,14 +1,16 @@
 """Ranks the unlabeled images of a run by hardness, and chooses which ones to label next."""
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from fewmask import atomic
 from fewmask.data import Data
 from fewmask.data.images import as_rgb
+from fewmask.data.own_files import OwnFiles
 from fewmask.engine.screen import Screen
 from fewmask.errors import UserError, did_you_mean
 from fewmask.evaluation.hardness import CRITERIA, Criterion, assess, choose, entropy
@@ -21,6 +23,8 @@ from fewmask.tasks.telling import FirstFew
 
 RANKING, SHEET, LIST = "rank.csv", "to_label.png", "to_label.txt"
 """Files in the output folder: the full ranking, and the chosen images as pictures and as names."""
+NEXT = "next_labeled.txt"
+"""Beside them: the names of the labeled images of today and of the chosen ones."""
 SHOWN = 12
 """Images on the contact sheet."""
 NETWORKS = 2
@@ -43,13 +47,16 @@ def rank(run: Run, count: int, by: str, out: Path) -> list[str]:
         The chosen names, most useful first.
 
     Raises:
-        UserError: for an unknown criterion, a run without unlabeled images, or a file as `out`.
+        UserError: for an unknown criterion, a run without unlabeled images that can be read,
+            a file as `out`, or files there that were changed since fewmask wrote them.
     """
     if by not in (*CRITERIA, "easiness"):
         raise UserError(
             f"--by={by}: unknown criterion. {did_you_mean(by, [*CRITERIA, 'easiness'])}"
         )
     require_folder(out)
+    own = OwnFiles(out)
+    own.require_free(*(out / name for name in (RANKING, SHEET, LIST, NEXT)))
     data = run.data
     predictors = [run.network(name) for name in list(run.result.networks)[:NETWORKS]]
     # Easiness is one number per image; the contact sheet then shows entropy by pixel.
@@ -57,14 +64,19 @@ def rank(run: Run, count: int, by: str, out: Path) -> list[str]:
     with Screen() as screen:
         every = screen.track("ranking image", range(len(data.unlabeled)))
         indices, scores, features = _assess_all(data, predictors, criterion, every)
+    if not indices:
+        raise UserError(
+            f"None of the {len(data.unlabeled)} unlabeled image(s) of {run.folder} can be read, so "
+            "nothing was ranked."
+        )
     if by == "easiness":
         logged = _logged_hardness(run)
         scores = [logged[index] for index in indices]
     picked = choose(np.array(scores), np.stack(features), count)
     chosen = [indices[place] for place in picked]
     hardest = sorted(zip(scores, indices, strict=True), reverse=True)
-    _write(data, hardest, chosen, "hardness" if by == "easiness" else by, out)
-    _draw(predictors, data, chosen, criterion, out / SHEET)
+    _write(data, hardest, chosen, "hardness" if by == "easiness" else by, own, out)
+    save_whole(_draw(predictors, data, chosen, criterion), out / SHEET, own)
     return [data.unlabeled.names[i] for i in chosen]
 
 
@@ -112,23 +124,20 @@ def _write(
     hardest: Sequence[tuple[float, int]],
     chosen: Sequence[int],
     criterion: str,
+    own: OwnFiles,
     out: Path,
 ) -> None:
-    names = data.unlabeled.names
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / RANKING).open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["rank", "image", "file", criterion, "chosen"])
-        for place, (score, index) in enumerate(hardest, 1):
-            file = data.unlabeled.file(index) or ""
-            number = chosen.index(index) + 1 if index in chosen else ""
-            writer.writerow([place, names[index], file, f"{score:.6f}", number])
+    names, table = data.unlabeled.names, io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(["rank", "image", "file", criterion, "chosen"])
+    for place, (score, index) in enumerate(hardest, 1):
+        file = data.unlabeled.file(index) or ""
+        number = chosen.index(index) + 1 if index in chosen else ""
+        writer.writerow([place, names[index], file, f"{score:.6f}", number])
+    own.write_text(out / RANKING, table.getvalue())
     picked = [names[index] for index in chosen]
-    for name, listed in (
-        (LIST, picked),
-        ("next_labeled.txt", [*data.labeled.names, *picked]),
-    ):
-        atomic.write_text(out / name, "".join(f"{line}\n" for line in listed))
+    for name, listed in ((LIST, picked), (NEXT, [*data.labeled.names, *picked])):
+        own.write_text(out / name, "".join(f"{line}\n" for line in listed))
 
 
 def _draw(
@@ -136,8 +145,7 @@ def _draw(
     data: Data,
     chosen: Sequence[int],
     criterion: Criterion,
-    file: Path,
-) -> None:
+) -> Image.Image:
     """Draws the first chosen images: photo, prediction, and hardness (bright is hard)."""
     rows = []
     with Screen() as screen:
@@ -149,4 +157,4 @@ def _draw(
             colors = predictors[0].classes.colors[assessed.prediction]
             # Every image is drawn with its own brightest pixel white, or easy ones would be black.
             rows.append([as_rgb(image), colors, np.repeat(hard[:, :, None], 3, axis=2)])
-    save_whole(contact_sheet(rows, ["image", "prediction", "uncertain (bright)"], 160), file)
+    return contact_sheet(rows, ["image", "prediction", "uncertain (bright)"], 160)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from fewmask import atomic
+from fewmask.data.own_files import OwnFiles
 from fewmask.engine.screen import Screen
 from fewmask.evaluation.examination import examine
 from fewmask.report import curves, gallery, page, sections
@@ -37,11 +37,14 @@ def report(runs: Sequence[Run], out: Path | None = None, verdict: Sequence[str] 
         The file.
 
     Raises:
-        UserError: if a run has no results, its data has other classes than it was trained on, or
-            `out` is not the name of a page.
+        UserError: if a run has no results, its data has other classes than it was trained on, `out`
+            is not the name of a page, or holds another one than fewmask wrote.
     """
     if out is not None:
         require_page(out)
+    out = out or runs[0].paths.report
+    own = OwnFiles(out.parent)
+    own.require_free(out)
     results = [run.result for run in runs]
     baseline = next((result for result in results if result.method == BASELINE), None)
     with Screen() as screen:
@@ -54,8 +57,7 @@ def report(runs: Sequence[Run], out: Path | None = None, verdict: Sequence[str] 
     different = differences([run.recipe.model_dump(mode="json") for run in runs])
     labels = sheet(label_sheet(runs[0].data, LABELED))
     text = page.render(f"fewmask: {names}", pages, labels, verdict, warnings(results), different)
-    out = out or runs[0].paths.report
-    atomic.write_text(out, text)
+    own.write_text(out, text)
     for run, run_page in zip(runs, pages, strict=True):
         _save_charts(run_page, run.paths.plots)
     return out
@@ -92,10 +94,11 @@ def _run_page(run: Run, baseline: Result | None, pictures: int, screen: Screen) 
 
 def _save_charts(run_page: page.RunPage, folder: Path) -> None:
     """Saves the charts as SVG files, each named like its title."""
+    own = OwnFiles(folder.parent)
     try:
-        folder.mkdir(exist_ok=True)
         for chart in run_page.charts:
             name = re.sub("[^a-z0-9]+", "-", chart.title.lower()).strip("-")
-            (folder / f"{name}.svg").write_text(page.svg(chart), encoding="utf-8")
+            if own.may_write(folder / f"{name}.svg"):
+                own.write_text(folder / f"{name}.svg", page.svg(chart))
     except PermissionError as error:  # the page itself is written, and holds the charts as well
         print(f"The charts were not saved as files in {folder}: {error.strerror}.")

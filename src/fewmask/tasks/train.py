@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,12 +19,13 @@ from fewmask.engine.devices import environment
 from fewmask.engine.launch import is_first, launch
 from fewmask.engine.optimizers import make_optimizer
 from fewmask.engine.sinks.choosing import create_sinks
-from fewmask.errors import UserError
+from fewmask.errors import Stopped, UserError
 from fewmask.recipes import Recipe, load_run_recipe, settle
 from fewmask.recipes.choosing import choose_model, names_encoder, with_model
 from fewmask.recipes.settling import absolute_paths
 from fewmask.run_folder import checkpoint
 from fewmask.run_folder.creating import new_run_folder
+from fewmask.run_folder.lock import one_writer
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.subsets import require_same_images, write_subsets
 from fewmask.runs.build import build_method, make_trainer, open_data
@@ -31,20 +33,7 @@ from fewmask.runs.duration import settle_duration
 from fewmask.runs.initial_weights import InitialWeights
 from fewmask.runs.precision import settle_precision
 from fewmask.runs.run import Run
-
-CHANGEABLE = (
-    "training.steps",
-    "training.log_every",
-    "training.evaluate_every",
-    "training.checkpoint_every",
-    "logging",
-    "machine",
-    "data.root",  # the same images elsewhere; other images are refused
-    "data.pool",
-    "data.pool_disk_gb",
-    "data.cache",
-)
-"""Settings that may change when a run is resumed. Any other change would make it another run."""
+from fewmask.tasks.changeable import require_changeable
 
 
 class Start(NamedTuple):
@@ -85,6 +74,7 @@ def train(
 
     Raises:
         UserError: for wrong settings or data, before training starts.
+        Stopped: if a signal has ended the run, which can be resumed.
     """
     if weights is not None:
         _require_outside(weights, out)
@@ -101,15 +91,15 @@ def train(
     if not is_new:
         _require_startable(recipe, data)  # before the run that is to be replaced is emptied
     name = f"{_word(recipe.data.name)}-{_word(recipe.method.name)}"
-    folder = new_run_folder(name, overwrite, out)
-    _write_run_files(RunPaths(folder), recipe, data, start)
-    try:
-        return _launch(recipe, folder, data, start)
-    except UserError:
-        # Do not leave an empty run behind, but never delete a folder that existed before.
-        if is_new and not RunPaths(folder).metrics.exists():
-            shutil.rmtree(folder)
-        raise
+    with new_run_folder(name, overwrite, out) as folder:
+        _write_run_files(RunPaths(folder), recipe, data, start)
+        try:
+            return _launch(recipe, folder, data, start)
+        except UserError:
+            # Do not leave an empty run behind, but never delete a folder that existed before.
+            if is_new and not RunPaths(folder).metrics.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def resume(
@@ -127,11 +117,21 @@ def resume(
         is_compared: as for `train`.
 
     Raises:
-        UserError: if there is no such run, or if a change would make it another run.
+        UserError: if there is no such run, if another process writes to it, or if a change would
+            make it another run.
+        Stopped: if a signal has ended the run, which can be resumed.
     """
     paths = Run.open(folder).paths
+    with one_writer(folder) if is_first() else nullcontext():
+        return _continued(paths, changes or {}, data, is_compared)
+
+
+def _continued(
+    paths: RunPaths, changes: Mapping[str, Any], data: Data | None, is_compared: bool
+) -> Run:
+    """The run after its last step; no other process writes to it."""
     recipe = load_run_recipe(paths.recipe, changes)  # first: a misspelled option is named as such
-    _require_changeable(paths, changes or {})
+    require_changeable(paths, changes)
     # A changed data.root may be relative, but the recipe on disk holds for any folder.
     recipe = recipe.model_copy(update={"data": absolute_paths(recipe.data)})
     # The notes were told when the run began.
@@ -140,13 +140,14 @@ def resume(
     done = checkpoint.load(paths.last)["step"]
     if recipe.training.steps < done:
         raise UserError(
-            f"training.steps={recipe.training.steps}: {folder} has already taken {done} steps. "
-            "Give a larger number."
+            f"training.steps={recipe.training.steps}: {paths.folder} has already taken {done} "
+            "steps. Give a larger number."
         )
     create_sinks(recipe.logging)  # a sink that cannot be used must not get into the recipe
     if is_first():
         atomic.write_bytes(paths.recipe, remember(recipe.to_yaml().encode()))
-    return _launch(recipe, folder, data, Start(is_resumed=True, is_compared=is_compared))
+    start = Start(is_resumed=True, is_compared=is_compared)
+    return _launch(recipe, paths.folder, data, start)
 
 
 def open_and_settle(
@@ -196,39 +197,28 @@ def _require_startable(recipe: Recipe, data: Data) -> None:
         make_optimizer([getattr(method, name) for name in names], recipe.training)
 
 
-def _require_changeable(paths: RunPaths, changes: Mapping[str, Any], prefix: str = "") -> None:
-    for key, value in changes.items():
-        name = f"{prefix}{key}"
-        if name in CHANGEABLE:
-            continue
-        if isinstance(value, Mapping):
-            _require_changeable(paths, value, f"{name}.")
-            continue
-        raise UserError(
-            f"{name} cannot change when a run is resumed, because that would make it another "
-            f"run. You can change {', '.join(CHANGEABLE)}. To start a new run from these weights: "
-            f"--weights {paths.last}."
-        )
-
-
 def _write_run_files(paths: RunPaths, recipe: Recipe, data: Data, start: Start) -> None:
     """Writes the files that are needed to repeat a run: recipe, environment, image names."""
     # First, because it makes a folder a run: a kill right after it can be repaired by --overwrite.
     atomic.write_bytes(paths.recipe, remember(recipe.to_yaml().encode()))
     facts = environment()
     facts |= {} if start.weights is None else {"started from": str(start.weights.file.resolve())}
-    paths.environment.write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    atomic.write_text(paths.environment, json.dumps(facts, indent=2))
     write_subsets(paths, data)
 
 
 def _launch(recipe: Recipe, folder: Path, data: Data, start: Start) -> Run:
     precision = recipe.training.precision
-    launch(recipe.machine, precision, _train_process, recipe, folder, data, start)
+    signal = launch(recipe.machine, precision, _train_process, recipe, folder, data, start)
+    if signal is not None:
+        raise Stopped(signal)
     return Run(folder, data=data)
 
 
-def _train_process(fabric: Fabric, recipe: Recipe, folder: Path, data: Data, start: Start) -> None:
-    """Trains in one process of a run."""
+def _train_process(
+    fabric: Fabric, recipe: Recipe, folder: Path, data: Data, start: Start
+) -> int | None:
+    """Trains in one process of a run; returns the signal that has stopped it, if one has."""
     # A checkpoint overwrites pretrained weights, so do not download any for it.
     fresh = not start.is_resumed and start.weights is None
     method = build_method(recipe, len(data.classes), pretrained=fresh)
@@ -243,6 +233,7 @@ def _train_process(fabric: Fabric, recipe: Recipe, folder: Path, data: Data, sta
             "optimizers, learning rate and best scores are restored."
         )
     trainer.run(profile=start.profile, runs=start.runs)
+    return trainer.stop.number if trainer.is_stopped else None
 
 
 def _word(name: str) -> str:

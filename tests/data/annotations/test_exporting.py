@@ -16,6 +16,7 @@ from fewmask.data.annotations.exporting import (
     way_back,
 )
 from fewmask.data.classes import Classes
+from fewmask.data.own_files import NOTES
 from fewmask.errors import UserError
 from tests.program import fewmask
 
@@ -115,22 +116,29 @@ def test_pycocotools_reads_every_object(tmp_path):
     assert read.loadImgs(1)[0]["file_name"] == "p.jpg"
 
 
-def test_a_labelme_file_that_is_newer_than_its_mask_is_kept(tmp_path):
+def test_what_a_person_corrected_is_kept(tmp_path, capsys):
     """LabelMe saves corrections where it found the file."""
     (one,) = masked(tmp_path, {"a/p": noise(6, [0, 1])})
     file, classes = tmp_path / "out" / "labelme" / "a" / "p.json", Classes(["background", "tree"])
-    for corrected, again in (("{}", False), ("{}", True)):
+    for again in (False, True):
         export_annotations([one], classes, tmp_path / "out", ["labelme"], "")
         content = json.loads(file.read_text())
         assert content["imagePath"] == "../../../photos/a/p.jpg" and content["shapes"]
-        file.write_text(corrected)
+        file.write_text("{}")
         if again:  # the mask was predicted again
             later = file.stat().st_mtime_ns + 10**9
             os.utime(one.mask, ns=(later, later))
         export_annotations([one], classes, tmp_path / "out", ["labelme"], "")
-        assert (file.read_text() == corrected) != again
+        assert file.read_text() == "{}"
+        assert (f"Kept: {file} was changed" in capsys.readouterr().out) == again
         os.utime(one.mask, ns=(0, 0))
         file.unlink()
+    export_annotations([one], classes, tmp_path / "out", ["labelme", "coco"], "")
+    (tmp_path / "out" / "coco.json").write_text("mine")
+    later = file.stat().st_mtime_ns + 10**9
+    os.utime(one.mask, ns=(later, later))
+    (labelme,) = export_annotations([one], classes, tmp_path / "out", ["labelme", "coco"], "")
+    assert labelme.name == "labelme" and (tmp_path / "out" / "coco.json").read_text() == "mine"
 
 
 def test_masks_that_are_missing_or_of_other_values(tmp_path):
@@ -143,7 +151,7 @@ def test_masks_that_are_missing_or_of_other_values(tmp_path):
     with pytest.raises(UserError, match=r"q.png has label 9; expected .* Correct it, or delete"):
         export_annotations([other], classes, tmp_path / "out", ["coco"], "")
     assert sorted(f.name for f in (tmp_path / "out").iterdir()) == [
-        "coco-2-of-3.json", "cvat-2-of-3.xml",
+        NOTES, "coco-2-of-3.json", "cvat-2-of-3.xml",
     ]  # fmt: skip
 
 

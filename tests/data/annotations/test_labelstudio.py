@@ -12,6 +12,7 @@ from fewmask.data.annotations.importing import import_masks
 from fewmask.data.annotations.labelstudio import image_path
 from fewmask.data.annotations.labelstudio_tasks import write
 from fewmask.data.annotations.objects import Labeled
+from fewmask.data.own_files import OwnFiles
 from fewmask.errors import UserError
 from tests.data.exports import drawn, photos
 
@@ -182,7 +183,7 @@ def test_a_task_shows_one_image_upright(tmp_path):
 def test_predictions_that_somebody_accepts_come_back_to_the_pixel(tmp_path):
     labels = np.random.default_rng(0).integers(0, 3, (31, 43)).astype(np.uint8)
     photo = Labeled(tmp_path / "photos/x 1.jpg", "x 1.jpg", labels, 0)
-    write([photo], {1: "car", 2: "Bäume"}, tmp_path / "tasks.json")
+    write([photo], {1: "car", 2: "Bäume"}, tmp_path / "tasks.json", OwnFiles(tmp_path))
     tasks = json.loads((tmp_path / "tasks.json").read_text("utf-8"))
     for one in tasks:
         one["annotations"] = one.pop("predictions")

@@ -7,13 +7,19 @@ import numpy as np
 from fewmask.data.annotations.labelstudio_tasks import write
 from fewmask.data.annotations.objects import Labeled
 from fewmask.data.annotations.packed_runs import pack
+from fewmask.data.own_files import OwnFiles
 
 
 def test_a_task_has_a_region_for_each_class(tmp_path):
     labels = np.array([[0, 1, 0], [2, 0, 1]], np.uint8)
     photo = tmp_path / "my photos" / "a" / "x.jpg"
     photos = [Labeled(photo, "a/x.jpg", labels, 0), Labeled(photo, "x.jpg", labels * 0, 0)]
-    write(iter(photos), {1: "car", 2: "Bäume", 3: "never"}, tmp_path / "tasks.json")
+    write(
+        iter(photos),
+        {1: "car", 2: "Bäume", 3: "never"},
+        tmp_path / "tasks.json",
+        OwnFiles(tmp_path),
+    )
     first, second = json.loads((tmp_path / "tasks.json").read_text("utf-8"))
     assert first["data"]["image"] == "/data/local-files/?d=my%20photos/a/x.jpg"
     assert second["data"]["image"] == "/data/local-files/?d=a/x.jpg"

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from fewmask.atomic import replacing
 from fewmask.data.annotations.annotation import (
     Annotation,
     Export,
@@ -19,6 +18,7 @@ from fewmask.data.annotations.annotation import (
 )
 from fewmask.data.annotations.objects import Labeled, objects, runs_of
 from fewmask.data.annotations.source import Source
+from fewmask.data.own_files import OwnFiles
 
 
 def read(source: Source) -> Export | None:
@@ -115,19 +115,20 @@ def _uncompressed(text: str) -> list[int]:
     return runs
 
 
-def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path) -> None:
+def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path, own: OwnFiles) -> None:
     """Writes one annotation for each object, as run lengths, which are exact and allow holes.
 
     Args:
         photos: read one after the other, so that one at a time is in memory.
         names: of the classes, by label.
         file: to write to.
+        own: notes what was written.
     """
     ids = {name: number for number, name in enumerate(names.values(), 1)}
     categories = [{"id": number, "name": name} for name, number in ids.items()]
     images: list[dict[str, Any]] = []
     count = 0
-    with replacing(file) as temporary, temporary.open("w", encoding="utf-8") as out:
+    with own.replacing(file) as temporary, temporary.open("w", encoding="utf-8") as out:
         out.write(f'{{"info": {{}}, "licenses": [], "categories": {_text(categories)},\n')
         out.write('"annotations": [')
         for photo in photos:

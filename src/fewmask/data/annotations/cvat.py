@@ -6,7 +6,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from fewmask.atomic import replacing
 from fewmask.data.annotations.annotation import (
     Annotation,
     Export,
@@ -20,6 +19,7 @@ from fewmask.data.annotations.annotation import (
 )
 from fewmask.data.annotations.objects import Labeled, objects, runs_of
 from fewmask.data.annotations.source import Source
+from fewmask.data.own_files import OwnFiles
 
 
 def read(source: Source) -> Export | None:
@@ -67,20 +67,21 @@ def _shape(shape: ElementTree.Element) -> Shape | str:
     return shape.tag
 
 
-def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path) -> None:
+def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path, own: OwnFiles) -> None:
     """Writes one `<mask>` for each object.
 
     Args:
         photos: read one after the other, so that one at a time is in memory.
         names: of the classes, by label.
         file: to write to.
+        own: notes what was written.
     """
     meta = ElementTree.Element("meta")
     labels = ElementTree.SubElement(ElementTree.SubElement(meta, "task"), "labels")
     for name in names.values():
         label = ElementTree.SubElement(labels, "label")
         ElementTree.SubElement(label, "name").text = name
-    with replacing(file) as temporary, temporary.open("w", encoding="utf-8") as out:
+    with own.replacing(file) as temporary, temporary.open("w", encoding="utf-8") as out:
         out.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
         out.write(f"<version>1.1</version>\n{_text(meta)}")
         for number, photo in enumerate(photos):

@@ -1,7 +1,7 @@
 """Writes masks in the formats of labeling tools, where a person can correct them."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from fewmask.data.annotations.objects import Labeled
 from fewmask.data.classes import Classes
 from fewmask.data.label_table import LabelTable
 from fewmask.data.masks import read_mask
+from fewmask.data.own_files import OwnFiles
 from fewmask.errors import UserError
 
 
@@ -52,7 +53,12 @@ def require_distinct(masked: Sequence[Masked]) -> None:
 
 
 def export_annotations(
-    masked: Sequence[Masked], classes: Classes, folder: Path, formats: Sequence[str], part: str
+    masked: Sequence[Masked],
+    classes: Classes,
+    folder: Path,
+    formats: Sequence[str],
+    part: str,
+    tell: Callable[[str], None] = print,
 ) -> list[Path]:
     """Writes annotations of all classes but the background; pixels without a label have none.
 
@@ -64,6 +70,7 @@ def export_annotations(
         folder: to write to.
         formats: of `WRITERS`.
         part: what to add to the names of files, if several machines write into the folder.
+        tell: is told which files are kept, as they were changed since fewmask wrote them.
 
     Returns:
         The files and folders written.
@@ -75,12 +82,14 @@ def export_annotations(
     names = {
         label: name.strip() for label, name in enumerate(classes.names) if not is_background(name)
     }
-    written = []
+    own, written = OwnFiles(folder, tell), []
     for one in formats:
         suffix = SUFFIXES.get(one)
         target = folder / (one if suffix is None else f"{one}{part}{suffix}")
+        if suffix is not None and not own.may_write(target):
+            continue
         try:
-            WRITERS[one](_labeled(masked, classes), names, target)
+            WRITERS[one](_labeled(masked, classes), names, target, own)
         except OSError as error:
             raise UserError(f"Cannot write to {folder}: {error}") from None
         written.append(target)

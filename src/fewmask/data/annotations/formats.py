@@ -7,6 +7,7 @@ from fewmask.data.annotations import coco, cvat, labelme, labelstudio, labelstud
 from fewmask.data.annotations.annotation import Export
 from fewmask.data.annotations.objects import Labeled
 from fewmask.data.annotations.source import Source
+from fewmask.data.own_files import OwnFiles
 from fewmask.errors import UserError
 
 FORMATS: dict[str, Callable[[Source], Export | None]] = {
@@ -20,7 +21,7 @@ FORMATS: dict[str, Callable[[Source], Export | None]] = {
 """What an export is, and its reader, which returns None for another format. A new format is one
 file and a line here. A reader may raise ValueError, KeyError and the like for a damaged export."""
 
-WRITERS: dict[str, Callable[[Iterable[Labeled], Mapping[int, str], Path], None]] = {
+WRITERS: dict[str, Callable[[Iterable[Labeled], Mapping[int, str], Path, OwnFiles], None]] = {
     "coco": coco.write,
     "cvat": cvat.write,
     "labelme": labelme.write,

@@ -13,6 +13,7 @@ from fewmask.data.annotations.drawing import draw_mask
 from fewmask.data.annotations.formats import read_annotations
 from fewmask.data.annotations.source import Source
 from fewmask.data.convert import save_mask
+from fewmask.data.own_files import OwnFiles
 from fewmask.errors import MANY, UserError, listed
 
 NAMES = "names.txt"
@@ -95,7 +96,8 @@ def import_masks(
         out: the folder for the masks, one PNG per annotated image.
         names: the classes after the background, in order. By default those of an earlier import
             into the same folder; else those that the export declares; else those found, sorted.
-        overwrite: whether existing masks may be replaced.
+        overwrite: whether masks of an earlier import may be replaced. Others never are, nor those
+            that were changed since.
         empty_is_background: whether an image without objects shows only background. By default
             nobody has looked at it yet, and it gets no mask.
         values: of the background and the classes in the masks. By default those of an earlier
@@ -127,13 +129,13 @@ def import_masks(
         raise _nothing(source, left_out)
     annotations = [_beside_photo(one, given) for one in annotations]
     _require_free(source, annotations, out, overwrite)
-    hidden: list[str] = []
-    outside: list[str] = []
+    own, hidden, outside = OwnFiles(out), list[str](), list[str]()
     for one in annotations:
         labels, covered, nowhere = draw_mask(one, classes)
         hidden += [f"{name} in {one.stem}" for name in covered]
         outside += [f"{name} in {one.stem}" for name in nowhere]
-        save_mask(table[labels], out / f"{one.stem}.png")
+        with own.replacing(out / f"{one.stem}.png") as temporary:
+            save_mask(table[labels], temporary)
     _remember(out, classes, table)
     drawn = {one.stem: len(one.shapes) for one in annotations}
     return Imported(
@@ -219,17 +221,15 @@ def _table(classes: Sequence[str], values: Sequence[int], out: Path) -> np.ndarr
 
 def _remember(out: Path, classes: Sequence[str], table: np.ndarray) -> None:
     """Notes names and values for the next import into the folder."""
-    atomic.write_text(out / NAMES, "".join(f"{name}\n" for name in classes))
+    if _lines(out / NAMES) != [*classes]:  # the user's own file may have other line ends
+        atomic.write_text(out / NAMES, "".join(f"{name}\n" for name in classes))
     if table.tolist() != [*range(len(classes))]:
         atomic.write_text(out / VALUES, "".join(f"{value}\n" for value in table))
 
 
 def _lines(file: Path) -> list[str]:
-    """What an earlier import noted, background first; nothing if there was none."""
-    try:
-        return file.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
+    """What an earlier import noted, background first, or nothing."""
+    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
 
 
 def _require_free(
@@ -237,12 +237,12 @@ def _require_free(
 ) -> None:
     """No two annotations may share a mask, and none may exist already."""
     count = Counter(one.stem for one in annotations)
-    twice = [stem for stem, times in count.items() if times > 1]
-    if twice:
-        raise UserError(f"{source} annotates two images called '{twice[0]}'.")
-    existing = [one.stem for one in annotations if (out / f"{one.stem}.png").exists()]
+    if twice := next((stem for stem, times in count.items() if times > 1), None):
+        raise UserError(f"{source} annotates two images called '{twice}'.")
+    existing = [stem for stem in count if (out / f"{stem}.png").exists()]
     if existing and not overwrite:
         raise UserError(
             f"{len(existing)} of these masks are in {out} already (first: {existing[0]}.png). Give "
             "another --out, or --overwrite to replace them."
         )
+    OwnFiles(out).require_free(*(out / f"{stem}.png" for stem in existing))

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fewmask import atomic
 from fewmask.data.annotations.annotation import (
     Annotation,
     Export,
@@ -25,6 +24,7 @@ from fewmask.data.annotations.annotation import (
 from fewmask.data.annotations.objects import Labeled, objects
 from fewmask.data.annotations.photos import upright_size
 from fewmask.data.annotations.source import Source
+from fewmask.data.own_files import OwnFiles
 from fewmask.errors import UserError
 
 
@@ -99,19 +99,23 @@ def _shape(shape: dict[str, Any]) -> Shape | str:
     return str(kind)
 
 
-def write(photos: Iterable[Labeled], names: Mapping[int, str], folder: Path) -> None:
+def write(photos: Iterable[Labeled], names: Mapping[int, str], folder: Path, own: OwnFiles) -> None:
     """Writes a file for each photo, with one shape of type `mask` for each object.
 
-    LabelMe saves corrections into the same files. So a file that is newer than its mask is kept.
+    LabelMe saves corrections into the same files. So a file that was changed is kept, and so is one
+    that is newer than its mask.
 
     Args:
         photos: read one after the other, so that one at a time is in memory.
         names: of the classes, by label.
         folder: to write to.
+        own: knows which files were changed.
     """
     for photo in photos:
         file = folder / PurePosixPath(photo.name).with_suffix(".json")
         if file.is_file() and file.stat().st_mtime_ns >= photo.since:
+            continue
+        if not own.may_write(file):
             continue
         height, width = photo.labels.shape
         content = {
@@ -123,7 +127,7 @@ def write(photos: Iterable[Labeled], names: Mapping[int, str], folder: Path) -> 
             "imageHeight": height,
             "imageWidth": width,
         }
-        atomic.write_text(file, json.dumps(content, ensure_ascii=False))
+        own.write_text(file, json.dumps(content, ensure_ascii=False))
 
 
 def _mask(shape: Shape) -> dict[str, Any]:

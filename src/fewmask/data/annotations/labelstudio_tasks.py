@@ -12,12 +12,12 @@ from urllib.parse import quote
 
 import numpy as np
 
-from fewmask.atomic import replacing
 from fewmask.data.annotations.objects import Labeled
 from fewmask.data.annotations.packed_runs import pack
+from fewmask.data.own_files import OwnFiles
 
 
-def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path) -> None:
+def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path, own: OwnFiles) -> None:
     """Writes one task for each photo, with one brush region for each class in it.
 
     Not one for each object, because Label Studio draws every region on a canvas of the photo's
@@ -27,11 +27,12 @@ def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path) -> No
         photos: read one after the other, so that one at a time is in memory.
         names: of the classes, by label.
         file: to write to.
+        own: notes what was written.
 
     Raises:
         UserError: for a photo that is too large for the format.
     """
-    with replacing(file) as temporary, temporary.open("w", encoding="utf-8") as out:
+    with own.replacing(file) as temporary, temporary.open("w", encoding="utf-8") as out:
         out.write("[")
         for number, photo in enumerate(photos):
             result = [

@@ -1,0 +1,65 @@
+"""What fewmask wrote may be replaced; what was changed, or is somebody else's, never."""
+
+import hashlib
+
+import pytest
+
+from fewmask.data.own_files import NOTES, OwnFiles
+from fewmask.errors import UserError
+
+
+def test_only_what_is_as_it_was_written_is_free(tmp_path):
+    own, file, theirs = OwnFiles(tmp_path), tmp_path / "sub" / "list.txt", tmp_path / "mine.txt"
+    assert own.is_free(file)
+    own.write_text(file, "a\n")
+    assert file.read_text() == "a\n" and own.is_free(file)
+    theirs.write_text("a\n")  # the same content under another name was not written by fewmask
+    assert not own.is_free(theirs) and not own.has_noted(theirs)
+    file.write_text("a\n# mine\n")
+    assert not own.is_free(file) and own.has_noted(file)
+    file.write_text("")  # what a full disk leaves
+    assert own.is_free(file)
+    (tmp_path / "folder").mkdir()
+    assert not own.is_free(tmp_path / "folder")
+
+
+def test_what_is_kept_is_told(tmp_path):
+    told = []
+    own = OwnFiles(tmp_path, told.append)
+    (tmp_path / "a.txt").write_text("mine")
+    assert own.may_write(tmp_path / "b.txt") and not told
+    assert not own.may_write(tmp_path / "a.txt")
+    assert told[0].startswith(f"Kept: {tmp_path / 'a.txt'} was changed since fewmask wrote it")
+    with pytest.raises(UserError, match="a.txt was changed .* Move it away, or give another --out"):
+        own.require_free(tmp_path / "b.txt", tmp_path / "a.txt")
+
+
+def test_the_notes_outlive_the_process_and_a_move_and_are_a_list_of_sha256sum(tmp_path):
+    OwnFiles(tmp_path / "a").write_text(tmp_path / "a" / "b" / "c.txt", "text")
+    (tmp_path / "a").rename(tmp_path / "z")
+    assert OwnFiles(tmp_path / "z").is_free(tmp_path / "z" / "b" / "c.txt")
+    digest = hashlib.sha256(b"text").hexdigest()
+    assert (tmp_path / "z" / NOTES).read_text() == f"{digest}  b/c.txt\n"
+
+
+def test_several_processes_note_into_one_folder(tmp_path):
+    one, other = OwnFiles(tmp_path), OwnFiles(tmp_path)
+    one.write_text(tmp_path / "a", "1")
+    assert other.is_free(tmp_path / "a")
+    other.write_text(tmp_path / "b", "2")
+    assert one.is_free(tmp_path / "b")
+
+
+def test_a_kill_before_the_file_is_in_place_leaves_both_contents_known(tmp_path):
+    own = OwnFiles(tmp_path)
+    own.write_text(tmp_path / "a", "old")
+    own._note(f"{hashlib.sha256(b'new').hexdigest()}  a")
+    assert own.is_free(tmp_path / "a")
+    (tmp_path / "a").write_text("new")
+    assert own.is_free(tmp_path / "a")
+
+
+def test_notes_that_a_full_disk_has_cut_off_do_not_spoil_later_ones(tmp_path):
+    (tmp_path / NOTES).write_text("0f0f")
+    OwnFiles(tmp_path).write_text(tmp_path / "a", "1")
+    assert OwnFiles(tmp_path).is_free(tmp_path / "a")
