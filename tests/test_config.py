@@ -3,15 +3,9 @@
 import pytest
 import yaml
 
-from fewmask.config import did_you_mean, merge, parse_yaml, validate
+from fewmask.config import did_you_mean, parse_yaml, validate
 from fewmask.errors import UserError
 from fewmask.models import ModelConfig
-
-
-def test_another_method_starts_from_its_own_defaults():
-    base = {"method": {"name": "imas", "threshold": 0.7}}
-    assert merge(base, {"method": {"name": "supervised"}}) == {"method": {"name": "supervised"}}
-    assert merge(base, {"method": {"name": "imas", "ema_decay": 0.9}})["method"]["threshold"] == 0.7
 
 
 def test_a_wrong_value_of_an_option_with_several_types_is_one_message():

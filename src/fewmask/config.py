@@ -1,29 +1,50 @@
 """Strict typed configuration: base class, YAML files, classes by name, errors one can act on."""
 
-import difflib
 import importlib
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from fewmask.errors import UserError
+from fewmask.errors import did_you_mean as did_you_mean
 
 
 class BaseConfig(BaseModel):
     """Settings of one thing: frozen, typed, unknown keys refused, one sentence under each field."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
-    )
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True,
+        allow_inf_nan=False)  # fmt: skip
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_within_reason(cls, value: Any) -> Any:
+        """Refuses numbers beyond 64 bits and NUL bytes, which would fail somewhere deep inside."""
+        for one in _leaves(value):
+            if (isinstance(one, (int, float)) and abs(one) >= 2**63) or "\0" in str(one):
+                raise ValueError("expected numbers of at most 18 digits, and no NUL bytes")
+        return value
 
 
-MANY = 60
-"""A message lists at most so many known words."""
+def ascending(pair: tuple[float, float]) -> tuple[float, float]:
+    """A pair, unless the first is larger."""
+    if pair[0] > pair[1]:
+        raise ValueError(f"expected the smaller number first: [{pair[1]:g}, {pair[0]:g}]")
+    return pair
+
+
+def _leaves(value: Any) -> list[Any]:
+    items = [*value, *value.values()] if isinstance(value, Mapping) else value
+    if not isinstance(items, (list, tuple)):
+        return [value]
+    return [leaf for item in items for leaf in _leaves(item)]
+
+
 Config = TypeVar("Config", bound=BaseConfig)
 Base = TypeVar("Base")
 
@@ -41,7 +62,7 @@ def validate(config_class: type[Config], values: Mapping[str, Any], where: str =
             is allowed; an unknown key comes with the nearest known one.
     """
     try:
-        return config_class(**values)
+        return config_class.model_validate(dict(values))
     except ValidationError as error:
         prefix = f"{where}." if where else ""
         # One wrong value of an option with several types is an error for each of the types.
@@ -95,40 +116,23 @@ def _owner(config_class: type[BaseConfig], path: tuple[Any, ...]) -> type[BaseMo
     return owner
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Closes an error about an unknown word: the nearest known one, or the known ones."""
-    known = sorted(known)
-    by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    near += difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    if near:
-        return f"Did you mean '{by_lower.get(near[0], near[0])}'?"
-    if len(known) <= MANY:
-        return f"Known: {', '.join(known)}."
-    alike = [name for name in known if word.lower() in name.lower()] or known
-    return f"Some of {len(known)} known ones: {', '.join(alike[:5])}."
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested values of `base`, with those of `over` on top.
-
-    A section whose `name` changes starts afresh: the options of one method mean nothing to another.
-    """
-    merged = dict(base)
-    if "name" in over and "name" in base and over["name"] != base["name"]:
-        merged = {}
-    for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = merge(merged[key], value) if both else value
-    return merged
-
-
 class _Loader(yaml.SafeLoader):
     """The safe loader of PyYAML, with values as people expect them.
 
-    PyYAML reads YAML 1.1, in which `yes` and `no` are booleans and `255:1` is a number. Here, as in
-    YAML 1.2, only `true` and `false` are booleans, and a key may be given once.
+    As in YAML 1.2, `yes` is no boolean. A key may be given once, and aliases may not be nested.
     """
+
+    aliases = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Counts the aliases on the way."""
+        event, before = self.peek_event(), self.aliases  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        has_aliases = self.aliases > before
+        self.aliases += isinstance(event, yaml.AliasEvent)
+        if self.aliases > 60 or (has_aliases and event.anchor):
+            raise yaml.YAMLError("too many aliases (*name), or one inside of another")
+        return node
 
 
 PLAIN = {
@@ -140,7 +144,7 @@ PLAIN = {
         list("-+.0123456789"),
     ),
 }
-"""What unquoted text may be besides text, by its tag: a pattern, and first characters."""
+"""What unquoted text may be, by its tag: a pattern, and first characters."""
 
 _Loader.yaml_implicit_resolvers = {}
 for tag, (pattern, first) in PLAIN.items():
@@ -168,15 +172,11 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _number)
 
 
 def parse_yaml(text: str) -> Any:
-    """The value that a text stands for.
-
-    Raises:
-        yaml.YAMLError: if it is not YAML, or gives a key twice.
-    """
+    """The value that a text stands for; yaml.YAMLError if it is none, or gives a key twice."""
     try:
         return yaml.load(text, _Loader)  # a safe loader
-    except RecursionError:
-        raise yaml.YAMLError("it is nested too deeply") from None
+    except (RecursionError, ValueError):  # a number may have more digits than Python reads
+        raise yaml.YAMLError("it is nested too deeply, or a number is too long") from None
     except yaml.YAMLError as error:
         if re.search(r"[{\[,:]\s*#", text):
             raise yaml.YAMLError("# begins a comment: put colors in quotes, '#ff0000'") from error
@@ -186,16 +186,14 @@ def parse_yaml(text: str) -> Any:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Reads a YAML file that holds one mapping.
-
-    Raises:
-        UserError: if it cannot be read, is not YAML, or is not a mapping.
-    """
+    """Reads a YAML file that holds one mapping; a UserError says why it cannot be read."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is a folder, a pipe or a device. Give a YAML file.")
     try:
         values = parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"Cannot read {path} as YAML: {error}") from None
-    if not isinstance(values, dict):
+    if not isinstance(values, dict) or any(not isinstance(key, str) for key in values):
         raise UserError(f"{path} holds no settings: expected lines like 'key: value'.")
     return values
 
@@ -214,12 +212,14 @@ def find(name: str, ours: Mapping[str, str], kind: str, option: str | None = Non
     """
     option = option or f"{kind}.name"
     if ":" not in name and name not in ours:
-        noun = kind.split(".")[-1]
+        noun = kind.rpartition(".")[2]
         raise UserError(
             f"{option}={name}: unknown {noun}. {did_you_mean(name, ours)} Your own: "
             f"{option}=package.module:Class."
         )
     module_name, _, attribute = ours.get(name, name).partition(":")
+    if not all(part.isidentifier() for part in [*module_name.split("."), attribute]):
+        raise UserError(f"{option}={name}: expected package.module:Class.")
     if "" not in sys.path:  # a console script does not see the folder it is started in
         sys.path.insert(0, "")
     try:

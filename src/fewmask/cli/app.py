@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter, signature
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from fewmask.cli.printing import make_printable
 from fewmask.errors import UserError
 
 app = typer.Typer(
@@ -82,10 +84,13 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
         def run(debug: bool = False, **options: Any) -> None:
             try:
                 function(**options)
-            except (UserError, OSError):
+            except (typer.Exit, typer.Abort):
+                raise
+            except Exception:
                 if not debug:
                     raise
                 traceback.print_exc()
+                _print_machine()
                 raise typer.Exit(1) from None
 
         # Typer reads the options from the signature, so --debug must appear in it.
@@ -99,8 +104,15 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
     return register
 
 
+def _print_machine() -> None:
+    from fewmask.tasks.doctor import examine
+
+    print(*examine(), sep="\n", file=sys.stderr)
+
+
 def main() -> None:
     """Runs a command. A mistake of the user ends it with one message and exit code 2."""
+    make_printable()
     try:
         app()
     except UserError as error:
@@ -109,3 +121,17 @@ def main() -> None:
     except OSError as error:  # a full disk, a missing permission, a folder instead of a file
         print(f"Error: the file system reports: {error}", file=sys.stderr)
         sys.exit(2)
+    except MemoryError as error:
+        print(f"Error: there is not enough memory. {error} {LESS}", file=sys.stderr)
+        sys.exit(2)
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        print(f"Error: {type(error).__name__}: {error} ({where}). {OURS}", file=sys.stderr)
+        sys.exit(1)
+
+
+LESS = "Use smaller images (data.long_side), crops or batches, or close other programs."
+OURS = (
+    "This is a defect of fewmask. Please report it with what the same command prints with --debug."
+)

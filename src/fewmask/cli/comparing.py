@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fewmask.cli.app import Options, Time, Words, command, length
+from fewmask.cli.printing import show
 
 DEMO_METHODS = "supervised,imas"
 """What `fewmask demo` compares."""
@@ -97,8 +98,6 @@ def _with_length(words: list[str], time: str | None) -> list[str]:
 def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str) -> bool:
     """Trains and reports; says whether it came to its end."""
     # Heavy packages are imported inside the commands, so that help appears at once.
-    from rich.console import Console
-
     from fewmask.cli.words import automatic_settings, comparison_recipes, method_names
     from fewmask.methods import METHODS
     from fewmask.report.comparison import class_table, table
@@ -116,10 +115,9 @@ def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str
     sentences = verdict(done)
     first_seed = [Run.open(row.folders[0], data=done.data) for row in done.rows]
     page = report(first_seed, out / first_seed[0].paths.report.name, sentences)
-    console = Console()
-    console.print()
-    console.print(table(done))
-    console.print(class_table(done))
+    print()
+    show(table(done))
+    show(class_table(done))
     print("\n".join(sentences))
     print(f"\nReport: {page}\nPicture: {out / picture}\nRuns: {out}/METHOD-seedN")
     return True

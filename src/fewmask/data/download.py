@@ -23,11 +23,14 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from fewmask.data.deadline import within
 from fewmask.errors import UserError
 
 CHUNK_BYTES = 1 << 20
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 60
+SLOW_SECONDS, SLOW_BYTES = 60.0, 60_000
+"""Whatever is slower, a kilobyte a second, counts as broken off."""
 
 
 class Limits(NamedTuple):
@@ -148,7 +151,10 @@ def _continue(url: str, partial: Path, bar: "_Bar") -> bool:
     headers = {"User-Agent": "fewmask"} | ({"Range": f"bytes={have}-"} if have else {})
     request = urllib.request.Request(url, headers=headers)
     try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+        # A server may send its headers byte by byte, each of them in time.
+        answer = within(
+            2 * TIMEOUT_SECONDS, lambda: urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+        )
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:  # the range starts at the end, so nothing is missing
             return True
@@ -176,10 +182,11 @@ class _Bar:
     def __init__(self, progress: Progress, title: str, limits: Limits | None):
         self.progress, self.task = progress, progress.add_task(title, total=None)
         self.limits, self.begin, self.done = limits, time.monotonic(), 0
+        self.since, self.before = self.begin, 0
 
     def start(self, done: int, total: int | None) -> None:
         self.progress.update(self.task, completed=done, total=total)
-        self.done = done
+        self.done, self.since, self.before = done, time.monotonic(), done
         self._stop_at(total or 0)
 
     def advance(self, count: int) -> None:
@@ -188,6 +195,11 @@ class _Bar:
         self._stop_at(self.done)
 
     def _stop_at(self, size: int) -> None:
+        now = time.monotonic()
+        if now - self.since > SLOW_SECONDS:
+            if self.done - self.before < SLOW_BYTES:
+                raise OSError(f"fewer than {SLOW_BYTES} bytes arrived in {SLOW_SECONDS:g} seconds")
+            self.since, self.before = now, self.done
         if self.limits is None:
             return
         if size > self.limits.bytes:
@@ -199,7 +211,7 @@ class _Bar:
 @contextmanager
 def _bar(title: str, limits: Limits | None) -> Iterator[_Bar]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),

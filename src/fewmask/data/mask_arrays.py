@@ -1,11 +1,13 @@
 """Reads masks that are arrays, not pictures: NumPy's .npy and .npz, and MATLAB's .mat."""
 
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fewmask.data.decoding import require_pixels
 from fewmask.errors import UserError
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".mat")
@@ -48,8 +50,13 @@ def whole_numbers(values: np.ndarray, file: Path) -> np.ndarray:
 def _content(file: Path) -> Any:
     """What the file holds: an array, or arrays by name."""
     try:
+        if file.exists() and not file.is_file():
+            raise OSError("it is a pipe or a device, and not a file")
         if file.suffix.lower() == ".mat":
             return _matlab(file)
+        if zipfile.is_zipfile(file):  # a short file can stand for zeros without end
+            with zipfile.ZipFile(file) as members:
+                require_pixels((sum(one.file_size for one in members.infolist()) // 8, 1))
         found = np.load(file, allow_pickle=False)
         return found if isinstance(found, np.ndarray) else dict(found)
     except UserError:

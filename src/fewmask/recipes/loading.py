@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fewmask.config import did_you_mean, merge, read_yaml, validate
+from fewmask.config import did_you_mean, read_yaml, validate
 from fewmask.data import SOURCES
 from fewmask.data.sources.folder import folder_values
 from fewmask.errors import UserError
@@ -95,6 +95,20 @@ def _read(name: str | Path, heirs: tuple[str, ...] = ()) -> Values:
     inherited.pop("published", None)
     merged = merge(inherited, values)
     _drop_overriding(merged, values)
+    return merged
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values of `base`, with those of `over` on top.
+
+    A section whose `name` changes starts afresh: the options of one method mean nothing to another.
+    """
+    merged = dict(base)
+    if "name" in over and "name" in base and over["name"] != base["name"]:
+        merged = {}
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both else value
     return merged
 
 

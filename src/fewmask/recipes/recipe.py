@@ -17,7 +17,7 @@ from fewmask.models import ModelConfig
 class Recipe(BaseConfig):
     """All settings of a run. `recipe.yaml` in a run folder is a recipe, and valid input."""
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Random seed for weights, batches and augmentation; data sources have their own seeds."""
     # The options of the source are those of a subclass; without SerializeAsAny they are not saved.
     data: SerializeAsAny[DataSource.Config]

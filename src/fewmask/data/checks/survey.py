@@ -15,7 +15,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import track
 
-from fewmask.data.images import TIFF_SUFFIXES, as_rgb, read_tiff, to_8_bits
+from fewmask.data.decoding import TIFF_SUFFIXES, decoded
+from fewmask.data.images import as_rgb, read_tiff, to_8_bits
 from fewmask.data.label_table import LabelTable, distinct
 from fewmask.data.masks import Stored, read_stored
 from fewmask.data.source import Inventory
@@ -131,8 +132,8 @@ def _run_all(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
 def describe_image(file: Path) -> ImageFacts:
     """Decodes an image and notes the facts about it."""
     try:
-        content = file.read_bytes()
         picture, mode, orientation, pages, bands = _decoded(file)
+        content = file.read_bytes()
         small = np.asarray(picture.convert("RGB").resize((9, 8), Image.Resampling.BOX))
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
         return ImageFacts(file, _reason(error))
@@ -151,8 +152,7 @@ def describe_image(file: Path) -> ImageFacts:
 def _decoded(file: Path) -> tuple[Image.Image, str, int, int, int]:
     """The upright picture; mode (or bands), orientation in its EXIF tag (0..8), pages, bands."""
     try:
-        with Image.open(file) as picture:
-            picture.load()
+        with decoded(file) as picture:
             orientation = int(picture.getexif().get(0x0112, 1))
             pages = getattr(picture, "n_frames", 1)
             bands = int(getattr(picture, "tag_v2", {}).get(SAMPLES_PER_PIXEL, 0))
