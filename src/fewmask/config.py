@@ -68,7 +68,7 @@ def validate(config_class: type[Config], values: Mapping[str, Any], where: str =
         # One wrong value of an option with several types is an error for each of the types.
         items: dict[tuple[Any, ...], list[Any]] = {}
         for item in error.errors():
-            place = tuple(part for part in item["loc"] if not _is_type(part))
+            place = tuple(part for part in item["loc"] if not _is_type(part)) or item["loc"]
             items.setdefault(place, []).append({**item, "loc": place})
         lines = [_explain(_joined(alike), config_class, prefix) for alike in items.values()]
         raise UserError("\n".join(lines)) from None

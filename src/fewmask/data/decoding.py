@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -67,7 +67,7 @@ def decoded(source: Path | BinaryIO) -> Image.Image:
 
 
 class opened:
-    """Opens and decodes an image file. Any failure becomes a UserError."""
+    """Opens and decodes an image file. Any failure, here or in the block, becomes a UserError."""
 
     def __init__(self, file: Path, what: str, content: bytes | None = None):
         self.file, self.what, self.content = file, what, content
@@ -75,31 +75,31 @@ class opened:
     def __enter__(self) -> Image.Image:
         try:
             self.picture = decoded(self.file if self.content is None else BytesIO(self.content))
-        except FileNotFoundError:
-            raise UserError(
-                f"There is no {self.what} {self.file}. Check the list or the folder it came from."
-            ) from None
-        except TooLarge as error:
-            raise UserError(f"{self.what.capitalize()} {self.file}: {error}") from None
-        except (OSError, SyntaxError, ValueError, MemoryError) as error:
-            is_foreign = isinstance(error, UnidentifiedImageError)
-            may_be_bands = is_foreign and is_tiff(self.file, self.content)
-            reason = "not an image of a known format" if is_foreign else error
-            raise UserError(
-                f"Cannot read {self.what} {self.file}: {reason}. The file is damaged or not an "
-                "image; replace it or remove it from the data."
-                + (" If it holds bands other than RGB, set model.in_channels." * may_be_bands)
-            ) from None
+        except Exception as error:  # Pillow raises a dozen kinds for damaged files
+            raise self._in_words(error) from None
         return self.picture
 
-    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self.picture.close()
-        if kind is not None and issubclass(kind, MemoryError):
-            size = "x".join(map(str, self.picture.size))
-            raise UserError(
-                f"{self.what.capitalize()} {self.file}: its {size} pixels do not fit into memory. "
-                "Cut it into tiles."
-            ) from None
+        if isinstance(error, Exception) and not isinstance(error, UserError):
+            raise self._in_words(error) from error
+
+    def _in_words(self, error: Exception) -> UserError:
+        file = f"{self.what} {self.file}"
+        if isinstance(error, FileNotFoundError):
+            return UserError(f"There is no {file}. Check the list or the folder it came from.")
+        if isinstance(error, TooLarge):
+            return UserError(f"Cannot read {file}: {error}")
+        if isinstance(error, MemoryError):
+            return UserError(f"Cannot read {file}: it does not fit into memory. Cut it into tiles.")
+        is_foreign = isinstance(error, UnidentifiedImageError)
+        may_be_bands = is_foreign and is_tiff(self.file, self.content)
+        reason = "not an image of a known format" if is_foreign else error
+        return UserError(
+            f"Cannot read {file}: {reason}. The file is damaged or not an image; replace it or "
+            "remove it from the data."
+            + (" If it holds bands other than RGB, set model.in_channels." * may_be_bands)
+        )
 
 
 def is_tiff(file: Path, content: bytes | None = None) -> bool:

@@ -123,7 +123,7 @@ def read_tiff(file: Path, content: bytes | None = None) -> np.ndarray:
             f"There is no image {file}. Check the list or the folder it came from."
         ) from None
     except TooLarge as error:
-        raise UserError(f"Image {file}: {error}") from None
+        raise UserError(f"Cannot read image {file}: {error}") from None
     except Exception as error:  # tifffile and its codecs each fail in their own ways
         raise UserError(
             f"Cannot read image {file}: {error}. The file is damaged or not an image; replace it "

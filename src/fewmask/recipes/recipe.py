@@ -43,6 +43,8 @@ class Recipe(BaseConfig):
         """Validates the options of a source or a method with the class that its name stands for."""
         if not isinstance(values, dict):
             return values
+        if "name" not in values:
+            raise ValueError("it has no name. Say which one, such as method=imas, data=FOLDER")
         name = str(values["name"])
         owner = _source_class(name) if info.field_name == "data" else method_class(name)
         return validate(owner.Config, values, info.field_name)

@@ -56,7 +56,7 @@ def annotation(name: str, width: Any, height: Any, shapes: Sequence[Shape | str]
             and a shape without a label or with a corner that is not a number.
     """
     stem = stem_of(name)
-    if not all(bool(shapes) <= float(side) < 1e6 for side in (width, height)):
+    if not all(bool(shapes) <= int(side) < 1e6 for side in (width, height)):
         raise ValueError(f"the image '{name}' is {width} x {height} pixels")
     require_pixels((int(width), int(height)))
     kept = [shape._replace(name=_plain(shape.name)) for shape in shapes if isinstance(shape, Shape)]

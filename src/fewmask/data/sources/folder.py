@@ -1,5 +1,6 @@
 """Your own images: a folder with `images/` and `masks/`, or lists, or a small YAML file."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -164,5 +165,5 @@ def folder_values(path: Path) -> dict[str, Any]:
         if key in values and not isinstance(values[key], str):
             raise UserError(f"{path}: {key}: {values[key]!r} is not a path. Write it in quotes.")
         if key in values and not is_remote(values[key]):
-            values[key] = str(path.parent / Path(values[key]).expanduser())
+            values[key] = str(path.parent / os.path.expanduser(values[key]))
     return {"name": "folder", **values}
