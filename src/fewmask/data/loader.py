@@ -87,7 +87,7 @@ def _shared(batches: list[Batch]) -> list[Batch] | bytes:
     """
     try:
         for tensor in _tensors(batches):
-            tensor.share_memory_()
+            tensor.share_memory_()  # type: ignore[no-untyped-call]
     except (RuntimeError, OSError):
         return pickle.dumps(batches)
     return batches

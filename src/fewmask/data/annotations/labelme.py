@@ -49,6 +49,8 @@ def read(source: Source) -> Export | None:
 
 
 def _content(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise ValueError(f"{file.name} is not a file")
     try:
         content = json.loads(file.read_text("utf-8-sig"))
     except ValueError as error:
