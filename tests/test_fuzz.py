@@ -176,7 +176,8 @@ def arrays(home: Path):
         pass
     else:
         savemat(home / "m.mat", {"labels": labels})
-        names.append("m.mat")
+        savemat(home / "n.mat", {"s": {"labels": labels, "c": ["a", 1.5]}}, do_compression=True)
+        names += ["m.mat", "n.mat"]
     for name in names:
         yield "mask", name, (home / name).read_bytes()
 

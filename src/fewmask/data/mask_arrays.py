@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fewmask.data.decoding import require_pixels
+from fewmask.data.matlab_files import read_matlab
 from fewmask.errors import UserError
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".mat")
@@ -53,7 +54,7 @@ def _content(file: Path) -> Any:
         if file.exists() and not file.is_file():
             raise OSError("it is a pipe or a device, and not a file")
         if file.suffix.lower() == ".mat":
-            return _matlab(file)
+            return read_matlab(file)
         if zipfile.is_zipfile(file):  # a short file can stand for zeros without end
             with zipfile.ZipFile(file) as members:
                 require_pixels((sum(one.file_size for one in members.infolist()) // 8, 1))
@@ -65,22 +66,6 @@ def _content(file: Path) -> Any:
         raise UserError(f"There is no mask {file}.") from None
     except Exception as error:  # SciPy and zipfile raise a dozen kinds for a damaged file
         raise UserError(f"Cannot read mask {file}: {error}. Export it again.") from None
-
-
-def _matlab(file: Path) -> Any:
-    try:
-        from scipy.io import loadmat
-    except ImportError:
-        raise UserError(
-            f"Mask {file}: .mat files need SciPy: pip install 'fewmask[prepare]'"
-        ) from None
-    try:
-        return loadmat(str(file), simplify_cells=True)
-    except NotImplementedError:
-        raise UserError(
-            f"Mask {file}: it is a MATLAB file of version 7.3 (HDF5). Save it with "
-            "save(..., '-v7'), or as PNG."
-        ) from None
 
 
 def _chosen(content: Any, wanted: str, file: Path) -> np.ndarray:
