@@ -65,7 +65,9 @@ def test_pictures_of_other_kinds_are_named(done, tmp_path):
     photos = shutil.copytree(done / "photos", tmp_path / "photos")
     Image.open(photos / "images/p8.png").save(photos / "images/p9.gif")
     text = fewmask("check", photos, code=1)
-    assert "1 picture(s) are of kinds that are not read (.gif)" in text and "p9.gif" in text
+    assert (
+        "1 file(s) are not read, for their kind or their name (.gif)" in text and "p9.gif" in text
+    )
     text = fewmask("predict", done / "run", photos / "images", "--out", tmp_path / "out")
     assert (
         "p9.gif (fewmask does not read this kind of image)" in text

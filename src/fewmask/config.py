@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from fewmask.errors import UserError
-from fewmask.errors import did_you_mean as did_you_mean
+from fewmask.errors import UserError, did_you_mean
 
 
 class BaseConfig(BaseModel):
@@ -96,7 +95,8 @@ def _explain(item: Any, config_class: type[BaseConfig], prefix: str) -> str:
     if item["type"] == "missing":
         return f"{path}: is needed and was not given. Add {path}=..."
     if item["type"] == "value_error":
-        return f"{path}: {item['msg'].removeprefix('Value error, ')}."
+        message = item["msg"].removeprefix("Value error, ").rstrip(".")
+        return f"{path}: {message}" + ("" if message.endswith("?") else ".")
     if item["type"] in ("tuple_type", "list_type"):
         return f"{path}={item['input']!r}: expected several values: [a, b]."
     if item["type"] == "string_type" and isinstance(item["input"], (bool, int, float)):
@@ -187,8 +187,8 @@ def parse_yaml(text: str) -> Any:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Reads a YAML file that holds one mapping; a UserError says why it cannot be read."""
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path} is a folder, a pipe or a device. Give a YAML file.")
+    if not path.is_file():
+        raise UserError(f"There is no file {path}. (A folder, a pipe or a device is none.)")
     try:
         values = parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

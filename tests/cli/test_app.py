@@ -60,3 +60,12 @@ def test_a_mistake_is_one_message_and_exit_code_2(words, expected, tmp_path):
     text = fewmask(*words, cwd=tmp_path, code=2)
     assert expected in text and text.count("Error:") == 1
     assert not list(tmp_path.glob("runs/*"))  # not even an empty run folder
+
+
+def test_settings_with_dashes_come_with_the_form_that_works():
+    said = fewmask("train", "data=photos", "--steps", "100", code=2)
+    assert "--steps: no such option." in said
+    assert "Settings have no dashes: data=photos, training.steps=100." in said
+    assert "Did you mean --time?" in fewmask("train", "data=photos", "--tme", "3m", code=2)
+    assert "Did you mean --methods?" in fewmask("compare", "--method=imas", code=2)
+    assert "Settings have no dashes" in fewmask("train", "--data", "photos", code=2)

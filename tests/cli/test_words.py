@@ -2,7 +2,12 @@
 
 import pytest
 
-from fewmask.cli.words import evaluation_options, parse_options, recipe_from_words
+from fewmask.cli.words import (
+    comparison_recipes,
+    evaluation_options,
+    parse_options,
+    recipe_from_words,
+)
 from fewmask.errors import UserError
 from fewmask.methods.imas import IMAS
 
@@ -75,3 +80,58 @@ def test_a_section_can_be_given_at_once():
 
 def test_a_pattern_of_paths_needs_no_quotes():
     assert parse_options(["data.masks={name}/masks"]) == {"data": {"masks": "{name}/masks"}}
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["synthetic", "steps=100"], "training.steps"),
+        (["synthetic", "stps=100"], "training.steps"),
+        (["synthetic", "names=[a, b]"], "data.names"),
+        (["synthetic", "labeled=3"], "data.labeled"),
+        (["synthetic", "threshold=0.9"], "method.threshold"),
+        (["synthetic", "encoder=resnet18"], "model.encoder"),
+        (["synthetic", "methd=imas"], "method"),
+        (["synthetic", "Data=photos"], "data"),
+        (["synthetic", "imas"], "method=imas"),
+        (["synthetic", "photos"], "data=photos"),
+        (["synthetic", "my photos"], "'data=my photos'"),
+        (["my photos"], "'data=my photos'"),
+        (["photos/"], "data=photos"),
+        (["data=photo"], "photos"),
+        (["data=Photos/"], "photos"),
+    ],
+)
+def test_common_slips_come_with_the_word_that_works(words, meant, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("photos", "my photos", "runs"):
+        (tmp_path / folder / "images").mkdir(parents=True)
+    with pytest.raises(UserError) as error:
+        recipe_from_words(words)
+    said = str(error.value)
+    assert (
+        f"Did you mean '{meant}'?" in said
+        or f"Did you mean {meant}?" in said
+        or (f"To use its images: {meant}" in said)
+    )
+
+
+def test_what_a_shell_splits_is_told_in_one_line():
+    with pytest.raises(UserError, match=r"'data.names=\[soil,' is cut off.*in quotes"):
+        recipe_from_words(["synthetic", "data.names=[soil,", "weed]"])
+    with pytest.raises(UserError) as error:
+        recipe_from_words(["synthetic", "data.names=]"])
+    assert "cannot be read as YAML" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_comparison_names_its_own_option():
+    with pytest.raises(UserError, match="methods=imas: .* from --methods"):
+        comparison_recipes(["synthetic", "methods=imas"], ["imas"], [0])
+
+
+def test_data_is_a_folder_or_a_yaml_file(tmp_path):
+    (tmp_path / "photo.png").write_bytes(b"\x89PNG")
+    with pytest.raises(UserError, match="photo.png: expected a folder, or a .yaml file"):
+        recipe_from_words([f"data={tmp_path / 'photo.png'}"])
+    with pytest.raises(UserError, match="There is no file .*mine.yaml"):
+        recipe_from_words([tmp_path / "mine.yaml"])

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from fewmask.cli.words import recipe_from_words
-from fewmask.data.affixes import NO_AFFIXES, Affixes, proposed
+from fewmask.data.affixes import NO_AFFIXES, Affixes, folder_of, proposed
 from fewmask.errors import UserError
 from fewmask.runs.build import open_data
 from tests.data.checks.photos import said, write_clean
@@ -19,6 +19,8 @@ NAMINGS = {
         "a_{}_gtFine_labelIds",
     ),
     "mask_suffix=.jpg": ("{}", "{}.jpg"),
+    "mask_prefix=seg data.image_prefix=img": ("img_{}", "seg_{}"),
+    "image_prefix=img_": ("img_{}", "{}"),
 }
 
 
@@ -44,6 +46,22 @@ def test_nothing_is_proposed_unless_all_masks_fit():
     assert proposed(["a", "b"], ["a_mask", "c_mask"]) is None
     assert proposed(["a", "b"], ["x"]) is None
     assert proposed(["a"], ["a"]) is None and proposed([], ["a"]) is None
+
+
+def test_masks_in_a_subfolder_of_their_own(tmp_path):
+    root = write_clean(tmp_path / "photos")
+    inner = root / "masks" / "crops"
+    inner.mkdir()
+    for file in [file for file in (root / "masks").iterdir() if file.is_file()]:
+        file.rename(inner / file.name)
+    recipe = [f"data={root}", "method=imas"]
+    with pytest.raises(UserError, match=f"paired with data.masks={inner}"):
+        open_data(recipe_from_words(recipe))
+    assert f"paired with data.masks={inner}" in said(root, "data.val=null")
+    assert "not read" not in said(root, "data.val=null")
+    data = open_data(recipe_from_words([*recipe, f"data.masks={inner}"]))
+    assert len(data.labeled) + len(data.val) == 12
+    assert folder_of(["a"], [inner / "a.png", inner / "b.png"]) is None
 
 
 def test_names_count_in_one_unicode_form():

@@ -71,6 +71,13 @@ def test_masks_are_compared_with_the_image_at_its_own_size(files):
     assert np.array_equal(files.mask(1).shape, (40, 60))
 
 
+def test_a_mask_on_its_side_is_said_to_be_so(files, photos):
+    Image.new("L", (40, 60)).save(photos / "masks" / "p0.png")
+    Image.new("RGB", (60, 40)).save(photos / "images" / "p0.jpg")
+    with pytest.raises(UserError, match="It lies on its side: turn it, or export"):
+        files.verify_pair(0)
+
+
 def test_masks_are_resized_if_that_is_wanted(files, tmp_path):
     resized = replace(files, resizes_masks=True, decoded=DecodedFolder(tmp_path))
     Image.fromarray(np.eye(40, 60, dtype=np.uint8)).resize((30, 20), 0).save(files.masks[1])

@@ -63,6 +63,12 @@ def test_a_wrong_json_file(tmp_path, text):
         read_image_labels(tmp_path / "l.json", NAMES, CLASSES)
 
 
+def test_an_image_that_a_json_file_names_twice_loses_no_class(tmp_path):
+    (tmp_path / "l.json").write_text('{"a/0001": ["dog"], "a/0001": ["cat"], "a/0002": []}')
+    with pytest.raises(UserError, match="'a/0001' is given twice. Join the two"):
+        read_image_labels(tmp_path / "l.json", NAMES, CLASSES)
+
+
 def test_the_option_opens_the_file(tmp_path):
     rows = "".join(f"unlabeled_{i:05d},disc\n" for i in range(3))
     (tmp_path / "l.csv").write_text(rows)

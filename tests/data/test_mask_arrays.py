@@ -33,6 +33,39 @@ def test_of_several_arrays_one_must_be_named(tmp_path):
         read_array(file, "mask")
 
 
+def test_the_name_that_sounds_like_a_mask_is_proposed(tmp_path):
+    np.savez(tmp_path / "both.npz", image=LABELS, mask=LABELS)
+    with pytest.raises(UserError, match=r"data.mask_array=mask\."):
+        read_array(tmp_path / "both.npz")
+    cells = np.empty(2, object)
+    cells[:] = [{"Segmentation": LABELS}, {"Segmentation": LABELS}]
+    file = saved_mat(tmp_path / "two.mat", groundTruth=cells)
+    with pytest.raises(UserError, match=r"data.mask_array='groundTruth\[0\].Segmentation'\."):
+        read_array(file)
+
+
+def test_an_axis_of_length_one_does_not_count(tmp_path):
+    for values in (LABELS[None], LABELS[..., None]):
+        np.save(tmp_path / "m.npy", values)
+        assert np.array_equal(read_array(tmp_path / "m.npy"), LABELS)
+
+
+def test_sparse_matrices_and_half_floats_are_read(tmp_path, recwarn):
+    sparse = pytest.importorskip("scipy.sparse")
+    file = saved_mat(tmp_path / "m.mat", mask=sparse.csc_matrix(LABELS.astype(float)))
+    assert np.array_equal(read_array(file), LABELS)
+    np.save(tmp_path / "m.npy", LABELS.astype(np.float16))
+    assert np.array_equal(read_array(tmp_path / "m.npy"), LABELS) and not recwarn.list
+
+
+def test_python_objects_are_passed_over(tmp_path):
+    np.savez(tmp_path / "m.npz", mask=LABELS, notes=np.array({"by": "me"}, object))
+    assert np.array_equal(read_array(tmp_path / "m.npz"), LABELS)
+    np.save(tmp_path / "m.npy", LABELS.astype(object))
+    with pytest.raises(UserError, match="holds Python objects, not numbers"):
+        read_array(tmp_path / "m.npy")
+
+
 def test_arrays_in_cells_have_a_number(tmp_path):
     cells = np.empty(2, object)
     cells[:] = [{"Segmentation": LABELS}, {"Segmentation": LABELS + 1}]
@@ -44,7 +77,11 @@ def test_arrays_in_cells_have_a_number(tmp_path):
 
 @pytest.mark.parametrize(
     ("values", "words"),
-    [(LABELS + 0.5, "fractions"), (np.full((2, 2), np.nan), "NaN"), (LABELS[None], "one array")],
+    [
+        (LABELS + 0.5, "fractions"),
+        (np.full((2, 2), np.nan), "NaN"),
+        (np.stack([LABELS] * 3), r"one array.*are \[3, 2, 3\] of uint8"),
+    ],
 )
 def test_what_cannot_be_a_mask_is_refused(values, words, tmp_path):
     np.save(tmp_path / "m.npy", values)

@@ -48,6 +48,36 @@ def test_files_named_by_class_are_not_merged(tmp_path):
         require_objects(folders, MASK_SUFFIXES)
 
 
+@pytest.mark.parametrize(
+    "names", [["p_water_1", "p_road_7"], ["road01", "water03", "water04"], ["class1", "class2"]]
+)
+def test_numbers_in_names_of_classes_do_not_count(names, tmp_path):
+    for folder in ("q1", "q2"):
+        for name in names:
+            save_object(tmp_path / folder / f"{folder}_{name}.png", (0, 0, 2, 2))
+    with pytest.raises(UserError, match="each file seems to be a class"):
+        require_objects([tmp_path / "q1", tmp_path / "q2"], MASK_SUFFIXES)
+
+
+def test_names_of_images_places_and_random_ones_are_no_classes(tmp_path):
+    names = {
+        "paris_1": ["paris_1_mask_0", "paris_1_mask_1"],
+        "rome_2": ["rome_2_mask_0", "rome_2_mask_1"],
+        "oslo_3": ["deadbeef12", "fade99"],
+        "bonn_4": ["deadbeef13", "fade98"],
+    }
+    for folder, files in names.items():
+        for name in files:
+            save_object(tmp_path / folder / f"{name}.png", (0, 0, 2, 2))
+    require_objects([tmp_path / folder for folder in names], MASK_SUFFIXES)
+
+
+def test_an_object_in_colors_is_named(tmp_path):
+    Image.new("RGB", (6, 4), "red").save(tmp_path / "overlay.png")
+    with pytest.raises(UserError, match=r"overlay.png: it is in colors \(mode RGB\)"):
+        read_mask(tmp_path)
+
+
 def test_numbered_objects_may_have_the_same_names(tmp_path):
     folders = [tmp_path / name for name in ("p1", "p2")]
     for folder in folders:

@@ -27,5 +27,5 @@ def test_a_protocol_is_a_name_for_settings():
             recipe_from_words(["voc/imas", "data.root=x", f"evaluation.{word}"])
     with pytest.raises(UserError, match="stride=40 leaves gaps between windows of 33"):
         recipe_from_words(["camvid", "data.root=x", "evaluation.window=33", "evaluation.stride=40"])
-    with pytest.raises(UserError, match="Did you mean 'cityscapes'"):
+    with pytest.raises(UserError, match=r"Names that begin so: cityscapes, cityscapes_imas\.$"):
         recipe_from_words(["voc/imas", "data.root=x", "evaluation.protocol=cityscape"])

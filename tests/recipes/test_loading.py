@@ -147,7 +147,7 @@ def test_a_decoder_may_be_given_as_a_word_in_python(decoder_lab):
 
 
 def test_an_option_without_its_section_is_found():
-    with pytest.raises(UserError, match=r"steps: unknown option. Did you mean training.steps\?"):
+    with pytest.raises(UserError, match=r"steps: unknown option. Did you mean 'training.steps'"):
         recipe_from_words(["synthetic", "steps=100"])
     with pytest.raises(UserError, match="methd: unknown option. Did you mean 'method'"):
         recipe_from_words(["synthetic", "methd=imas"])

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from fewmask.cli.printing import make_printable
-from fewmask.errors import UserError
+from fewmask.errors import UserError, nearest
 
 app = typer.Typer(
     add_completion=False,
@@ -23,11 +23,15 @@ app = typer.Typer(
 )
 
 
-def not_twice_in_a_row(words: list[str] | None) -> list[str] | None:
-    """Refuses `data.pool=0.tar data.pool=1.tar`, which a shell makes of `data.pool={0,1}.tar`.
+def checked_words(context: typer.Context, words: list[str] | None) -> list[str] | None:
+    """Refuses `--steps 100`, and `data.pool=0.tar data.pool=1.tar`.
 
-    Other options may repeat, and the last value counts: you can append options to a script's own.
+    A shell makes the latter of `data.pool={0,1}.tar`. Other options may repeat, and the last value
+    counts: you can append options to a script's own.
     """
+    for word in words or []:
+        if word.startswith("-"):
+            raise UserError(_without_dashes(word, context))
     options = [word.partition("=") for word in words or []]
     for (key, is_option, first), (following, _, second) in pairwise(options):
         if key.startswith("data") and is_option and key == following and first != second:
@@ -38,18 +42,29 @@ def not_twice_in_a_row(words: list[str] | None) -> list[str] | None:
     return words
 
 
+def _without_dashes(word: str, context: typer.Context) -> str:
+    """What to write for an option that the command does not have."""
+    name = word.partition("=")[0]
+    near = nearest(name, [o for p in context.command.params for o in p.opts if o[:2] == "--"])
+    meant = f" Did you mean {near}?" if near else ""
+    return (
+        f"{name}: no such option.{meant} Settings have no dashes: data=photos, training.steps=100. "
+        f"All options: fewmask {context.info_name} --help."
+    )
+
+
 Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[RECIPE] [KEY=VALUE]...",
         help="A recipe, and options such as data=photos.",
-        callback=not_twice_in_a_row,
+        callback=checked_words,
     ),
 ]
 Options = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...", help="Options such as seed=1.", callback=not_twice_in_a_row
+        metavar="[KEY=VALUE]...", help="Options such as seed=1.", callback=checked_words
     ),
 ]
 Weights = Annotated[
@@ -98,7 +113,9 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
         own = signature(function)
         run.__signature__ = own.replace(parameters=[*own.parameters.values(), option])  # type: ignore[attr-defined]
         run.__annotations__ = {**function.__annotations__, "debug": Debug}
-        app.command(name)(run)
+        # An unknown option is then a word, and a message can say what was meant.
+        takes_words = any(p.annotation is Words for p in own.parameters.values())
+        app.command(name, context_settings={"ignore_unknown_options": takes_words})(run)
         return function
 
     return register

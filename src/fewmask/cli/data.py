@@ -37,8 +37,8 @@ def check(
     from fewmask.report.draft import write_draft
     from fewmask.tasks import check as task
 
-    data = data.removeprefix("data=")  # as for `train`
-    recipe = recipe_from_words([f"data={data}", *(options or [])])
+    is_option = data.startswith(("data=", "data."))  # as for `train`
+    recipe = recipe_from_words([data if is_option else f"data={data}", *(options or [])])
     found = task.check(recipe)
     print(json.dumps(found.as_dict(), indent=2) if as_json else found.in_words())
     if write is not None:

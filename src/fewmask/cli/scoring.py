@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fewmask.cli.app import Options, Weights, command, not_twice_in_a_row
+from fewmask.cli.app import Options, Weights, checked_words, command
 from fewmask.cli.printing import show
 from fewmask.errors import UserError
 
@@ -62,7 +62,7 @@ def report(
         typer.Argument(
             metavar="RUN... [KEY=VALUE]...",
             help="One run folder, or several to compare; then options such as data.root=photos.",
-            callback=not_twice_in_a_row,
+            callback=checked_words,
         ),
     ],
     out: Annotated[

@@ -1,15 +1,16 @@
 """Turns the words of a command line into a recipe. Everything below `cli` takes a Recipe."""
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from fewmask.config import did_you_mean, parse_yaml
-from fewmask.errors import UserError
-from fewmask.methods import AUTO, BEST
+from fewmask.config import parse_yaml
+from fewmask.errors import UserError, did_you_mean
+from fewmask.methods import AUTO, BEST, METHODS
 from fewmask.recipes.automatic import described
 from fewmask.recipes.comparing import load_comparison
 from fewmask.recipes.loading import load_recipe
@@ -51,7 +52,7 @@ def comparison_recipes(
     """
     base, options = split_words(words)
     for option in options:
-        if option.startswith(("method=", "method.name=", "seed=")):
+        if option.startswith(("method=", "method.name=", "methods=", "seed=")):
             raise UserError(
                 f"{option}: a comparison takes methods and seeds from --methods and --seeds."
             )
@@ -104,10 +105,7 @@ def parse_options(options: Iterable[str]) -> dict[str, Any]:
     for option in options:
         key, equals, text = option.partition("=")
         if not equals or not key:
-            raise UserError(
-                f"'{option}' is not an option. Write options as key=value, for example "
-                "training.steps=2000."
-            )
+            raise UserError(f"'{option}' is not an option. {_with_its_key(option)}")
         *parents, leaf = _names(key.strip())
         is_name = key.strip() in SECTIONS_WITH_NAME and not text.lstrip().startswith("{")
         if is_name:
@@ -122,6 +120,15 @@ def parse_options(options: Iterable[str]) -> dict[str, Any]:
         # A name is not read as YAML: a folder may be called 2024-05-01, which YAML reads as a date.
         inner[leaf] = text if is_name else _parse_value(text, option)
     return nested
+
+
+def _with_its_key(word: str) -> str:
+    """What the user may have meant by a word without a key."""
+    if Path(word).expanduser().exists():
+        return f"Did you mean {shlex.quote(f'data={word}')}?"
+    if word.lower() in METHODS:
+        return f"Did you mean method={word.lower()}?"
+    return "Write options as key=value, for example training.steps=2000."
 
 
 def _names(key: str) -> list[str]:
@@ -157,7 +164,13 @@ def _parse_value(text: str, option: str) -> Any:
     try:
         value = parse_yaml(text)
     except yaml.YAMLError as error:
-        raise UserError(f"'{option}': the value cannot be read as YAML ({error}).") from None
+        if text[:1] in "[{" and text.count(text[0]) > text.count("]}"["[{".index(text[0])]):
+            raise UserError(
+                f"'{option}' is cut off. Your shell splits words at blanks: put the whole option "
+                "in quotes, as in 'data.names=[soil, weed]'."
+            ) from None
+        reason = getattr(error, "problem", None) or error
+        raise UserError(f"'{option}': the value cannot be read as YAML ({reason}).") from None
     if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
         return float(value)  # YAML reads 1e-3 as text, but people mean the number
     return value

@@ -3,6 +3,8 @@
 import os
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
+from string import ascii_letters
 from typing import NamedTuple
 
 
@@ -12,6 +14,7 @@ class Affixes(NamedTuple):
     mask_prefix: str = ""
     mask_suffix: str = ""
     image_suffix: str = ""
+    image_prefix: str = ""
 
     def of_mask(self, stem: str) -> str | None:
         """What counts of the path of a mask, or None if it is not named as masks are."""
@@ -23,7 +26,9 @@ class Affixes(NamedTuple):
 
     def of_image(self, stem: str) -> str:
         """What counts of the path of an image."""
-        return one_form(stem.removesuffix(self.image_suffix))
+        folder, slash, name = stem.rpartition("/")
+        name = name.removeprefix(self.image_prefix).removesuffix(self.image_suffix)
+        return one_form(folder + slash + name)
 
     def as_options(self) -> str:
         """The options of a folder that say the same."""
@@ -54,6 +59,9 @@ def proposed(images: Sequence[str], masks: Sequence[str]) -> Affixes | None:
     ends = [image for image in images if first.endswith(image)]
     candidates = [by_end] if shared else []
     candidates += [Affixes(first.removesuffix(image)) for image in ends]
+    alike = max(images, key=lambda image: len(_common_end(image, first)))
+    end = _common_end(alike, first)
+    candidates += [Affixes(first.removesuffix(end), "", "", alike.removesuffix(end))] if end else []
     for affixes in candidates:
         meant = [affixes.of_mask(mask) for mask in masks]
         known = {affixes.of_image(image) for image in images}
@@ -61,3 +69,21 @@ def proposed(images: Sequence[str], masks: Sequence[str]) -> Affixes | None:
         if affixes != NO_AFFIXES and is_clear and {*meant} <= known:
             return affixes
     return None
+
+
+def folder_of(images: Sequence[str], masks: Sequence[Path]) -> Path | None:
+    """The folder in which all masks have the name of an image, or None.
+
+    Args:
+        images: stems of the images without a mask.
+        masks: the masks without an image.
+    """
+    folders = {mask.parent for mask in masks}
+    are_named = {one_form(mask.stem) for mask in masks} <= {one_form(image) for image in images}
+    return folders.pop() if len(folders) == 1 and are_named else None
+
+
+def _common_end(one: str, other: str) -> str:
+    """The end that two names share, without a part of a word: _7 of img_7 and seg_7."""
+    end = os.path.commonprefix([one[::-1], other[::-1]])[::-1]
+    return end if end in (one, other) else end.lstrip(ascii_letters)

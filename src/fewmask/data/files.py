@@ -190,8 +190,11 @@ class Files(Dataset):
         size = mask.shape[::-1]
         fits = same_aspect(size, (width, height)) if self.resizes_masks else size == (width, height)
         if not fits:
+            is_turned = size == (height, width)
             raise UserError(
                 f"Mask {mask_file} is {size[0]}x{size[1]} pixels, but its image {file.name} is "
-                f"{width}x{height} (width x height). Export the mask at the size of the image"
+                f"{width}x{height} (width x height). "
+                + ("It lies on its side: turn it, or e" if is_turned else "E")
+                + "xport the mask at the size of the image"
                 + (", or at least in its shape." if self.resizes_masks else ".")
             )

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from fewmask.config import did_you_mean
 from fewmask.data.classes import Classes
 from fewmask.data.lists.reading import read_text, without_suffix
-from fewmask.errors import UserError
+from fewmask.errors import UserError, did_you_mean
 
 
 def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.ndarray:
@@ -77,7 +76,7 @@ def _read_rows(file: Path, names: Sequence[str], classes: Classes) -> dict[str, 
     try:
         text = read_text(file)
         if file.suffix.lower() == ".json":
-            return _checked(json.loads(text), file)
+            return _checked(json.loads(text, object_pairs_hook=_each_once), file)
     except (ValueError, RecursionError) as error:
         raise UserError(f"Cannot read data.image_labels={file}: {error}") from None
     rows: dict[str, list[str]] = {}
@@ -93,6 +92,15 @@ def _read_rows(file: Path, names: Sequence[str], classes: Classes) -> dict[str, 
             "p1.jpg,cat,dog (separated by commas, semicolons, tabs or spaces)."
         )
     return rows
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, in which no key may be given twice: the first would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        count = Counter(key for key, _ in pairs)
+        raise ValueError(f"'{count.most_common(1)[0][0]}' is given twice. Join the two.")
+    return found
 
 
 def _labels(cell: str, classes: Classes) -> list[str]:

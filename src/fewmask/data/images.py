@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from fewmask.data.decoding import TooLarge, is_tiff, opened, require_pixels
+from fewmask.data.quiet import quiet_readers
 from fewmask.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -22,6 +23,7 @@ Range = tuple[float, float]
 """The values of an image that become 0 and 255."""
 
 Image.MAX_IMAGE_PIXELS = None  # `decoded` has a limit of its own, which can be raised
+quiet_readers()
 
 
 def read_image(

@@ -1,7 +1,8 @@
 """Reads masks that are arrays, not pictures: NumPy's .npy and .npz, and MATLAB's .mat."""
 
+import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from fewmask.data.decoding import require_pixels
 from fewmask.data.matlab_files import read_matlab
-from fewmask.errors import UserError
+from fewmask.errors import UserError, listed
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".mat")
 
@@ -39,7 +40,7 @@ def whole_numbers(values: np.ndarray, file: Path) -> np.ndarray:
     """
     if values.dtype.kind == "u" and values.dtype.itemsize < 8:
         return values
-    big = not np.isfinite(values).all() or np.abs(values).max(initial=0) >= 2**31
+    big = not np.isfinite(values).all() or float(np.abs(values).max(initial=0)) >= 2**31
     if big or (values != np.rint(values)).any():
         raise UserError(
             f"Mask {file}: it holds fractions, NaN or huge numbers, and labels are small whole "
@@ -59,13 +60,27 @@ def _content(file: Path) -> Any:
             with zipfile.ZipFile(file) as members:
                 require_pixels((sum(one.file_size for one in members.infolist()) // 8, 1))
         found = np.load(file, allow_pickle=False)
-        return found if isinstance(found, np.ndarray) else dict(found)
+        return found if isinstance(found, np.ndarray) else _numbers_of(found)
     except UserError:
         raise
     except FileNotFoundError:
         raise UserError(f"There is no mask {file}.") from None
     except Exception as error:  # SciPy and zipfile raise a dozen kinds for a damaged file
-        raise UserError(f"Cannot read mask {file}: {error}. Export it again.") from None
+        is_pickled = "allow_pickle" in str(error)
+        reason = "it holds Python objects, not numbers" if is_pickled else error
+        raise UserError(f"Cannot read mask {file}: {reason}. Export it again.") from None
+
+
+def _numbers_of(archive: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file, without Python objects, which may hold programs."""
+    found = {}
+    for name in archive:
+        try:
+            found[name] = archive[name]
+        except ValueError as error:
+            if "allow_pickle" not in str(error):
+                raise
+    return found
 
 
 def _chosen(content: Any, wanted: str, file: Path) -> np.ndarray:
@@ -77,19 +92,30 @@ def _chosen(content: Any, wanted: str, file: Path) -> np.ndarray:
     }
     if len(matches) == 1:
         return next(iter(matches.values()))
-    names = ", ".join(found)
+    names = listed(found)
     if not found:
-        raise UserError(f"Mask {file}: expected one array [H, W] of whole numbers.")
+        held = ", ".join(_described(content)) or "none"
+        raise UserError(
+            f"Mask {file}: expected one array [H, W] of whole numbers; its arrays are {held}."
+        )
     if not matches:
         raise UserError(f"Mask {file}: it holds no array '{wanted}', but {names}.")
-    some = [*matches][0].rpartition(".")[2]
+    if not wanted:
+        raise UserError(
+            f"Mask {file}: it holds several arrays ({names}). Say which one is the mask, such as "
+            f"data.mask_array={_likely([*matches])}."
+        )
     raise UserError(
-        f"Mask {file}: it holds several arrays ({names}). Say which one is the mask, such as "
-        f"data.mask_array={some}."
-        if not wanted
-        else f"Mask {file}: it holds several arrays '{wanted}' ({', '.join(matches)}). Give the "
-        "whole name of one: data.mask_array."
+        f"Mask {file}: it holds several arrays '{wanted}' ({listed(matches)}). Give the whole "
+        f"name of one, such as 'data.mask_array={[*matches][0]}'."
     )
+
+
+def _likely(names: Sequence[str]) -> str:
+    """The name that sounds most like a mask, as short as it may be."""
+    name = next((name for name in names if re.search("mask|seg|label|gt", name, re.I)), names[0])
+    short = name.rpartition(".")[2]
+    return short if sum(other.endswith(f".{short}") for other in names) < 2 else f"'{name}'"
 
 
 def _arrays(content: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
@@ -101,5 +127,20 @@ def _arrays(content: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
     elif isinstance(content, list):  # a cell array
         for place, value in enumerate(content):
             yield from _arrays(value, f"{name}[{place}]")
-    elif isinstance(content, np.ndarray) and content.ndim == 2 and content.dtype.kind in "biuf":
-        yield name, content
+    elif hasattr(content, "toarray"):  # a sparse matrix
+        yield name, content.toarray()
+    elif isinstance(content, np.ndarray) and content.dtype.kind in "biuf" and content.size:
+        if content.ndim == 3 and 1 in (content.shape[0], content.shape[2]):
+            content = content[..., 0] if content.shape[2] == 1 else content[0]
+        if content.ndim == 2:
+            yield name, content
+
+
+def _described(content: Any) -> list[str]:
+    """The names and sizes of arrays that are no masks."""
+    arrays = content.items() if isinstance(content, Mapping) else [("", content)]
+    return [
+        f"{name} [{', '.join(map(str, array.shape))}] of {array.dtype}".strip()
+        for name, array in arrays
+        if isinstance(array, np.ndarray)
+    ]

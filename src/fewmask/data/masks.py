@@ -100,7 +100,7 @@ def read_stored(file: Path, as_colors: bool = False, array: str = "") -> Stored:
 
 def _merged(folder: Path, array: str) -> Stored:
     """The numbers of all objects of an image, each in a file of its own."""
-    parts = [read_mask(file, array) for file in mask_parts(folder, MASK_SUFFIXES)]
+    parts = [_object(file, array) for file in mask_parts(folder, MASK_SUFFIXES)]
     sizes = {part.shape for part in parts}
     if len(sizes) != 1:
         raise UserError(
@@ -109,6 +109,16 @@ def _merged(folder: Path, array: str) -> Stored:
             + ". Expected one file for each object, all of the size of the image."
         )
     return Stored(np.maximum.reduce(parts), False, "folder", {})
+
+
+def _object(file: Path, array: str) -> np.ndarray:
+    stored = read_stored(file, array=array)
+    if stored.is_colored:
+        raise UserError(
+            f"Mask {file}: it is in colors (mode {stored.mode}), and the file of an object is "
+            "gray: 0 outside, above 0 inside. Save it so, or take it out of the folder."
+        )
+    return stored.values
 
 
 def _from_array(numbers: np.ndarray, as_colors: bool, file: Path) -> Stored:

@@ -101,6 +101,7 @@ class BatchStream(TorchDataset[Batch]):
         self.image_labels = data.image_labels
         self.config, self.views, self.seed, self.share = config, views, seed, share
         self.normalization, self.padding = normalization, normalization.color()
+        self._has_skipped = False
         # Found here and not when needed, so that a wrong name fails before training starts.
         own = config.labeled_view
         self.labeled_view = None if own is None else find_strong_view(own)
@@ -206,9 +207,15 @@ class BatchStream(TorchDataset[Batch]):
             except UserError as error:
                 if left == 0:
                     raise
-                warnings.warn(f"Skipped an image. {error}", stacklevel=1)
+                self._tell_skipped(error)
                 index = (index + 1) % len(self.unlabeled)
         raise AssertionError
+
+    def _tell_skipped(self, error: UserError) -> None:
+        """Warns of the first image that is skipped: a pool may hold thousands."""
+        if not self._has_skipped:
+            warnings.warn(f"Skipped an image, and will skip others like it. {error}", stacklevel=1)
+        self._has_skipped = True
 
 
 def _stack(arrays: Any) -> torch.Tensor:

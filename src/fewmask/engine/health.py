@@ -8,6 +8,7 @@ from fewmask.batch import StepReport
 from fewmask.engine.pseudo_quality import PseudoQuality
 from fewmask.engine.remedies import Remedies, lower, raise_, turn_on
 from fewmask.engine.wording import percent
+from fewmask.errors import listed
 from fewmask.evaluation import Scores
 
 FEW_PIXELS = 0.01  # share of the unlabeled pixels
@@ -150,7 +151,7 @@ class Health:
         never = self._names(self.seen & (self.best_iou < FORGOTTEN))
         if never and step == self.total_steps:
             more = self.remedies.suggest(BALANCED, LONGER)
-            return f"never learned: {', '.join(never)}. {more}"
+            return f"never learned: {listed(never)}. {more}"
         return None
 
     def _lost(self, names: Sequence[str]) -> str:
@@ -161,7 +162,7 @@ class Health:
         else:
             cause = "larger classes may be crowding it out of the pseudo-labels"
             remedy = self.remedies.suggest((*ALIGNED, *STRICTER, *BALANCED), more)
-        return f"{', '.join(names)} was found before and is no longer found: {cause}. {remedy}"
+        return f"{listed(names)} was found before and is no longer found: {cause}. {remedy}"
 
     def _wrong_pseudo_labels(self, quality: PseudoQuality) -> str | None:
         if quality.used < FEW_PIXELS or quality.confidence - quality.accuracy < OVERCONFIDENT:
@@ -183,7 +184,7 @@ class Health:
         worst = int(np.where(short, self.prior, -1).argmax())
         name = self.class_names[worst]
         others = [other for other in self._names(short) if other != name]
-        also = f" (also: {', '.join(others)})" if others else ""
+        also = f" (also: {listed(others)})" if others else ""
         more = "label more images that show what is missing"
         return (
             f"{name} has {percent(self.prior[worst], 1)} of the labeled pixels but "

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from fewmask.config import did_you_mean
+from fewmask.errors import did_you_mean
 from fewmask.evaluation.inference import InferenceConfig
 from fewmask.evaluation.metrics import AbsentClass
 

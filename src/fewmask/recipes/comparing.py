@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fewmask.config import did_you_mean
-from fewmask.errors import UserError
+from fewmask.errors import UserError, did_you_mean
 from fewmask.recipes.loading import Values, load_recipe
 from fewmask.recipes.recipe import Recipe, method_class
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fewmask.config import did_you_mean, read_yaml, validate
+from fewmask.config import read_yaml, validate
 from fewmask.data import SOURCES
-from fewmask.data.sources.folder import folder_values
-from fewmask.errors import UserError
+from fewmask.data.sources.folder import Folder, folder_values
+from fewmask.errors import UserError, did_you_mean, nearest
 from fewmask.methods import AUTO, BEST, METHODS
 from fewmask.models.decoders.decoder import UNNAMED as UNNAMED_DECODER
 from fewmask.recipes.automatic import AUTOMATIC, automatic_recipe
@@ -122,10 +122,14 @@ def _expand_data(values: Mapping[str, Any]) -> Values:
     assert isinstance(data, Mapping)
     path = Path(os.path.expanduser(name))  # Path.expanduser raises for an unknown ~user
     if not path.exists():
+        beside = [str(place) for place in path.parent.glob("*") if place.is_dir()]
+        near = nearest(str(path), beside)
         raise UserError(
             f"data={name}: there is no such folder or file, and no data source with that name. "
-            f"{did_you_mean(name, SOURCES)}"
+            + (f"Did you mean '{near}'?" if near else did_you_mean(name, SOURCES))
         )
+    if path.is_file() and path.suffix.lower() not in (".yaml", ".yml"):
+        raise UserError(f"data={name}: expected a folder, or a .yaml file that describes one.")
     options = {key: value for key, value in data.items() if key != "name"}
     return {**values, "data": merge(folder_values(path), options)}
 
@@ -153,13 +157,10 @@ def _require_sections(values: Values) -> None:
     known = {*Recipe.model_fields, "methods"}
     for section, options in values.items():
         if section not in known:
-            sections = {name: field.annotation for name, field in Recipe.model_fields.items()}
-            homes = [
-                f"{name}.{section}"
-                for name, owner in sections.items()
-                if section in getattr(owner, "model_fields", ())
-            ]
-            hint = f"Did you mean {homes[0]}?" if homes else did_you_mean(section, sections)
+            homes = _homes()
+            meant = nearest(section, [*homes, *Recipe.model_fields])
+            hint = f"Did you mean '{homes.get(meant, meant)}'?" if meant else ""
+            hint = hint or did_you_mean(section, Recipe.model_fields)
             raise UserError(f"{section}: unknown option. {hint}")
         if section != "seed" and not isinstance(options, dict):
             raise UserError(
@@ -172,6 +173,22 @@ def _require_sections(values: Values) -> None:
             "Which images? Give data=FOLDER, data=FILE.yaml, or a data source by name, such as "
             "data=synthetic."
         )
+
+
+def _homes() -> dict[str, str]:
+    """Where each option belongs, for a user who gives it without its section: training.lr for lr.
+
+    Of options with one name, that of your own folder or of the first method is meant.
+    """
+    owners: list[tuple[str, Any]] = [("method", method_class(name).Config) for name in METHODS]
+    owners += [(name, field.annotation) for name, field in Recipe.model_fields.items()]
+    owners += [("data", Folder.Config)]
+    return {
+        option: f"{section}.{option}"
+        for section, owner in owners
+        for option in getattr(owner, "model_fields", ())
+        if option != "name"
+    }
 
 
 def _choose_method(values: Values, given: Mapping[str, Any]) -> None:

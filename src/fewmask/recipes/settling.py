@@ -12,7 +12,7 @@ from fewmask.data.dataset import label_shares
 from fewmask.data.pool.shard_files import is_remote
 from fewmask.engine.settings import TrainingConfig
 from fewmask.engine.streams import progress_at_start, steps_per_epoch
-from fewmask.errors import UserError
+from fewmask.errors import UserError, listed
 from fewmask.methods import Method
 from fewmask.models.model import ModelConfig, name_decoder
 from fewmask.recipes.recipe import Recipe
@@ -103,7 +103,7 @@ def _with_class_weights(config: Method.Config, data: Data, notes: list[str]) -> 
     if weights == "balanced":
         weights = balanced_weights(data)
         shown = zip(data.classes.names, weights, strict=True)
-        notes.append("Class weights: " + ", ".join(f"{name} {w:.2f}" for name, w in shown) + ".")
+        notes.append(f"Class weights: {listed(f'{name} {w:.2f}' for name, w in shown)}.")
     if len(weights) != len(data.classes):
         raise UserError(
             f"method.supervised_loss.class_weights has {len(weights)} numbers, but there are "

@@ -1,11 +1,12 @@
 """The recipes in the package, and the published scores to compare them with."""
 
+import shlex
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fewmask.config import BaseConfig, did_you_mean, parse_yaml, validate
-from fewmask.errors import UserError
+from fewmask.config import BaseConfig, parse_yaml, validate
+from fewmask.errors import UserError, did_you_mean
 
 
 class PublishedScore(BaseConfig):
@@ -34,8 +35,9 @@ def recipe_text(name: str) -> str:
         UserError: if there is no recipe of this name.
     """
     if name not in recipe_names():
-        if Path(name).is_dir():
-            raise UserError(f"'{name}' is a folder, not a recipe. To use its images: data={name}")
+        if Path(name).expanduser().is_dir():
+            option = shlex.quote(f"data={Path(name).expanduser()}")
+            raise UserError(f"'{name}' is a folder, not a recipe. To use its images: {option}")
         raise UserError(
             f"There is no recipe '{name}'. {did_you_mean(name, recipe_names())} A recipe can also "
             "be a YAML file; options are written as key=value."

@@ -9,6 +9,8 @@ from fewmask.data.checks.finding import Finding
 from fewmask.data.checks.survey import Survey
 from fewmask.data.sources.folder import Folder
 
+MOST_CLASSES = 20
+"""The table shows as many classes, those with the most pixels."""
 BAR = 40
 """Characters of the bar for a class that covers all pixels."""
 
@@ -23,6 +25,8 @@ class Checked:
     """By subset and class: share of the labeled pixels, and number of images."""
     config: Folder.Config | None
     """The settings of the folder that was checked; None for a published data set."""
+    is_in_doubt: bool = False
+    """Whether nobody knows yet what the values in the masks mean. Then classes are not counted."""
 
     @property
     def exit_code(self) -> int:
@@ -44,15 +48,19 @@ class Checked:
     def _class_lines(self) -> Iterator[str]:
         """A small bar chart of the classes for each subset with masks."""
         for subset, classes in self.shares.items():
-            if not self.survey.masks[subset]:
+            # A finding names classes without an image, in one line.
+            shown = {name: found for name, found in classes.items() if found[1]}
+            if not shown or self.is_in_doubt:
                 continue
             yield ""
             yield f"classes in {subset} images: share of the pixels, images"
-            width = max((len(name) for name in classes), default=0)
-            for name, (share, images) in classes.items():
-                if images == 0:  # a finding names such classes, in one line
-                    continue
+            largest = sorted(shown, key=lambda name: -shown[name][0])[:MOST_CLASSES]
+            width = max(len(name) for name in largest)
+            for name in [name for name in shown if name in largest]:
+                share, images = shown[name]
                 yield f"    {name:{width}} {share:7.2%} {images:6}  {'#' * round(BAR * share)}"
+            if len(shown) > len(largest):
+                yield f"    and {len(shown) - len(largest)} smaller classes (--json shows all)"
 
     def as_dict(self) -> dict[str, Any]:
         """The whole report for programs."""

@@ -1,6 +1,7 @@
 """A draft of a data set's YAML file, from what `fewmask check` found."""
 
 import os
+from collections.abc import Sized
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +55,22 @@ def _in_one_line(value: Any) -> str:
 def _suggested(checked: Checked, config: Folder.Config) -> dict[str, Any]:
     """Mapping or palette, and names, for masks whose values are not 0..K-1."""
     masks = [m for subset in checked.survey.masks.values() for m in subset if m.error is None]
-    if config.names is not None or config.label_mapping or config.palette or not masks:
+    if config.label_mapping or config.palette or not masks:
         return {}
+    given = [*(config.names or ())]
     if any(mask.is_colored for mask in masks):
         pixels = color_counts(masks)
         # Thousands of colors are a smoothed or compressed mask, not classes.
         palette = suggested_palette(pixels) if len(pixels) <= MANY_COLORS else {}
-        return {"palette": palette, "names": numbered(len(palette))} if palette else {}
-    mapping = suggested_mapping(sorted({value for mask in masks for value in mask.values}))
-    if all(value == label for value, label in mapping.items()):
+        return {"palette": palette, "names": _as_many(given, palette)} if palette else {}
+    values = sorted({value for mask in masks for value in mask.values})
+    mapping = suggested_mapping(values, len(given) or None)
+    fits = all(value < len(given) for value in mapping)
+    if fits or all(value == label for value, label in mapping.items()):
         return {}
-    return {"label_mapping": mapping, "names": numbered(len(mapping))}
+    return {"label_mapping": mapping, "names": _as_many(given, mapping)}
+
+
+def _as_many(given: list[str], classes: Sized) -> list[str]:
+    """The given names, and numbered ones for further classes."""
+    return [*given, *numbered(len(classes))[len(given) :]]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fewmask.errors import listed
 from fewmask.evaluation.bootstrap import Interval
 from fewmask.report.comparison import BASELINE, Comparison, Curve, Row
 
@@ -110,4 +111,4 @@ def _lower(row: Row, baseline: Row, names: Sequence[str], doubt: str) -> str:
     change = np.asarray(row.iou - baseline.iou)
     lower = [f"{n} {x:+.1f}" for n, x in zip(names, change, strict=True) if x < -HURT]
     where = "Lower in these runs" if doubt else "Worse"
-    return f" {where}: {', '.join(lower)}." if lower else ""
+    return f" {where}: {listed(lower)}." if lower else ""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from fewmask.data.lists.published import ImageList, published_lists
-from fewmask.errors import UserError
+from fewmask.errors import UserError, listed
 from fewmask.evaluation import EvaluationConfig
 from fewmask.run_folder.paths import RunPaths
 from fewmask.run_folder.tables import read_table
@@ -158,6 +158,4 @@ def _over(result: Result) -> str:
     missing = [name for name in result.classes if name not in scored]
     if not missing or not scored:
         return ""
-    return (
-        f" over {len(scored)} of {len(result.classes)} classes (not in val: {', '.join(missing)})"
-    )
+    return f" over {len(scored)} of {len(result.classes)} classes (not in val: {listed(missing)})"

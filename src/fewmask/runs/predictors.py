@@ -5,12 +5,12 @@ from typing import Any
 
 from torch import nn
 
-from fewmask.config import did_you_mean, validate
+from fewmask.config import validate
 from fewmask.data import Classes
 from fewmask.data.images import Range
 from fewmask.engine.devices import choose_accelerator
 from fewmask.engine.settings import MachineConfig
-from fewmask.errors import UserError
+from fewmask.errors import UserError, did_you_mean
 from fewmask.evaluation import EvaluationConfig
 from fewmask.evaluation.export.onnx_network import OnnxNetwork
 from fewmask.evaluation.predictor import Predictor

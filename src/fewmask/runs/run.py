@@ -69,7 +69,10 @@ class Run:
         """
         run = cls(Path(folder), changes, needs_unlabeled, data, tell)
         if not run.paths.recipe.is_file():
-            raise UserError(f"{folder} is not a run folder: it has no {run.paths.recipe.name}.")
+            raise UserError(
+                f"{folder} is not a run folder: it has no {run.paths.recipe.name}. fewmask train "
+                "names the run folder at its end."
+            )
         return run
 
     def __repr__(self) -> str:

@@ -30,12 +30,14 @@ def check(recipe: Recipe) -> Checked:
         raise UserError(f"data={recipe.data.name} is not made of files; nothing to check.")
     names, labels = inventory.class_names, inventory.labels
     survey = take_survey(inventory, recipe.model.in_channels)
-    findings = [*file_findings(survey), *label_findings(survey, names, labels)]
+    of_labels = [*label_findings(survey, names, labels)]
+    findings = [*file_findings(survey), *of_labels]
     if not any(finding.level == "error" for finding in findings):
         findings += _what_training_finds(recipe)
     findings.sort(key=lambda finding: ORDER.index(finding.level))
     config = recipe.data if isinstance(recipe.data, Folder.Config) else None
-    return Checked(survey, findings, class_shares(survey, names, labels), config)
+    is_in_doubt = any(finding.level == "error" for finding in of_labels)
+    return Checked(survey, findings, class_shares(survey, names, labels), config, is_in_doubt)
 
 
 def draw(recipe: Recipe, found: Checked, file: Path) -> str:

@@ -11,9 +11,8 @@ import numpy as np
 from torch import nn
 
 from fewmask.atomic import replacing
-from fewmask.config import did_you_mean
 from fewmask.data import Dataset
-from fewmask.errors import UserError
+from fewmask.errors import UserError, did_you_mean
 from fewmask.evaluation.export.card import Card, card_of
 from fewmask.evaluation.export.checked import write_checked
 from fewmask.evaluation.export.onnx_file import OnnxFile

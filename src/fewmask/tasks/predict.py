@@ -19,6 +19,7 @@ from fewmask.evaluation.predictor import Predictor
 from fewmask.report.annotating import photos_to_annotate, write_annotations
 from fewmask.report.prediction_folder import Job, PredictionFolder
 from fewmask.tasks.places import Named, find_all
+from fewmask.tasks.telling import FirstFew
 
 AT_ONCE = 8
 """Images of one size that are predicted together; as many are read ahead."""
@@ -110,6 +111,7 @@ class FolderPredictor:
     ):
         self.predictor, self.folder, self.tell = predictor, folder, tell
         self.overlay_video, self.screen = overlay_video, Screen(tell)
+        self.few = FirstFew(tell)
         self.names: list[str] = []
         self.failures: list[str] = []
         self.kept = 0
@@ -127,6 +129,7 @@ class FolderPredictor:
                 self._predict(self._missing(self._frames(film, video), what, video.count))
                 if self.overlay_video:
                     overlays += self.folder.join(film.name, self.names[first:], video.fps)
+        self.few.end()
         self.folder.areas.tidy()
         return Predicted(self.names, self.failures, self.kept, tuple(overlays))
 
@@ -157,7 +160,7 @@ class FolderPredictor:
                 self.kept += 1
             elif isinstance(image, UserError):
                 self.failures.append(str(image))
-                self.tell(f"Left out: {image}")
+                self.few.tell("Left out", str(image))
             else:
                 yield Job(item.file, item.name, image)
         shown.end()
@@ -190,7 +193,7 @@ class FolderPredictor:
         status = self.folder.status(item.file, item.name)
         if status == "edited":
             mask = self.folder.edited_mask(item.name)
-            self.tell(f"Kept: {mask} was edited by hand (--overwrite replaces it).")
+            self.few.tell("Kept", f"{mask} was edited by hand (--overwrite replaces it).")
         return status != "missing"
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from fewmask import atomic
-from fewmask.config import did_you_mean
 from fewmask.data import Data
 from fewmask.data.images import as_rgb
 from fewmask.engine.screen import Screen
-from fewmask.errors import UserError
+from fewmask.errors import UserError, did_you_mean
 from fewmask.evaluation.hardness import CRITERIA, Criterion, assess, choose, entropy
 from fewmask.evaluation.predictor import Predictor
 from fewmask.report.output import require_folder
 from fewmask.report.pictures import contact_sheet, save_whole
 from fewmask.run_folder.tables import read_table
 from fewmask.runs.run import Run
+from fewmask.tasks.telling import FirstFew
 
 RANKING, SHEET, LIST = "rank.csv", "to_label.png", "to_label.txt"
 """Files in the output folder: the full ranking, and the chosen images as pictures and as names."""
@@ -82,16 +82,18 @@ def _assess_all(
 ) -> tuple[list[int], list[float], list[np.ndarray]]:
     """Index, hardness and features of each unlabeled image that can be read."""
     indices, scores, features = [], [], []
+    few = FirstFew(print)
     for index in every:
         try:
             image = data.unlabeled.image(index)
         except UserError as error:  # a pool is too large to be checked before it is used
-            print(f"Skipped. {error}")
+            few.tell("Left out", str(error))
             continue
         assessed = assess(predictors, image, criterion)
         indices.append(index)
         scores.append(float(assessed.hardness.mean()))
         features.append(assessed.feature)
+    few.end()
     return indices, scores, features
 
 

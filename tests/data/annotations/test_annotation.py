@@ -54,7 +54,8 @@ def test_no_mask_is_written_outside_the_folder(name, tmp_path):
     ],
 )
 def test_shapes_without_pixels_are_counted(shape, kind, tmp_path):
-    text = json.dumps({"imageWidth": 4, "imageHeight": 4, "shapes": [shape]})
+    kept = {"label": "a", "points": [[0, 0], [3, 0], [3, 3]]}
+    text = json.dumps({"imageWidth": 4, "imageHeight": 4, "shapes": [shape, kept]})
     assert drawn(tmp_path, "x.json", text)[1].left_out == {kind: 1}
     with pytest.raises(UserError, match="is 0 x 4 pixels"):
         drawn(tmp_path, "y.json", text.replace('"imageWidth": 4', '"imageWidth": 0'))

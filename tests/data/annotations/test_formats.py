@@ -26,7 +26,7 @@ EXPECTED = (
         ("a.xml", "<other/>", "CVAT for images"),
         ("a.json", '{"imageWidth": 1e999, "imageHeight": 1, "shapes": []}', "OverflowError"),
         ("a.txt", "", EXPECTED),
-        ("missing.json", None, "Cannot read"),
+        ("missing.json", None, "There is no file or folder"),
     ],
 )
 def test_other_files_are_one_message(name, content, says, tmp_path):

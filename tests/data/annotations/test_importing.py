@@ -75,7 +75,9 @@ def test_names_give_the_order_and_must_be_complete(tmp_path):
     done = import_masks(export, tmp_path / "masks", ["car", "house"])
     assert done.classes == ["background", "car", "house"]
     assert np.asarray(Image.open(tmp_path / "masks" / "a.png"))[3, 3] == 2
-    with pytest.raises(UserError, match="objects called 'car', which --names leaves out"):
+    with pytest.raises(
+        UserError, match="objects called car, which --names leaves out. .*--names car,house"
+    ):
         import_masks(export, tmp_path / "other", ["house"])
 
 
@@ -108,7 +110,7 @@ def test_a_second_export_numbers_the_classes_as_the_first_one(tmp_path):
     done = import_masks(shown(tmp_path / "in", "y", "b"), out)
     assert done.classes == ["background", "a", "b"]
     assert (np.asarray(Image.open(out / "y.png")) == 2).all()
-    with pytest.raises(UserError, match=r"objects called 'c'. Give all .*--names a,b,c"):
+    with pytest.raises(UserError, match=r"objects called c. Give all .*--names a,b,c"):
         import_masks(shown(tmp_path / "in", "z", "b", "c"), out)
     with pytest.raises(UserError, match="in this order"):
         import_masks(shown(tmp_path / "in", "z", "b", "c"), out, ["c", "b", "a"])
@@ -123,6 +125,33 @@ def test_background_is_one_class_however_it_is_written(tmp_path):
     assert printed.classes == ["background", "a"]
     with pytest.raises(UserError, match="expected each name once"):
         import_masks(export, tmp_path / "third", ["a", "a"])
+
+
+def test_images_with_objects_that_cannot_be_drawn_are_no_background(tmp_path):
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 3, 3]}
+    content = {
+        "images": [{"id": i, "file_name": f"{i}.jpg", "width": 8, "height": 8} for i in (1, 2, 3)],
+        "annotations": [box],
+        "categories": [{"id": 1, "name": "cow"}],
+    }
+    file, out = tmp_path / "c.json", tmp_path / "masks"
+    file.write_text(json.dumps({**content, "images": content["images"][:1]}))
+    with pytest.raises(UserError, match="1 box without an outline. Draw outlines"):
+        import_masks(file, out, empty_is_background=True)
+    outline = {**box, "id": 2, "image_id": 2, "segmentation": [[1, 1, 6, 1, 6, 6]]}
+    file.write_text(json.dumps({**content, "annotations": [box, outline]}))
+    done = import_masks(file, out, empty_is_background=True)
+    assert sorted(mask.name for mask in out.glob("*.png")) == ["2.png", "3.png"]
+    assert done.without_objects == ["3"] and done.undrawn == 1
+    assert "1 image(s) with nothing else get no mask." in "\n".join(done.in_words(out))
+
+
+def test_a_message_names_some_of_very_many_classes(tmp_path):
+    export, out = coco(tmp_path / "in"), tmp_path / "masks"
+    with pytest.raises(UserError) as error:
+        import_masks(export, out, [f"kind {i}" for i in range(200)] + ["kind 7"])
+    assert "kind 29,... (201 in all): expected each name once" in str(error.value)
+    assert len(str(error.value)) < 400
 
 
 def test_an_export_without_objects_makes_no_masks(tmp_path):

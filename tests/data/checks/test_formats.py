@@ -58,3 +58,12 @@ def test_check_names_the_bands(tmp_path):
     assert "Training would stop" not in told.in_words()
     with pytest.raises(UserError, match=r"bands other than RGB, set model.in_channels"):
         read_image(tmp_path / "images/0.tif")
+
+
+def test_images_of_different_numbers_of_bands_are_one_finding(clean):
+    for i, file in enumerate(sorted((clean / "images").glob("*.png"))):
+        write_bands(file.with_suffix(".tif"), np.zeros((30, 40, 4 + i % 9), np.uint8))
+        file.unlink()
+    text = said(clean)
+    assert "16 images have 4, 5, 6, 7, 8, 9 ... (9 in all) bands, which are not colors." in text
+    assert text.count("not colors") == 1 and "Leave out the images with another number" in text

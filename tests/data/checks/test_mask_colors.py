@@ -1,9 +1,12 @@
 """Masks whose colors contradict each other: `check` and `train` stop with one message."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from fewmask.data.checks.mask_colors import suggested_palette
 from tests.data.checks.photos import NAMED, both_refuse, check, loaded, masks_of, rewrite
 
 
@@ -82,3 +85,24 @@ def test_gray_palettes_beside_gray_masks_may_be_the_same(clean):
     grays = [(i, i, i) for i in range(256)]
     rewrite(clean, lambda mask, i: mask if i % 2 else paletted(mask, grays))
     assert check(clean, NAMED).exit_code == 0
+
+
+def test_colors_that_are_nearly_the_same_get_one_number(clean):
+    def painted(mask, i):
+        red = (255, 0, 0) if i % 3 else (254, 1, 0)
+        return np.array([(0, 0, 0), red], np.uint8)[mask]
+
+    rewrite(clean, painted)
+    palette = '{"#000000": 0, "#ff0000": 1, "#fe0100": 1}'
+    both_refuse(clean, f"data.palette='{palette}'", NAMED)
+    both_refuse(clean, "Colors that are nearly the same have one number here.", NAMED)
+    data, _ = loaded(clean, NAMED, f"data.palette={palette}")
+    assert all(data.labeled.mask(i)[10, 10] == 1 for i in range(len(data.labeled)))
+
+
+def test_grays_are_never_nearly_the_same():
+    assert suggested_palette(Counter({0: 9, 0x010101: 5, 0x020202: 4})) == {
+        "#000000": 0,
+        "#010101": 1,
+        "#020202": 2,
+    }

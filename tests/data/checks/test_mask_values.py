@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from tests.data.checks.photos import NAMED, both_refuse, check, loaded, masks_of, rewrite, said
 
@@ -196,3 +196,83 @@ def test_without_a_mask_that_can_be_read_nothing_is_said_of_values(clean):
     for file in masks_of(clean):
         file.write_bytes(b"no image")
     assert "12 mask(s) of labeled images cannot be read" in said(clean, "data.binary=true")
+
+
+def test_edges_that_are_wider_than_the_object_are_smoothed_too(clean):
+    def blur(mask, i):
+        return Image.fromarray(mask * 255).filter(ImageFilter.GaussianBlur(2 + i % 2))
+
+    rewrite(clean, blur)
+    for words in ((), (NAMED,), ("data.binary=true",)):
+        both_refuse(clean, "their edges were smoothed", *words)
+
+
+def test_masks_of_two_objects_at_most(clean):
+    def numbered(mask, i):
+        mask[:] = 0
+        mask[2:9, 2:9] = 1
+        mask[2:9, 20:30] = 2 * (i % 2)
+        return mask
+
+    rewrite(clean, numbered)
+    assert "Are these numbers of objects?" in said(clean)
+    assert "objects?" not in said(clean, "data.names=[ground, house, tree]")
+    # Two classes come without each other, too.
+    rewrite(clean, lambda mask, i: np.where(mask == 1, 0, mask) if i == 1 else mask)
+    assert "objects?" not in said(clean)
+
+
+def test_advice_leaves_out_what_is_ignored(clean):
+    def coded(mask, i):
+        values = mask.astype(np.int32) * 100 + 100
+        values[0] = -1
+        return values
+
+    for i, file in enumerate(masks_of(clean)):
+        Image.fromarray(coded(np.array(Image.open(file)), i)).save(file.with_suffix(".tif"))
+        file.unlink()
+    both_refuse(clean, "data.label_mapping='{100: 0, 200: 1}'", "data.ignore=[-1, 255]")
+    data, _ = loaded(clean, "data.ignore=[-1, 255]", "data.label_mapping={100: 0, 200: 1}")
+    assert np.unique(data.labeled.mask(0)).tolist() == [0, 1, 255]
+
+
+def test_255_beside_others_may_be_a_class(clean):
+    def three_values(mask, i):
+        mask = mask * 128
+        mask[:3] = 255
+        return mask
+
+    rewrite(clean, three_values)
+    whole = "data.label_mapping={0: 0, 128: 1, 255: 2}"
+    both_refuse(clean, f"If 255 is a class, too: {whole[:19]}'{whole[19:]}'.")
+    data, _ = loaded(clean, whole)
+    assert np.unique(data.labeled.mask(0)).tolist() == [0, 1, 2]
+    both_refuse(clean, f"If they are classes, set {whole[:19]}'{whole[19:]}'", "data.ignore=[]")
+
+
+def test_masks_that_also_hold_255_are_told_of(clean):
+    def with_border(mask, i):
+        mask[4] = 255
+        return mask
+
+    note = "The masks also hold 255, which means 'no label' (data.ignore)."
+    assert note not in loaded(clean)[1]
+    rewrite(clean, with_border)
+    assert note in loaded(clean)[1]
+
+
+def test_objects_of_255_and_of_1_in_one_folder(clean):
+    def parts(mask, file):
+        Image.fromarray(mask * 255).save(file / "0.png")
+        Image.fromarray(mask[::-1].copy()).save(file / "1.png")
+
+    for file in masks_of(clean):
+        mask = np.array(Image.open(file))
+        file.unlink()
+        file.with_suffix("").mkdir()
+        parts(mask, file.with_suffix(""))
+    place = "data.masks=masks/{name}"
+    both_refuse(clean, "Is 255 an object there?", place, NAMED)
+    data, _ = loaded(clean, place, NAMED, "data.binary=true")
+    assert np.unique(data.labeled.mask(0)).tolist() == [0, 1]
+    assert data.labeled.mask(0)[:, 10].sum() == 20  # rows 5 to 19, and 10 to 24 of the other

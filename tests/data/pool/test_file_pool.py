@@ -54,6 +54,6 @@ def test_ranking_skips_what_cannot_be_read(tmp_path, capsys):
     (folder / "part0" / "003.png").write_bytes(b"damaged")
     chosen = rank(Run.open(run.folder, needs_unlabeled=True), 3, "entropy", tmp_path / "ranked")
     assert len(chosen) == 3 and "part0/003.png" not in chosen
-    assert "Skipped. Cannot read image" in capsys.readouterr().out
+    assert "Left out: Cannot read image" in capsys.readouterr().out
     rows = (tmp_path / "ranked" / "rank.csv").read_text().splitlines()
     assert len(rows) == 12  # a head and 11 images

@@ -15,8 +15,11 @@ from tests.data.own_folder import checked, expect, opened_folder, save_mask
 def test_values_that_are_no_labels_are_refused(photos):
     for i in range(5):
         save_mask(photos, f"p{i}", np.full((40, 60) if i % 2 else (50, 50), 100 + i, np.uint8))
-    with pytest.raises(UserError, match=r"values \[100, 101, 102, 103, 104\], which do not look"):
+    with pytest.raises(UserError, match=r"hold the values 100, 101, .*mapping=.\{100: 0, 101: 1,"):
         opened_folder(photos)
+    mapping = {100 + i: 40 * i for i in range(5)}
+    with pytest.raises(UserError, match=r"the labels 0, 40, .*to 0..4, without gaps, or name 161"):
+        opened_folder(photos, label_mapping=mapping)
 
 
 def test_predictions_use_the_values_and_colors_of_the_users_masks():

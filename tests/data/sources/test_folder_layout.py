@@ -16,11 +16,39 @@ def test_other_folders_with_pictures_are_named(tmp_path):
     for i in range(3):
         save_object(tmp_path / "photo" / f"p{i}.png", (0, 0, 2, 2))
     save_object(tmp_path / "labels" / "fine" / "p0.png", (0, 0, 2, 2))
-    with pytest.raises(UserError, match=r"photo \(3\), labels/fine \(1\)\. Set data.images, and"):
+    with pytest.raises(
+        UserError, match=r"photo \(3\), labels/fine \(1\)\. Set data.images=photo data"
+    ):
         require_layout(tmp_path, IMAGES, MASKS)
-    with pytest.raises(UserError, match=r"no folder .*masks\. Folders .*Set data.masks"):
+    with pytest.raises(
+        UserError, match=r"no folder .*masks\. Folders .*Set data.masks=labels/fine,"
+    ):
         require_layout(tmp_path, Path("photo"), MASKS)
     require_layout(tmp_path, Path("photo"), Path("labels/fine"))
+
+
+def test_one_folder_of_both_and_folders_that_may_be_either(tmp_path):
+    save_object(tmp_path / "p0.jpg", (0, 0, 2, 2))
+    with pytest.raises(UserError, match=r"\. \(1\)\. Set 'data.images=\.' 'data.masks=\.'\."):
+        require_layout(tmp_path, IMAGES, MASKS)
+    save_object(tmp_path / "day" / "p0.png", (0, 0, 2, 2))
+    with pytest.raises(UserError, match=r"Set data.images, and data.masks\."):
+        require_layout(tmp_path, IMAGES, MASKS)
+
+
+def test_training_and_validation_in_folders_of_their_own(tmp_path):
+    for subset in ("train", "val"):
+        for i in range(3):
+            save_object(tmp_path / subset / "images" / f"{subset}{i}.png", (0, 0, 6, 4))
+            save_object(tmp_path / subset / "masks" / f"{subset}{i}.png", (0, 0, 2, 2), value=1)
+    proposed = "data.images=train/images data.masks=train/masks data.val=val"
+    with pytest.raises(UserError, match=f"Set {proposed}\\."):
+        require_layout(tmp_path, IMAGES, MASKS)
+    options = {
+        key: Path(place) for key, _, place in (w[5:].partition("=") for w in proposed.split())
+    }
+    data = opened_folder(tmp_path, **options)
+    assert (len(data.labeled), len(data.val)) == (3, 3)
 
 
 def test_an_empty_folder_and_a_missing_one(tmp_path):
@@ -55,3 +83,9 @@ def test_subfolders_of_both_are_an_ordinary_layout(tmp_path):
         save_object(tmp_path / kind / "p.png", (0, 0, 2, 2))
         save_object(tmp_path / kind / "day1" / "q.png", (0, 0, 2, 2))
     require_layout(tmp_path, IMAGES, MASKS)
+
+
+def test_the_folder_above_the_images_is_named(photos):
+    with pytest.raises(UserError, match=rf"Give the one above: data={photos}\."):
+        opened_folder(photos / "images")
+    assert len(opened_folder(photos).labeled) > 0

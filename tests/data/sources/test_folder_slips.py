@@ -27,7 +27,10 @@ def test_a_missing_space_is_named():
 
 def test_colors_get_their_hash_and_single_numbers_are_a_list():
     assert with_hash({"000000": 0, 800000: 1}) == {"#000000": 0, "#800000": 1}
-    assert with_hash({"#ff0000": 0, "red": 1}) == {"#ff0000": 0, "red": 1}
+    assert with_hash({"#ff0000": 0, "0x00FF00": 1}) == {"#ff0000": 0, "#00FF00": 1}
+    for color in ("red", "#f00", "255,0,0"):
+        with pytest.raises(ValueError, match=f"'{color}' is no color. Write it as"):
+            with_hash({color: 0})
     assert several(255) == (255,) and several([1, 2]) == [1, 2] and several(True) is True
 
 

@@ -46,6 +46,17 @@ def test_a_list_of_labeled_images(tmp_path):
         divide(all_files, val, Wish(tmp_path / "labeled.txt", 0.2, 0))
 
 
+def test_listed_images_are_not_held_out(tmp_path):
+    place, drawn = tmp_path / "labeled.txt", divide(files(20, 10), None, Wish(None, 0.2, 0)).val
+    place.write_text("\n".join(drawn.names))
+    labeled, _, val = divide(files(20, 10), None, Wish(place, 0.2, 0))
+    assert labeled.names == drawn.names
+    assert len(val) == 2 and not {*val.names} & {*labeled.names}
+    place.write_text("\n".join(f"p{i:02d}" for i in range(10)))
+    with pytest.raises(UserError, match="Take some out of the list, or set data.val"):
+        divide(files(20, 10), None, Wish(place, 0.2, 0))
+
+
 def test_too_few_masks_are_refused():
     with pytest.raises(UserError, match="too few to hold some out"):
         divide(files(5, 1), None, Wish(None, 0.2, 0))

@@ -12,7 +12,9 @@ def test_a_name_without_a_tag_means_timms_default_weights():
 
 
 def test_an_unknown_model_or_tag_comes_with_the_nearest():
-    require_timm_model("resnet18.any_tag")
+    require_timm_model("resnet18.a1_in1k")
+    with pytest.raises(UserError, match=r"no such weights of resnet18.*'resnet18\..*'"):
+        require_timm_model("resnet18.any_tag")
     with pytest.raises(UserError, match=r"model.encoder=resnet1B: .*no such model.*'resnet18'"):
         require_timm_model("resnet1B")
     with pytest.raises(UserError, match=r"no such weights of resnet18.*'resnet18.a1_in1k'"):

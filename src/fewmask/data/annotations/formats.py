@@ -38,6 +38,8 @@ def read_annotations(source: Source) -> Export:
     Raises:
         UserError: if the format is unknown, or the export is damaged.
     """
+    if not source.path.exists():
+        raise UserError(f"There is no file or folder {source.path}.")
     try:
         for read in FORMATS.values():
             if (export := read(source)) is not None:

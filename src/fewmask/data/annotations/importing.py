@@ -13,13 +13,14 @@ from fewmask.data.annotations.drawing import draw_mask
 from fewmask.data.annotations.formats import read_annotations
 from fewmask.data.annotations.source import Source
 from fewmask.data.convert import save_mask
-from fewmask.errors import UserError
+from fewmask.errors import MANY, UserError, listed
 
 NAMES = "names.txt"
 """Beside imported masks: their classes, one a line, so that another import numbers them alike."""
 VALUES = "values.txt"
 """Beside them: the values of the classes, one a line, if they are not 0, 1, 2 ..."""
 SURE = "If they show nothing but background: --empty-is-background."
+OUTLINE = "Draw outlines (polygons or brush) in your tool, and export again."
 
 
 class Imported(NamedTuple):
@@ -41,6 +42,8 @@ class Imported(NamedTuple):
     """What else the export tells, in sentences."""
     values: list[int]
     """The values of the classes in the masks."""
+    undrawn: int
+    """The number of images with shapes of which none was drawn. They get no mask."""
 
     def in_words(self, out: Path) -> list[str]:
         """What was drawn into a folder, and what was not."""
@@ -64,12 +67,15 @@ class Imported(NamedTuple):
             )
         if self.left_out:
             kinds = _counted(self.left_out)
-            lines.append(f"Left out, because they have neither an outline nor pixels: {kinds}.")
+            lines.append(
+                f"Left out, because they have neither an outline nor pixels: {kinds}."
+                + f" {self.undrawn} image(s) with nothing else get no mask." * bool(self.undrawn)
+            )
         return [*lines, *self.notes]
 
 
 def _counted(kinds: Counter[str]) -> str:
-    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    return listed(f"{count} {kind}" for kind, count in kinds.items())
 
 
 def import_masks(
@@ -112,14 +118,13 @@ def import_masks(
     classes = _classes(source, export, names, out)
     left_out = Counter(kind for one in annotations for kind in one.left_out)
     table = _table(classes, values, out)
-    empty = [one.stem for one in annotations if not one.shapes]
-    if not empty_is_background:
-        annotations = [one for one in annotations if one.shapes]
+    # What cannot be drawn is no background, so its image gets no mask.
+    drawable = [one for one in annotations if one.shapes or not one.left_out]
+    empty = [one.stem for one in drawable if not one.shapes]
+    undrawn = len(annotations) - len(drawable)
+    annotations = [one for one in drawable if one.shapes or empty_is_background]
     if not annotations:
-        but = f", but {_counted(left_out)}" if left_out else ""
-        raise UserError(
-            f"No image in {source} has an object with an outline or pixels{but}. {SURE}"
-        )
+        raise _nothing(source, left_out)
     annotations = [_beside_photo(one, given) for one in annotations]
     _require_free(source, annotations, out, overwrite)
     hidden: list[str] = []
@@ -131,7 +136,17 @@ def import_masks(
         save_mask(table[labels], out / f"{one.stem}.png")
     _remember(out, classes, table)
     drawn = {one.stem: len(one.shapes) for one in annotations}
-    return Imported(classes, drawn, left_out, hidden, outside, empty, export.notes, table.tolist())
+    return Imported(
+        classes, drawn, left_out, hidden, outside, empty, export.notes, table.tolist(), undrawn
+    )
+
+
+def _nothing(source: Path, left_out: Counter[str]) -> UserError:
+    but = f", but {_counted(left_out)}" if left_out else ""
+    return UserError(
+        f"No image in {source} has an object with an outline or pixels{but}. "
+        + (OUTLINE if left_out else SURE)
+    )
 
 
 def _beside_photo(one: Annotation, source: Source) -> Annotation:
@@ -147,7 +162,7 @@ def _classes(source: Path, export: Export, names: Sequence[str], out: Path) -> l
     found = sorted({shape.name for one in export.annotations for shape in one.shapes})
     names = [name for name in names if name.casefold() != BACKGROUND]
     if len({*names}) < len(names):
-        raise UserError(f"--names {','.join(names)}: expected each name once.")
+        raise UserError(f"--names {_some(names)}: expected each name once.")
     found = [name for name in found if name != BACKGROUND]
     declared = [name for name in export.names if name.casefold() != BACKGROUND]
     before = _lines(out / NAMES)[1:]
@@ -156,23 +171,28 @@ def _classes(source: Path, export: Export, names: Sequence[str], out: Path) -> l
     foreign = [name for name in found if name not in classes]
     if foreign and not names and before:
         raise UserError(
-            f"{out} holds masks with the classes {', '.join(before)}, and {source} has objects "
-            f"called '{foreign[0]}'. Give all of them: --names "
-            f"{','.join([*before, *foreign])}, or another --out."
+            f"{out} holds masks with the classes {listed(before)}, and {source} has objects "
+            f"called {listed(foreign)}. Give all of them: --names "
+            f"{_some([*before, *foreign])}, or another --out."
         )
     if foreign:
         raise UserError(
-            f"{source} has objects called '{foreign[0]}', which --names leaves out. Names there: "
-            f"{', '.join(found)}."
+            f"{source} has objects called {listed(foreign)}, which --names leaves out. All names "
+            f"there: --names {_some(found)}."
         )
     if names and before and [*names][: len(before)] != before:
         raise UserError(
-            f"{out} holds masks with the classes {', '.join(before)}, in this order. Give --names "
+            f"{out} holds masks with the classes {listed(before)}, in this order. Give --names "
             "that begin with them, or another --out."
         )
     if len(classes) > 255:
         raise UserError(f"{source} has {len(classes)} classes, but a mask can hold only 255.")
     return classes
+
+
+def _some(words: Sequence[object]) -> str:
+    """The words as an option takes them; of very many, the first ones."""
+    return ",".join(map(str, words[:MANY])) + (f",... ({len(words)} in all)" * (len(words) > MANY))
 
 
 def _table(classes: Sequence[str], values: Sequence[int], out: Path) -> np.ndarray:
@@ -183,15 +203,15 @@ def _table(classes: Sequence[str], values: Sequence[int], out: Path) -> np.ndarr
         raise UserError(f"{out / VALUES} is damaged: {error}. Correct or delete it.") from None
     wanted = [*values] or own or [*range(len(classes))]
     before = own or [*range(len(_lines(out / NAMES)))]
-    which = f"--values {','.join(map(str, wanted))}"
+    which = f"--values {_some(wanted)}"
     if len({*wanted} & {*range(2**16)}) < len(classes) or len(wanted) > len(classes):
         raise UserError(
-            f"{which}: expected a value for each of {', '.join(classes)}; no two of them equal, "
+            f"{which}: expected a value for each of {listed(classes)}; no two of them equal, "
             f"and all from 0 to {2**16 - 1}."
         )
     if wanted[: len(before)] != before:
         raise UserError(
-            f"{which}: {out} holds masks with the values {', '.join(map(str, before))}. Give "
+            f"{which}: {out} holds masks with the values {listed(before)}. Give "
             "values that begin with them, or another --out."
         )
     return np.array(wanted, np.uint8 if max(wanted) < 256 else np.uint16)

@@ -19,6 +19,7 @@ from fewmask.data.annotations.annotation import (
 )
 from fewmask.data.annotations.source import Source
 from fewmask.data.annotations.via3 import as_version_2, is_version_3
+from fewmask.errors import listed
 
 Json = dict[str, Any]
 IMAGE = {"filename", "regions"}
@@ -68,10 +69,10 @@ def _attribute(regions: Sequence[Json], wanted: str) -> str:
         return "".join(possible)
     if not values:
         raise ValueError("no region has an attribute that names its class. Add one in VIA")
-    known = [f"{key} ({', '.join([*dict.fromkeys(found)][:3])})" for key, found in values.items()]
+    known = [f"{key} ({listed(dict.fromkeys(found), 3)})" for key, found in values.items()]
     raise ValueError(
         f"which attribute of the regions names the class? Say --attribute {[*values][0]}, or "
-        f"another of these: {'; '.join(known)}"
+        f"another of these: {listed(known, 6)}"
     )
 
 

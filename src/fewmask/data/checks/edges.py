@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fewmask.batch import IGNORE
 from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.dataset import Dataset
 from fewmask.data.images import as_rgb
@@ -24,10 +25,14 @@ SIDE = 256
 """Pixels of the longer side at which edges are compared."""
 SHORTEST = 20
 """Pixels of border that a mask needs to be judged."""
-SURELY_FITS = 0.8
-"""If so many masks fit better than others would, the rest are odd ones out."""
 CLOSE = 0.01
 """Fits that differ by less are equal."""
+MANY = 0.4
+"""If so many masks fit no better than others would, it is no chance: half of them do by chance."""
+LEAST = 0.1
+"""A lead below this is none."""
+SURELY = 7
+"""A mask that fits another photo better by so many times the usual spread belongs to that one."""
 BETTER = 0.2
 """How much better all masks must fit elsewhere, times the square root of their number."""
 ON_EDGES = 0.62
@@ -39,8 +44,7 @@ LOOK = "Look at them: fewmask check DATA --picture labels.png."
 
 def edge_findings(labeled: Dataset) -> Iterator[Finding]:
     """All findings about how masks fit their photos."""
-    step = max(1, -(-len(labeled) // SAMPLED))
-    sampled = range(0, len(labeled), step)
+    sampled = _sampled(len(labeled))
     edges = [edge_strength(_small(as_rgb(labeled.image(i)), cv2.INTER_AREA)) for i in sampled]
     masks = [_small(labeled.mask(i), cv2.INTER_NEAREST_EXACT) for i in sampled]
     judged = [k for k, mask in enumerate(masks) if borders(mask).sum() >= SHORTEST]
@@ -50,11 +54,15 @@ def edge_findings(labeled: Dataset) -> Iterator[Finding]:
     if moved := _better_elsewhere(edges, masks):
         yield _misplaced(moved)
         return
-    odd = [k for k, fits in enumerate(_fits_best(edges, masks)) if fits is False]
-    if odd:
-        places = [sampled[judged[k]] for k in odd]
-        files = [labeled.file(place) or Path(labeled.names[place]) for place in places]
-        yield _odd(len(judged), files)
+    places = [sampled[k] for k in judged]
+    files = [labeled.file(place) or Path(labeled.names[place]) for place in places]
+    yield from _misfits(files, edges, masks)
+
+
+def _sampled(count: int) -> list[int]:
+    """Positions, two neighbors at a time: a mask of another photo is often that of the next."""
+    step = 2 * max(1, -(-count // SAMPLED))
+    return [k for first in range(0, count, step) for k in (first, first + 1) if k < count]
 
 
 def edge_strength(image: np.ndarray) -> np.ndarray:
@@ -75,10 +83,13 @@ def edge_strength(image: np.ndarray) -> np.ndarray:
 
 
 def borders(mask: np.ndarray) -> np.ndarray:
-    """Where the label differs from that of the pixel to the left or above, bool [H, W]."""
-    found = np.zeros(mask.shape, bool)
-    found[:, 1:] |= mask[:, 1:] != mask[:, :-1]
-    found[1:] |= mask[1:] != mask[:-1]
+    """Where the label differs from that of the pixel to the left or above, bool [H, W].
+
+    The end of what was labeled, as around a scribble, is no border of an object.
+    """
+    found, known = np.zeros(mask.shape, bool), mask != IGNORE
+    found[:, 1:] |= (mask[:, 1:] != mask[:, :-1]) & known[:, 1:] & known[:, :-1]
+    found[1:] |= (mask[1:] != mask[:-1]) & known[1:] & known[:-1]
     return found
 
 
@@ -103,15 +114,29 @@ def fit(edges: np.ndarray, mask: np.ndarray) -> float:
     return float(found.mean()) if len(found) else 0.5
 
 
-def _fits_best(edges: Sequence[np.ndarray], masks: Sequence[np.ndarray]) -> list[bool | None]:
-    """Whether each mask fits its photo better than most other masks do; None if nobody knows."""
-    fits: list[bool | None] = []
-    for k, own in enumerate(masks):
-        others = [mask for mask in masks if mask.shape != own.shape or (mask != own).any()]
-        typical = float(np.median([fit(edges[k], mask) for mask in others])) if others else 0.0
-        enough = len(others) >= FEWEST // 2
-        fits.append(fit(edges[k], own) > typical - CLOSE if enough else None)
-    return fits
+def _misfits(
+    files: Sequence[Path], edges: Sequence[np.ndarray], masks: Sequence[np.ndarray]
+) -> Iterator[Finding]:
+    """Masks that fit other photos better than their own, or no better than any other mask does."""
+    fits = np.array([[fit(photo, mask) for mask in masks] for photo in edges])  # photo x mask
+    equal = np.array([[np.array_equal(one, other) for other in masks] for one in masks])
+    if (~equal).sum(axis=1).min() < FEWEST // 2:
+        return
+    own, others = fits.diagonal(), np.where(equal, np.nan, fits)
+    # Some photos have strong edges everywhere, and some masks lie on edges in most photos.
+    level = np.nanmedian(others, axis=1)
+    others = others - level[:, None]
+    habit = np.nanmedian(others, axis=0)
+    others = others - habit
+    # The spread is that of most fits: of a few right ones, it shall not take notice.
+    spread = 1.4826 * float(np.nanmedian(abs(others)))
+    lead = np.nanmax(others, axis=0) - (own - level - habit)
+    is_odd = own - level < -CLOSE
+    swapped = (own - level < CLOSE) & (lead > max(SURELY * spread, LEAST))
+    if swapped.any():
+        yield _swapped(len(files), [file for file, one in zip(files, swapped, strict=True) if one])
+    elif is_odd.mean() >= MANY:
+        yield _odd(len(files), [file for file, one in zip(files, is_odd, strict=True) if one])
 
 
 def _better_elsewhere(edges: Sequence[np.ndarray], masks: Sequence[np.ndarray]) -> str:
@@ -126,6 +151,10 @@ def _better_elsewhere(edges: Sequence[np.ndarray], masks: Sequence[np.ndarray]) 
         "upside down": mean_fit([mask[::-1] for mask in masks]),
         "turned by 180 degrees": mean_fit([mask[::-1, ::-1] for mask in masks]),
     }
+    if all(mask.shape[0] == mask.shape[1] for mask in masks):  # else their size tells
+        ways["turned by 90 degrees to the left"] = mean_fit([np.rot90(mask) for mask in masks])
+        ways["turned by 90 degrees to the right"] = mean_fit([np.rot90(mask, 3) for mask in masks])
+        ways["transposed (rows as columns)"] = mean_fit([mask.T for mask in masks])
     side = float(np.median([max(mask.shape) for mask in masks]))
     for x, y in product(SHIFTS, SHIFTS):
         moved = [np.roll(mask, (y, x), (0, 1)) for mask in masks]
@@ -149,12 +178,21 @@ def _misplaced(better: str) -> Finding:
     )
 
 
+def _swapped(judged: int, files: Sequence[Path]) -> Finding:
+    return Finding(
+        "warning",
+        f"{len(files)} of {judged} masks fit the edges of another photo better than those of their "
+        "own. They may belong to other photos.",
+        LOOK,
+        names_of(files),
+    )
+
+
 def _odd(judged: int, files: Sequence[Path]) -> Finding:
-    all_fit = len(files) <= (1 - SURELY_FITS) * judged
     return Finding(
         "warning",
         f"{len(files)} of {judged} masks fit the edges of their photo no better than masks of "
-        "other photos do." + ("" if all_fit else " They may belong to other photos."),
+        "other photos do. They may be coarse, misplaced, or belong to other photos.",
         LOOK,
         names_of(files),
     )

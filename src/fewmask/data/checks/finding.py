@@ -1,8 +1,9 @@
 """One problem found in a data set, with advice on what to do."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from fewmask.errors import UserError
 
@@ -10,6 +11,8 @@ Level = Literal["error", "warning", "note"]
 
 EXAMPLES = 3
 """How many files a finding shows."""
+MOST_PAIRS = 12
+"""With more values or colors, an option is too long to be read, or typed."""
 
 
 class Finding(NamedTuple):
@@ -35,10 +38,17 @@ class Finding(NamedTuple):
         return f"files: {', '.join(self.files[:EXAMPLES])}" + " ..." * (len(self.files) > EXAMPLES)
 
 
-def listed(things: Iterable[object], most: int = 12) -> str:
-    """The things with commas; of many, the first ones and how many there are."""
-    words = [str(thing) for thing in things]
-    return ", ".join(words[:most]) + (f" ... ({len(words)} in all)" if len(words) > most else "")
+def option(name: str, value: Mapping[Any, int], can_be_drafted: bool = True) -> str:
+    """An option of the data with its value, as a command line takes it.
+
+    A long value is left to the draft that `fewmask check` writes, or cut.
+    """
+    if len(value) <= MOST_PAIRS:
+        text = json.dumps(value) if any(isinstance(key, str) for key in value) else str(value)
+        return f"data.{name}='{text}'"
+    if can_be_drafted:
+        return f"data.{name}, which fewmask check DATA --write data.yaml drafts"
+    return f"data.{name} with all {len(value)} of them"
 
 
 def names_of(files: Iterable[Path]) -> tuple[str, ...]:

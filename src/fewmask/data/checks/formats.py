@@ -8,6 +8,7 @@ from PIL import ImageMode
 from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.checks.sizes import in_pixels
 from fewmask.data.checks.survey import ImageFacts, Survey
+from fewmask.errors import listed
 
 
 def format_findings(survey: Survey) -> Iterator[Finding]:
@@ -64,18 +65,22 @@ def _read_of(image: ImageFacts) -> int:
 
 def _bands(images: Sequence[ImageFacts]) -> Iterator[Finding]:
     modes = Counter(image.mode for image in images if image.mode not in ("RGB", "L"))
-    for mode in [mode for mode in modes if mode.endswith("bands")]:
+    unusual = {mode: modes.pop(mode) for mode in [*modes] if mode.endswith("bands")}
+    if unusual:
+        most = max(unusual, key=lambda mode: unusual[mode])
+        kinds = listed([mode.split()[0] for mode in unusual], 6)
         yield Finding(
             "note",
-            f"{modes.pop(mode)} images have {mode}, which are not colors.",
-            f"Train with model.in_channels={mode.split()[0]}.",
+            f"{sum(unusual.values())} images have {kinds} bands, which are not colors.",
+            f"Train with model.in_channels={most.split()[0]}."
+            + (" Leave out the images with another number." if len(unusual) > 1 else ""),
         )
     if modes:
-        listed = ", ".join(f"{count} {mode}" for mode, count in modes.items())
+        kinds = listed(f"{count} {mode}" for mode, count in modes.items())
         has_fourth = any(mode in ("RGBA", "CMYK") for mode in modes)
         yield Finding(
             "note",
-            f"Images that are read as plain RGB: {listed}.",
+            f"Images that are read as plain RGB: {kinds}.",
             "If the fourth band has a meaning of its own, such as infrared, set "
             "model.in_channels=4."
             if has_fourth

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from fewmask.batch import IGNORE
-from fewmask.data.checks.finding import Finding, listed, names_of
+from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.checks.mask_values import value_findings
 from fewmask.data.checks.survey import Survey
 from fewmask.data.classes import numbered
 from fewmask.data.label_table import LabelTable
+from fewmask.errors import listed
 
 RARE_SHARE = 0.001
 RARE_IMAGES = 3
@@ -27,11 +28,12 @@ def label_findings(
     values = [*value_findings(survey, None if names is None else len(names), labels)]
     yield from values
     if not any(finding.level == "error" for finding in values):  # else classes mean nothing
+        yield from _empty(survey, names, labels)
+    if not values:
         yield from _classes(survey, names, labels)
 
 
 def _classes(survey: Survey, names: Sequence[str] | None, labels: LabelTable) -> Iterator[Finding]:
-    yield from _empty(survey, names, labels)
     shares = class_shares(survey, names, labels)
     in_val = {name for name, (_, images) in shares.get("val", {}).items() if images}
     missing, rare = [], []
@@ -40,8 +42,10 @@ def _classes(survey: Survey, names: Sequence[str] | None, labels: LabelTable) ->
             missing.append(name)
         elif images < RARE_IMAGES or share < RARE_SHARE:
             rare.append(f"{name} ({share:.2%} of the labeled pixels, in {images} image(s))")
+    scored = [name for name in missing if name in in_val]
+    if names is None:  # nobody asked for the others: numbers between those of the masks
+        missing = scored
     if missing and survey.masks["labeled"]:
-        scored = [name for name in missing if name in in_val]
         yield Finding(
             "warning",
             f"No labeled image shows {listed(missing)}."

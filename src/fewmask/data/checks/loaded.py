@@ -7,6 +7,7 @@ import numpy as np
 
 from fewmask.data.checks.edges import edge_findings
 from fewmask.data.checks.finding import Finding, names_of
+from fewmask.data.checks.inverted import inverted_findings
 from fewmask.data.source import Data
 
 SAMPLED_IMAGES = 20
@@ -29,6 +30,7 @@ def loaded_findings(data: Data) -> Iterator[Finding]:
     yield from edge_findings(data.labeled)
     images = data.labeled
     sampled = range(0, len(images), max(1, len(images) // SAMPLED_IMAGES))
+    yield from _inverted(data)
     flat = [index for index in sampled if _is_flat(images.image(index))]
     if len(flat) > MOSTLY * len(sampled):
         yield Finding(
@@ -39,6 +41,19 @@ def loaded_findings(data: Data) -> Iterator[Finding]:
             "or band counts, save that one.",
             names_of(images.file(index) or Path(images.names[index]) for index in flat),
         )
+
+
+def _inverted(data: Data) -> Iterator[Finding]:
+    """Masks of two classes, of which some are inverted; those of val are looked at as well."""
+    if len(data.classes) != 2:
+        return
+    found = []
+    for part in (data.labeled, data.val):
+        for index in range(0, len(part), max(1, len(part) // SAMPLED_IMAGES)):
+            file = part.file(index) or Path(part.names[index])
+            found.append((file, part.image(index), part.mask(index)))
+    files, images, masks = zip(*found, strict=True)
+    yield from inverted_findings(files, images, masks)
 
 
 def _is_flat(image: np.ndarray) -> bool:

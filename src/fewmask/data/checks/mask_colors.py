@@ -1,14 +1,16 @@
 """Findings about the colors of masks: palettes that differ, colors in place of numbers."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from fewmask.data.checks.finding import Finding, listed, names_of
+from fewmask.data.checks.finding import Finding, names_of, option
 from fewmask.data.checks.survey import MANY_COLORS, MaskFacts
 from fewmask.data.label_table import LabelTable
+from fewmask.errors import listed
 
-ONE_NUMBER = ("1", "L", "P", "I", "I;16", "I;16B", "F", "npy")
+NEAR = 4
+"""Colors that differ by no more in red, green and blue look the same."""
+ONE_NUMBER = ("1", "L", "P", "I", "I;16", "I;16B", "F", "npy", "npz", "mat", "folder")
 """Modes of masks that hold one number per pixel. In RGB, gray is a color among others."""
 
 
@@ -66,12 +68,15 @@ def _colored(masks: Sequence[MaskFacts]) -> Finding:
             "Export masks with one number or one color per class, as PNG, without smoothing.",
             files,
         )
+    palette = suggested_palette(pixels)
+    are_near = len({*palette.values()}) < len(palette)
     return Finding(
         "error",
         f"{len(files)} mask(s) use {len(pixels)} colors as classes.",
-        "Say which color is which class, for example "
-        f"data.palette='{json.dumps(suggested_palette(pixels))}' (255: no label). The numbers here "
-        "go by how common a color is; yours go by your names.",
+        "Say which color is which class, for example with "
+        f"{option('palette', palette)} (255: no label). The numbers here go by how common a color "
+        "is; yours go by your names."
+        + (" Colors that are nearly the same have one number here." if are_near else ""),
         files,
     )
 
@@ -106,9 +111,9 @@ def _palettes(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Findin
                 "error",
                 f"The palettes of the masks differ: {number} is #{one:06x} in {here.file.name}, "
                 f"#{other:06x} in {there.file.name}.",
-                "If the colors are the classes, set data.palette, for example data.palette="
-                f"'{json.dumps(suggested_palette(color_counts(masks)))}'. If the numbers are, say "
-                f"so: data.label_mapping='{_identity(seen)}'.",
+                "If the colors are the classes, set data.palette, for example "
+                f"{option('palette', suggested_palette(color_counts(masks)), False)}. If the "
+                f"numbers are, say so: {option('label_mapping', _identity(seen), False)}.",
                 names_of(mask.file for mask in by_color.values()),
             )
             return
@@ -129,8 +134,21 @@ def color_counts(masks: Sequence[MaskFacts]) -> Counter[int]:
 
 
 def suggested_palette(pixels: Counter[int]) -> dict[str, int]:
-    """A palette that numbers the colors from the most to the least common."""
-    return {f"#{color:06x}": label for label, (color, _) in enumerate(pixels.most_common())}
+    """A palette that numbers the colors from the most to the least common.
+
+    A color that is nearly that of a more common one gets its number: a slip of a brush.
+    """
+    labels: dict[int, int] = {}
+    for color, _ in pixels.most_common():
+        near = (label for other, label in labels.items() if _are_near(color, other))
+        labels[color] = next(near, len({*labels.values()}))
+    return {f"#{color:06x}": label for color, label in labels.items()}
+
+
+def _are_near(one: int, other: int) -> bool:
+    if one % 0x010101 == 0 and other % 0x010101 == 0:  # grays may be numbers: 0, 1, 2
+        return False
+    return all(abs((one >> bits & 255) - (other >> bits & 255)) <= NEAR for bits in (0, 8, 16))
 
 
 def _identity(numbers: Iterable[int]) -> dict[int, int]:

@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from fewmask.batch import IGNORE
-from fewmask.data.checks.finding import Finding, listed, names_of
+from fewmask.data.checks.finding import Finding, names_of, option
 from fewmask.data.checks.mask_colors import color_findings
+from fewmask.data.checks.regions import FEW_GRAYS
 from fewmask.data.checks.survey import MANY_COLORS, MaskFacts, Survey
 from fewmask.data.label_table import LabelTable
+from fewmask.errors import listed
 
-FEW_GRAYS = 8
-"""A mask with fewer values was not smoothed."""
 MOSTLY = 0.8
 """A property that this share of the masks have is no accident."""
 
@@ -69,12 +69,15 @@ def _smoothed(masks: Sequence[MaskFacts], values: set[int]) -> Finding | None:
     pixels = sum((Counter(mask.values) for mask in masks), Counter[int]())
     between = max((n for value, n in pixels.items() if low < value < high), default=0)
     are_ends = pixels[low] + pixels[high] > pixels.total() / 2 and pixels[high] > 5 * between
-    if len(values) < FEW_GRAYS or kept == [*range(len(kept))] or not are_ends:
+    several = [mask for mask in masks if len(mask.values) >= FEW_GRAYS]
+    are_steps = sum(mask.is_smoothed for mask in several) > MOSTLY * len(several)
+    are_classes = kept == [*range(len(kept))] and len(kept) <= MANY_COLORS
+    if len(values) < FEW_GRAYS or are_classes or not (are_ends or are_steps):
         return None
     return Finding(
         "error",
-        f"The masks hold {len(values)} values from {low} to {high}, but most pixels are {low} or "
-        f"{high}: their edges were smoothed.",
+        f"The masks hold {len(values)} values from {low} to {high}, of which those between are "
+        "steps: their edges were smoothed.",
         "Export them again without smoothing: no anti-aliasing, and nearest neighbor when "
         "resizing.",
         names_of(mask.file for mask in masks if len(mask.values) > 2),
@@ -102,26 +105,36 @@ def _wrong_values(
     what += f", but there are {count} classes (0..{count - 1})." if count else "."
     if IGNORE in values and IGNORE in labels.ignore and IGNORE not in labels.mapping:
         what += " 255 counts as 'no label'."
+    # Gaps of this size come from values such as 10, 20, 30, not from a class without pixels.
+    is_code = has_gaps and max(free) >= 2 * len(free) + 8
     return Finding(
-        "error" if foreign or is_two else "warning",
+        "error" if foreign or is_two or is_code else "warning",
         what,
-        labels.advice or _what_they_may_be(sorted(values), foreign, count),
+        labels.advice or _what_they_may_be(sorted(values), foreign, count, labels),
         names_of(mask.file for mask in masks if set(mask.values) & set(foreign or free or values)),
     )
 
 
-def _what_they_may_be(values: Sequence[int], foreign: Sequence[int], count: int | None) -> str:
+def _what_they_may_be(
+    values: Sequence[int], foreign: Sequence[int], count: int | None, labels: LabelTable
+) -> str:
     negative = [value for value in foreign if value < 0]
     if negative:
         return (
             "Negative values usually mean 'no label': "
             f"data.ignore='{json.dumps([*negative, IGNORE])}'."
         )
-    mapping = suggested_mapping(values, count)
-    advice = f"If they are classes, set data.label_mapping='{mapping}'"
+    values = [value for value in values if value == IGNORE or value not in labels.ignore]
+    mapping = suggested_mapping(values, count, IGNORE in labels.ignore)
+    advice = f"If they are classes, set {option('label_mapping', mapping)}"
     if len(values) == 2 and values[0] == 0:
         return f"{advice}, or data.binary=true: every value above 0 is class 1."
     advice += "." if count == len(mapping) else " and name as many classes."
+    if count == 2 and values[0] == 0:
+        advice += " If all above 0 are one class: data.binary=true."
+    if IGNORE in values and IGNORE not in mapping and count != len(mapping):
+        whole = {value: label for label, value in enumerate(values)}
+        advice += f" If 255 is a class, too: {option('label_mapping', whole)}."
     # Names for 1..K, and 0 for what nobody labeled.
     if count is not None and foreign == [count] and values[0] == 0:
         shifted = {value: value - 1 for value in range(1, count + 1)}
@@ -137,22 +150,26 @@ def _object_or_nothing(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterat
     if labels.label_of(IGNORE) != IGNORE or IGNORE in labels.mapping:
         return
     has_255 = [mask for mask in masks if IGNORE in mask.values]
+    merged = [mask for mask in has_255 if mask.mode == "folder" and len(mask.values) > 2]
     two = [mask for mask in has_255 if {*mask.values} == {0, IGNORE}]
     others = [mask for mask in masks if IGNORE not in mask.values and len(mask.values) > 1]
     # A border round objects is 255, too, but takes fewer pixels than objects do.
     both = [mask for mask in has_255 if mask not in two]
-    if both and _share_of_255(two) < 3 * _share_of_255(both):
+    if not merged and both and _share_of_255(two) < 3 * _share_of_255(both):
         return
-    if two and (others or both):
+    if merged or (two and (others or both)):
         values = sorted({value for mask in [*others, *both] for value in mask.values})
         mapping = {value: value for value in values} | {IGNORE: 1}
         yield Finding(
             "error",
-            f"{len(two)} mask(s) hold 0 and 255, {len(others) + len(both)} others hold "
+            f"{len(merged)} mask(s) are of files with 255 and with other values above 0. Is 255 an "
+            "object there?"
+            if merged
+            else f"{len(two)} mask(s) hold 0 and 255, {len(others) + len(both)} others hold "
             f"{listed(values)}. Is 255 the object there?",
             f"If it is: data.label_mapping='{mapping}'. If it means 'no label': "
             f"data.label_mapping='{ {IGNORE: IGNORE} }'.",
-            names_of(mask.file for mask in two),
+            names_of(mask.file for mask in merged or two),
         )
 
 
@@ -184,14 +201,10 @@ def _numbered_objects(
 ) -> Iterator[Finding]:
     """Masks that give each object a number of its own, as Cellpose and SAM do."""
     several = [mask for mask in masks if len(mask.values) > 2]
-    numbered = [
-        mask
-        for mask in several
-        if mask.has_numbered_objects and max(mask.values) == len(mask.values) - (0 in mask.values)
-    ]
+    numbered = [mask for mask in several if mask.has_numbered_objects]
     differ = len({max(mask.values) for mask in numbered}) > 1
     looks_so = len(numbered) >= max(2, MOSTLY * len(several)) and differ
-    looks_so = looks_so or _are_used_once(masks)
+    looks_so = looks_so or _are_two_at_most(masks) or _are_used_once(masks)
     if looks_so and count is None and not labels.mapping and not labels.is_binary:
         yield Finding(
             "warning",
@@ -203,6 +216,17 @@ def _numbered_objects(
         )
 
 
+def _are_two_at_most(masks: Sequence[MaskFacts]) -> bool:
+    """Whether 2 is never there without 1, some masks hold 1 alone, and all are single regions."""
+    shown = [mask for mask in masks if max(mask.values) > 0]
+    counts = Counter(max(mask.values) for mask in shown)
+    return (
+        {*counts} == {1, 2}
+        and min(counts.values()) > 1
+        and all(mask.has_numbered_objects for mask in shown)
+    )
+
+
 def _are_used_once(masks: Sequence[MaskFacts]) -> bool:
     """Whether nearly every value above 0 is in one mask alone, as if objects were counted on."""
     owners = Counter(value for mask in masks for value in mask.values if 0 < value != IGNORE)
@@ -210,14 +234,17 @@ def _are_used_once(masks: Sequence[MaskFacts]) -> bool:
     return len(masks) > 2 and len(owners) >= FEW_GRAYS and once > MOSTLY * len(owners)
 
 
-def suggested_mapping(values: Sequence[int], count: int | None = None) -> dict[int, int]:
+def suggested_mapping(
+    values: Sequence[int], count: int | None = None, ignores_255: bool = True
+) -> dict[int, int]:
     """A label_mapping that numbers the values from 0. Next to two others, 255 stays 'no label'.
 
     Args:
         values: of the masks, sorted.
         count: how many classes the user has named, if any.
+        ignores_255: whether 255 means 'no label' so far.
     """
     # With 0 and 255 alone, or with as many names as values, 255 is a class.
-    is_class = len(values) <= 2 or len(values) == count
+    is_class = len(values) <= 2 or len(values) == count or not ignores_255
     kept = [value for value in values if value != IGNORE or is_class]
     return {value: label for label, value in enumerate(kept)}

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from fewmask.data.affixes import proposed
+from fewmask.data.affixes import folder_of, proposed
 from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.checks.survey import Survey
 
@@ -56,14 +56,20 @@ def _shared_masks(survey: Survey) -> Iterator[Finding]:
 
 def _unpaired_masks(survey: Survey) -> Finding:
     free = [facts.file.stem for facts in survey.images["unlabeled"]]
-    affixes = None
+    options, which = "", "All of them"
     if not survey.images["labeled"]:  # else they would unpair the others
+        place = survey.unpaired[0].parent
+        here = [file.stem for file in survey.unpaired if file.parent == place]
         affixes = proposed(free, [file.stem for file in survey.unpaired])
+        folder = folder_of(free, survey.unpaired)
+        if affixes is None and folder is None:  # a folder for val has masks of its own
+            affixes, which = proposed(free, here), f"Those in {place}"
+        options = affixes.as_options() if affixes else f"data.masks={folder}" if folder else ""
     return Finding(
         "error",
-        f"{len(survey.unpaired)} mask(s) belong to no image.{'' if affixes else _hint(survey)}",
-        f"All of them are paired with {affixes.as_options()}."
-        if affixes
+        f"{len(survey.unpaired)} mask(s) belong to no image.{'' if options else _hint(survey)}",
+        f"{which} are paired with {options}."
+        if options
         else "A mask must have the same name as its image, apart from the extension. Rename the "
         "masks, add the images, or remove the masks.",
         names_of(survey.unpaired),

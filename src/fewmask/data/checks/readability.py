@@ -7,6 +7,9 @@ from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.checks.survey import ImageFacts, MaskFacts, Survey
 from fewmask.data.images import IMAGE_SUFFIXES
 
+MOST_REASONS = 4
+"""Each of so many reasons is told; rarer ones are counted."""
+
 
 def readability_findings(survey: Survey) -> Iterator[Finding]:
     """All findings about files that cannot be read."""
@@ -14,8 +17,8 @@ def readability_findings(survey: Survey) -> Iterator[Finding]:
         kinds = ", ".join(sorted({file.suffix for file in survey.unread}))
         yield Finding(
             "warning",
-            f"{len(survey.unread)} picture(s) are of kinds that are not read ({kinds}). They are "
-            "left out.",
+            f"{len(survey.unread)} file(s) are not read, for their kind or their name ({kinds}). "
+            "They are left out.",
             f"Save them in one of these formats: {', '.join(IMAGE_SUFFIXES)}.",
             names_of(survey.unread),
         )
@@ -44,4 +47,8 @@ def _by_reason(facts: Sequence[ImageFacts] | Sequence[MaskFacts]) -> dict[str, t
     for one in facts:
         if one.error is not None:
             files[one.error].append(str(one.file))
+    rare = sorted(files, key=lambda reason: -len(files[reason]))[MOST_REASONS:]
+    if len(rare) > 1:
+        others = [file for reason in rare for file in files.pop(reason)]
+        files[f"for {len(rare)} other reasons (the first: {rare[0]})"] = others
     return {reason: tuple(these) for reason, these in files.items()}

@@ -1,6 +1,7 @@
 """Reads every file of a data set once and notes the facts about it. Nothing raises an error."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,10 +16,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import track
 
+from fewmask.data.checks.regions import has_numbered_objects, is_smoothed
 from fewmask.data.decoding import TIFF_SUFFIXES, decoded
 from fewmask.data.images import as_rgb, read_tiff, to_8_bits
 from fewmask.data.label_table import LabelTable, distinct
-from fewmask.data.masks import Stored, read_stored
+from fewmask.data.masks import read_stored
 from fewmask.data.source import Inventory
 from fewmask.errors import UserError
 
@@ -26,8 +28,6 @@ MANY_COLORS = 64
 """A mask with more colors than this was smoothed, or is a photo."""
 SAMPLES_PER_PIXEL = 277
 """The tag of a TIFF that counts its bands."""
-MANY_OBJECTS = 64
-"""In masks with more values than this, nobody looks for numbered objects: it takes long."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ class MaskFacts:
     is_colored: bool = False
     palette: Mapping[int, int] = field(default_factory=dict)  # value to 0xRRGGBB
     is_inverted: bool = False  # stored with 0 as white
-    has_numbered_objects: bool = False  # each value above 0 is one connected region
+    has_numbered_objects: bool = False  # 1, 2, 3 ..., each one connected region
+    is_smoothed: bool = False  # most values are steps of smoothed edges
 
 
 @dataclass
@@ -135,6 +136,8 @@ def describe_image(file: Path) -> ImageFacts:
         picture, mode, orientation, pages, bands = _decoded(file)
         content = file.read_bytes()
         small = np.asarray(picture.convert("RGB").resize((9, 8), Image.Resampling.BOX))
+    except UserError as error:  # of a TIFF; what to do is said once for all files
+        return ImageFacts(file, _without_name(error, file).partition(". ")[0])
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
         return ImageFacts(file, _reason(error))
     # Which of two neighbors is brighter survives another size, quality or exposure.
@@ -191,7 +194,7 @@ def describe_mask(
     try:
         stored = read_stored(file, as_colors, array)
     except UserError as error:
-        return MaskFacts(file, str(error).partition(f"{file}: ")[2].rstrip(".") or str(error))
+        return MaskFacts(file, _without_name(error, file))
     except Exception as error:
         return MaskFacts(file, _reason(error))
     values, counts = distinct(stored.values)
@@ -199,20 +202,10 @@ def describe_mask(
     height, width = stored.values.shape
     return MaskFacts(
         file, None, (width, height), stored.mode, found, stored.is_colored, stored.palette,
-        stored.is_inverted, may_count_objects and _has_numbered_objects(stored, values),
+        stored.is_inverted,
+        may_count_objects and not stored.is_colored and has_numbered_objects(stored.values),
+        not stored.is_colored and is_smoothed(stored.values),
     )  # fmt: skip
-
-
-def _has_numbered_objects(stored: Stored, values: np.ndarray) -> bool:
-    """Whether the numbers above 0 count objects: three or more, each one connected region."""
-    objects = values[values > 0]
-    if stored.is_colored or not 3 <= len(objects) <= MANY_OBJECTS:
-        return False
-    # Regions of equal values: labels change where a neighbor differs.
-    return all(
-        cv2.connectedComponents((stored.values == value).astype(np.uint8))[0] == 2
-        for value in objects
-    )
 
 
 def near_pairs(
@@ -231,10 +224,18 @@ def near_pairs(
     return pairs
 
 
+def _without_name(error: UserError, file: Path) -> str:
+    """What is wrong with a file, in words that group it with others; or with a part of a folder."""
+    reason = str(error).partition(str(file))[2].partition(": ")[2]
+    return reason.rstrip(".") or str(error)
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, PermissionError):
         return "permission denied"
     # Pillow names the file or an object's address; the reason groups files, so both are cut off.
-    return str(error).partition(" <")[0].partition(" '/")[0] or type(error).__name__
+    # Numbers of bytes differ from file to file, too.
+    words = re.split(r" <| '/| \(\d| \d", str(error))[0]
+    return words or type(error).__name__

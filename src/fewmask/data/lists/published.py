@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from fewmask import atomic
-from fewmask.config import did_you_mean
 from fewmask.data.dataset import Dataset
 from fewmask.data.download import download, is_url
 from fewmask.data.lists.reading import image_id, read_lines
-from fewmask.errors import UserError
+from fewmask.errors import UserError, did_you_mean
 
 _BLENDER = "blender protocol"
 

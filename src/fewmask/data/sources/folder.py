@@ -1,6 +1,7 @@
 """Your own images: a folder with `images/` and `masks/`, or lists, or a small YAML file."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from fewmask.data.sources.folder_layout import require_layout
 from fewmask.data.sources.folder_options import FolderOptions
 from fewmask.data.sources.folder_subsets import by_mask, divide, outside
 from fewmask.data.sources.pairing import pair, pair_all, require_masks
-from fewmask.errors import UserError
+from fewmask.errors import UserError, listed
 
 
 class Folder(DataSource):
@@ -77,7 +78,11 @@ class Folder(DataSource):
             masks = [*files.masks, *self._masks_of_val()]
             names, doubts = invent_names(masks, config.label_table(IGNORE))
         if len(names) < 2 or len({*names}) < len(names):
-            raise UserError(f"data.names={list(names)}: expected two classes or more, each once.")
+            wrong = [name for name, count in Counter(names).items() if count > 1] or [*names]
+            raise UserError(
+                f"data.names holds {listed(wrong) or 'nothing'}: expected two classes or more, "
+                "each once."
+            )
         return names, doubts
 
     def _given_val(self, files: Files, place: Path) -> Files:
@@ -130,7 +135,7 @@ class Folder(DataSource):
             config.names,
             config.label_table(len(config.names or range(256))),
             unpaired,
-            self._unread(files),
+            [file for file in self._unread(files) if file not in {*unpaired}],
             config.resize_masks,
             was_opened=False,
         )

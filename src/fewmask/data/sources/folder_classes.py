@@ -10,7 +10,7 @@ from fewmask.data.checks.survey import survey_masks
 from fewmask.data.classes import Classes, default_colors, numbered
 from fewmask.data.label_table import LabelTable
 from fewmask.data.masks import read_mask
-from fewmask.errors import UserError
+from fewmask.errors import UserError, listed
 
 
 def invent_names(files: Sequence[Path | None], labels: LabelTable) -> tuple[list[str], list[str]]:
@@ -35,20 +35,24 @@ def invent_names(files: Sequence[Path | None], labels: LabelTable) -> tuple[list
     findings = [*value_findings(survey, None, labels)]
     require_no_error(findings)
     values = sorted({value for one in facts for value in one.values})
-    found = {labels.label_of(value) for value in values} - {IGNORE, None}
+    ignored = [value for value in values if labels.label_of(value) == IGNORE]
+    labels_of = (labels.label_of(value) for value in values)
+    found = {label for label in labels_of if label is not None and label != IGNORE}
     if len(found) < 2:
         raise UserError(
-            f"The masks hold the value(s) {values}, of which {sorted(labels.ignore)} mean 'no "
-            "label'. That leaves fewer than two classes. Label a second class."
+            f"The masks hold the value(s) {listed(values)}"
+            + (f", of which {listed(ignored)} mean 'no label'" if ignored else "")
+            + ". That leaves fewer than two classes. Label a second class."
         )
-    top = max(label for label in found if label is not None)
-    # Gaps of this size come from values such as 10, 20, 30, and not from a class without pixels.
+    top = max(found)
     if top >= 2 * len(found) + 8:
         raise UserError(
-            f"The masks hold the values {values}, which do not look like labels 0..K-1. Set "
-            "data.label_mapping (value to label) and data.names."
+            f"With data.label_mapping, the masks hold the labels {listed(sorted(found))}. Map to "
+            f"0..{len(found) - 1}, without gaps, or name {top + 1} classes in data.names."
         )
     notes = [f"{one.what} {one.advice}" for one in findings if one.level == "warning"]
+    if IGNORE in values and labels.label_of(IGNORE) == IGNORE and IGNORE not in labels.mapping:
+        notes.append("The masks also hold 255, which means 'no label' (data.ignore).")
     return numbered(top + 1), notes
 
 

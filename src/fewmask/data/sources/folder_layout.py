@@ -1,5 +1,7 @@
 """Whether images and masks lie where the options say, and if not, where they may be."""
 
+import re
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +10,8 @@ from fewmask.data.masks import MASK_SUFFIXES
 from fewmask.data.sources.mask_pattern import NAME, is_pattern
 from fewmask.errors import UserError
 
+MASK_WORDS = "mask|label|annot|seg|truth|gt|class"
+"""In the name of a folder, they say that it may hold masks."""
 NAMED_FOLDERS = 5
 """As many folders are named in a message, those with the most pictures."""
 
@@ -27,26 +31,52 @@ def require_layout(root: Path, images: Path, masks: Path) -> None:
     if not root.is_dir():
         raise UserError(f"data.root={root}: there is no such folder.")
     if not (root / images).exists():
-        _propose_one_folder_per_image(root, images, masks)
+        if root.name == images.name and (root.parent / masks).is_dir():
+            raise UserError(
+                f"{root} is the folder of the images alone. Give the one above: "
+                f"{shlex.quote(f'data={root.parent}')}."
+            )
+        _propose_inner_folders(root, images, masks)
         raise UserError(
-            f"There is no folder or list {root / images}. {_pictures(root)}Set data.images"
-            + (", and data.masks." if not (root / masks).exists() else ".")
+            f"There is no folder or list {root / images}. {_pictures(root)}"
+            f"{_proposed(root, None if (root / masks).exists() else masks)}"
         )
     if is_pattern(masks):
         return
     if not (root / masks).exists():
         example = f"{masks}/NAME.png for {images}/NAME.jpg"
+        others = [f for f in _with_pictures(root) if f != images.as_posix()]
+        option = f"data.masks={others[0]}" if len(others) == 1 else "data.masks"
         raise UserError(
-            f"There is no folder {root / masks}. {_pictures(root)}Set data.masks, or put the masks "
+            f"There is no folder {root / masks}. {_pictures(root)}Set {option}, or put the masks "
             f"there: {example}."
         )
     _require_no_folder_per_mask(root, images, masks)
 
 
+def _with_pictures(root: Path) -> Counter[str]:
+    """The folders that hold pictures, and how many."""
+    found = [f for f in files_below(root) if f.suffix.lower() in MASK_SUFFIXES]
+    return Counter(file.parent.relative_to(root).as_posix() for file in found)
+
+
+def _proposed(root: Path, masks: Path | None) -> str:
+    """The options for images (and masks, if they are missing), as far as the folders tell."""
+    names = [*_with_pictures(root)]
+    if len(names) == 1:
+        # In quotes, as a full stop may follow that of the folder itself.
+        options = [f"'data.{kind}={names[0]}'" for kind in ("images", "masks")[: 1 + bool(masks)]]
+        return f"Set {' '.join(options)}."
+    of_masks = [name for name in names if re.search(MASK_WORDS, name, re.IGNORECASE)]
+    if masks is not None and len(names) == 2 and len(of_masks) == 1:
+        images = next(name for name in names if name not in of_masks)
+        return f"Set data.images={images} data.masks={of_masks[0]}, if these are the masks."
+    return "Set data.images" + (", and data.masks." if masks is not None else ".")
+
+
 def _pictures(root: Path) -> str:
     """The folders that hold pictures, in a sentence."""
-    found = [f for f in files_below(root) if f.suffix.lower() in MASK_SUFFIXES]
-    count = Counter(file.parent.relative_to(root).as_posix() for file in found)
+    count = _with_pictures(root)
     if not count:
         return f"{root} holds no pictures. "
     named = [f"{folder} ({number})" for folder, number in count.most_common(NAMED_FOLDERS)]
@@ -54,14 +84,24 @@ def _pictures(root: Path) -> str:
     return f"Folders with pictures in {root}: {', '.join(named)}{more}. "
 
 
-def _propose_one_folder_per_image(root: Path, images: Path, masks: Path) -> None:
+def _propose_inner_folders(root: Path, images: Path, masks: Path) -> None:
     inner = [folder for folder in _folders(root) if (folder / masks).is_dir()]
-    if any((folder / images).is_dir() for folder in inner):
+    both = [folder for folder in inner if (folder / images).is_dir()]
+    if not both:
+        return
+    if len(files_below(both[0] / images)) > 1:  # train/images, val/images
+        first = next((folder for folder in both if "train" in folder.name), both[0]).name
+        val = [f.name for f in both if f.name.startswith("val")]
         raise UserError(
-            f"There is no folder {root / images}, but {len(inner)} folders such as "
-            f"{inner[0].name}/{masks}. If each holds one image and its masks: "
-            f"data.images=. data.masks={NAME}/{masks}."
+            f"There is no folder {root / images}, but {first}/{images}. Set data.images="
+            f"{first}/{images} data.masks={first}/{masks}"
+            + (f" data.val={val[0]}." if val and val[0] != first else ".")
         )
+    raise UserError(
+        f"There is no folder {root / images}, but {len(inner)} folders such as "
+        f"{inner[0].name}/{masks}. If each holds one image and its masks: "
+        f"data.images=. data.masks={NAME}/{masks}."
+    )
 
 
 def _require_no_folder_per_mask(root: Path, images: Path, masks: Path) -> None:

@@ -42,6 +42,8 @@ class FolderOptions(DataSource.Config):
     """The beginning of the names of masks, which does not count."""
     image_suffix: str = ""
     """The end of the names of images, which does not count."""
+    image_prefix: str = ""
+    """The beginning of the names of images, which does not count: img_ for img_1.jpg and 1.png."""
     mask_array: str = ""
     """The name of the array that is the mask, in .mat and .npz files that hold several."""
     resize_masks: bool = False
@@ -94,8 +96,9 @@ class FolderOptions(DataSource.Config):
 
     def affixes(self) -> Affixes:
         """What does not count in names."""
-        ends = (without_extension(end) for end in (self.mask_suffix, self.image_suffix))
-        return Affixes(self.mask_prefix, *ends)
+        mask_suffix = without_extension(self.mask_suffix)
+        image_suffix = without_extension(self.image_suffix)
+        return Affixes(self.mask_prefix, mask_suffix, image_suffix, self.image_prefix)
 
     def wish(self) -> Wish:
         """How the images shall be divided."""

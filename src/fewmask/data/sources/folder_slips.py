@@ -1,5 +1,6 @@
 """What people write into a folder's YAML file, as what they mean."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,10 @@ def with_hash(palette: Any) -> Any:
 
 def _color(key: Any) -> Any:
     text = str(key)
-    is_bare = len(text) == 6 and all(digit in "0123456789abcdefABCDEF" for digit in text)
-    return f"#{text}" if is_bare else key
+    text = text.removeprefix("0x").removeprefix("#")
+    if re.fullmatch("[0-9a-fA-F]{6}", text) is None:
+        raise ValueError(f"{key!r} is no color. Write it as red, green and blue, '#ff8000'")
+    return f"#{text}"
 
 
 def several(values: Any) -> Any:

@@ -64,7 +64,16 @@ def by_mask(files: Files, has_mask: bool) -> Files:
 
 def _hold_out(files: Files, candidates: list[int], wish: Wish) -> list[int]:
     count = max(1, round(len(candidates) * wish.val_fraction))
-    if count >= len(candidates):
+    if isinstance(wish.labeled, Path):  # what the user listed is for training
+        listed = {*match_names(read_lines(wish.labeled), files.names, wish.labeled)}
+        candidates = [i for i in candidates if i not in listed]
+        if not candidates:
+            raise UserError(
+                f"data.labeled={wish.labeled} names all images with masks, so that none can be "
+                "held out for evaluation. Take some out of the list, or set data.val."
+            )
+        count = min(count, len(candidates))
+    elif count >= len(candidates):
         raise UserError(
             f"There are masks for {len(candidates)} image(s): too few to hold some out for "
             "evaluation. Label at least two, or give data.val."

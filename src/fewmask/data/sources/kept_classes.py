@@ -12,12 +12,11 @@ import numpy as np
 
 from fewmask import atomic
 from fewmask.batch import IGNORE
-from fewmask.config import did_you_mean
 from fewmask.data.classes import Classes
 from fewmask.data.dataset import Dataset
 from fewmask.data.files import Files
 from fewmask.data.source import SUBSETS, Data
-from fewmask.errors import UserError
+from fewmask.errors import UserError, did_you_mean
 
 BACKGROUND = "background"
 

@@ -67,8 +67,10 @@ def _all_masks(pattern: Path) -> list[Path]:
     suffix = pattern.suffix.lower()
     below = below if suffix in MASK_SUFFIXES else f"{below}*"
     found = Path(*parts[:first]).glob(below.replace("**", "*"))  # ** would go into subfolders
-    return [
-        place
-        for place in found
-        if place.suffix.lower() in MASK_SUFFIXES or mask_parts(place, MASK_SUFFIXES) != [place]
-    ]
+    return [place for place in found if _holds_a_mask(place)]
+
+
+def _holds_a_mask(place: Path) -> bool:
+    if place.is_dir():  # an empty one may be made for every image
+        return bool(mask_parts(place, MASK_SUFFIXES))
+    return place.suffix.lower() in MASK_SUFFIXES

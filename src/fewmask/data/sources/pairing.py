@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from fewmask.data.affixes import NO_AFFIXES, Affixes, proposed
+from fewmask.data.affixes import NO_AFFIXES, Affixes, folder_of, proposed
 from fewmask.data.files import Files
 from fewmask.data.image_files import (
     list_images,
@@ -70,8 +70,9 @@ def _photos_beside_masks(files: Sequence[Path], folder: Path, affixes: Affixes) 
     """The photos in a folder that holds the masks too."""
     if affixes.mask_prefix or affixes.mask_suffix:
         photos = [file for file in files if affixes.of_mask(stem(file, folder)) is None]
-    elif affixes.image_suffix:
-        photos = [file for file in files if file.stem.endswith(affixes.image_suffix)]
+    elif affixes.image_suffix or affixes.image_prefix:
+        ends = affixes.image_prefix, affixes.image_suffix
+        photos = [f for f in files if f.stem.startswith(ends[0]) and f.stem.endswith(ends[1])]
     else:
         photos = [file for file in files if file.suffix.lower() in (".jpg", ".jpeg")]
     if not photos:
@@ -98,25 +99,32 @@ def pair_all(images: Path, masks: Path, affixes: Affixes = NO_AFFIXES) -> Files:
             f"name: {shared}. Rename one of the images."
         )
     if not any(paired.masks):
-        first = paired.images[0].stem
-        if is_pattern(masks):
-            where, example = " of its own", Path(str(masks).replace(NAME, first))
-        else:
-            where = f" in {masks}" if masks.is_dir() else f": there is no folder {masks}"
-            example = masks / f"{first}.png"
-        better = proposed([f.stem for f in paired.images], [f.stem for f in unpaired])
-        raise UserError(
-            f"None of the {len(paired)} images in {images} has a mask{where}. "
-            + (f"All would be paired with {better.as_options()}. " if better else "")
-            + "A mask must have the same name as its image, apart from the extension, for example "
-            f"{example}. Put the masks there, or set data.masks."
-        )
+        raise UserError(_nothing_paired(paired, unpaired, images, masks))
     if unpaired:
         raise UserError(
             f"{len(unpaired)} mask(s) in {masks} have no image in {images} (first: "
             f"{unpaired[0]}). Add the images, or remove the masks."
         )
     return paired
+
+
+def _nothing_paired(paired: Files, unpaired: Sequence[Path], images: Path, masks: Path) -> str:
+    """What to do if no image has a mask, in words."""
+    first = paired.images[0].stem
+    if is_pattern(masks):
+        where, example = " of its own", Path(str(masks).replace(NAME, first))
+    else:
+        where = f" in {masks}" if masks.is_dir() else f": there is no folder {masks}"
+        example = masks / f"{first}.png"
+    what = f"None of the {len(paired)} images in {images} has a mask{where}. "
+    if better := proposed([f.stem for f in paired.images], [f.stem for f in unpaired]):
+        return f"{what}All masks would be paired with {better.as_options()}."
+    if folder := folder_of([f.stem for f in paired.images], unpaired):
+        return f"{what}All masks would be paired with data.masks={folder}."
+    return (
+        f"{what}A mask must have the same name as its image, apart from the extension, for example "
+        f"{example}. Put the masks there, or set data.masks."
+    )
 
 
 def require_masks(files: Files, option: str) -> None:

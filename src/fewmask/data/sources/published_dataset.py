@@ -12,7 +12,7 @@ from fewmask.data.files import Files
 from fewmask.data.lists.published import find_published, published_lists, recognize
 from fewmask.data.lists.reading import match_names, read_lines
 from fewmask.data.source import Data, DataSource
-from fewmask.errors import UserError
+from fewmask.errors import UserError, listed
 
 
 class Archive(NamedTuple):
@@ -121,7 +121,7 @@ class PublishedDataset(DataSource):
                 known = sorted(f.stem.removeprefix("labeled_") for f in folder.glob("labeled_*"))
                 raise UserError(
                     f"data.labeled={wanted}: there is no {file}. Lists there: "
-                    f"[{', '.join(known)}]. Give a list of image names as a .txt file, or draw "
+                    f"[{listed(known)}]. Give a list of image names as a .txt file, or draw "
                     "one with fewmask split."
                 )
             return file

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fewmask.config import BaseConfig, did_you_mean, find_class, validate
-from fewmask.errors import UserError
+from fewmask.config import BaseConfig, find_class, validate
+from fewmask.errors import UserError, did_you_mean
 from fewmask.models.decoders import DECODERS
 from fewmask.models.encoders.stages import Stages
 

@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fewmask.config import did_you_mean
-from fewmask.errors import UserError
+from fewmask.errors import UserError, did_you_mean
 from fewmask.models.decoders.decoder import Decoder
 from fewmask.models.encoders.stages import Stages
 from fewmask.models.encoders.timm_import import import_timm

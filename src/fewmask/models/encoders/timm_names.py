@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from fewmask.config import did_you_mean
-from fewmask.errors import UserError
+from fewmask.errors import UserError, did_you_mean
 from fewmask.models.encoders.timm_import import import_timm
 
 
@@ -11,14 +10,16 @@ def require_timm_model(name: str) -> None:
     """Makes sure that timm has a model of this name; a tag of weights may follow after a dot.
 
     Raises:
-        UserError: if there is no such model.
+        UserError: if there is no such model, or no weights of this tag.
     """
-    timm = import_timm()
-    if not timm.is_model(name.split(".")[0]):
+    timm, model = import_timm(), name.split(".")[0]
+    if not timm.is_model(model):
         raise UserError(
             f"model.encoder={name}: timm has no such model. "
             f"{did_you_mean(name, timm.list_models())} All names: timm.list_models()."
         )
+    if name != model:
+        weights_of(name)
 
 
 def weights_of(name: str) -> Any:
@@ -27,10 +28,10 @@ def weights_of(name: str) -> Any:
     Raises:
         UserError: if there is no such model, or no weights of this tag.
     """
-    require_timm_model(name)
     from timm.models import get_pretrained_cfg
 
     timm, model = import_timm(), name.split(".")[0]
+    require_timm_model(model)
     try:
         return get_pretrained_cfg(name)
     except RuntimeError:  # an unknown tag
