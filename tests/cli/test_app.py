@@ -69,3 +69,21 @@ def test_settings_with_dashes_come_with_the_form_that_works():
     assert "Did you mean --time?" in fewmask("train", "data=photos", "--tme", "3m", code=2)
     assert "Did you mean --methods?" in fewmask("compare", "--method=imas", code=2)
     assert "Settings have no dashes" in fewmask("train", "--data", "photos", code=2)
+
+
+@pytest.mark.parametrize(
+    ("error", "says", "code"),
+    [
+        (MemoryError(), "there is not enough memory", 2),
+        (KeyError("x"), "KeyError: 'x' (test_app.py, line ", 1),
+    ],
+)
+def test_whatever_else_fails_is_one_message(error, says, code, monkeypatch, tmp_path):
+    from fewmask.tasks import check
+
+    def fails(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(check, "check", fails)
+    printed = fewmask("check", tmp_path, code=code)
+    assert says in printed and "Traceback" not in printed and len(printed.splitlines()) == 1

@@ -10,6 +10,7 @@ from threading import Thread
 
 import pytest
 
+from fewmask.data import download as downloading
 from fewmask.data.download import download, unpack
 from fewmask.data.lists import published
 from fewmask.data.lists.published import recognize
@@ -17,6 +18,7 @@ from fewmask.data.sources import camvid, published_dataset
 from fewmask.errors import UserError
 from fewmask.tasks.prepare import prepare
 from tests.data import trees
+from tests.server import serving
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -195,3 +197,13 @@ def test_a_published_list_is_copied_from_a_url(server, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="is not the published list"):
         published.copy_published("voc/tiny/5", server["url"], tmp_path / "other.txt")
     assert [f.name for f in tmp_path.iterdir()] == ["5.txt"]
+
+
+def test_a_server_that_drips_counts_as_broken_off(tmp_path, monkeypatch):
+    monkeypatch.setattr(downloading, "SLOW_SECONDS", 0.1)
+    monkeypatch.setattr(downloading, "ATTEMPTS", 1)
+    with (
+        serving({"/a.zip": bytes(10_000)}, pause_seconds=0.01) as address,
+        pytest.raises(UserError, match="fewer than 60000 bytes arrived in 0.1 seconds"),
+    ):
+        downloading.download(f"{address}/a.zip", tmp_path / "a.zip")
