@@ -1,6 +1,7 @@
 """What several tests use: tiny networks, tiny data, a fake minimize."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from fewmask.batch import Batch, Labeled, Progress, Unlabeled
-from fewmask.config import find
+from fewmask.config import find, trust
 from fewmask.methods import METHODS, Method
 from fewmask.models import ModelConfig, Segmenter, create_model
 from fewmask.models.decoders.deeplabv3plus import DeepLabV3Plus
@@ -41,10 +42,25 @@ TINY_WORDS = (
 """Overrides that make the `synthetic` recipe take seconds."""
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The runs that tests share are their own; what the user of this machine trusts is not."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who has written and trusted nothing yet."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(trust, "_written", {})
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test knows what another one has checked."""
+    """No test knows what another one has checked, or may import."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("FEWMASK_TRUST", "")
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from fewmask.cli.words import recipe_from_words
+from fewmask.config import merge
 from fewmask.errors import UserError
 from fewmask.recipes import Recipe, load_recipe
-from fewmask.recipes.loading import merge
 
 
 def test_precedence_defaults_then_file_then_command_line():

@@ -62,3 +62,21 @@ def test_the_first_weight_that_does_not_fit_is_named(weights, says, tmp_path):
     network = torch.nn.Linear(4, 2)
     with pytest.raises(UserError, match=f"do not fit this network: .*{says}"):
         checkpoint.fill(network, weights, tmp_path / "best.pt")
+
+
+def test_a_flipped_bit_is_noticed(tmp_path):
+    file = tmp_path / "best.pt"
+    checkpoint.save({"weights": torch.ones(1000)}, file)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="the checksum of .* is wrong"):
+        checkpoint.load(file)
+
+
+def test_weights_that_are_not_numbers_are_refused(tmp_path):
+    network = torch.nn.Linear(2, 1)
+    weights = {**network.state_dict(), "bias": torch.tensor([float("nan")])}
+    with pytest.raises(UserError, match=r"best.pt is damaged: bias is not a number \(NaN\)"):
+        checkpoint.fill(network, weights, tmp_path / "best.pt")
+    assert not network.bias.isnan().any()

@@ -20,6 +20,7 @@ import pytest
 import torch
 
 import fewmask
+from fewmask.config import allow
 from fewmask.run_folder import checkpoint
 from fewmask.run_folder.tables import read_table
 from fewmask.runs.run import Run
@@ -30,6 +31,7 @@ PER_CLASS = [61.35, 0, 3.02, 0, 0, 0, 0]
 
 @pytest.fixture
 def run(tmp_path):
+    allow("tests.tiny")  # the run names this module, and nobody has typed it here
     return Run.open(shutil.copytree(OLD, tmp_path / "run"))
 
 

@@ -2,7 +2,7 @@
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import Parameter, signature
 from itertools import pairwise
@@ -78,6 +78,15 @@ Time = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing output.")]
 
 
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Your own module, such as my_lab, or a run folder or file, whose names are followed "
+        "(docs/security.md). Repeat it for more."
+    ),
+]
+FOLLOWS_NO_NAMES = ("import", "info", "prepare", "recipes", "results")
+"""Commands that import no class by name, so there is nothing to trust."""
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -92,27 +101,30 @@ Function = Callable[..., None]
 
 
 def command(name: str | None = None) -> Callable[[Function], Function]:
-    """Registers a function as a command, and adds the option `--debug` to it."""
+    """Registers a function as a command, and adds the options `--trust` and `--debug` to it."""
 
     def register(function: Function) -> Function:
+        trusts = (name or function.__name__) not in FOLLOWS_NO_NAMES
+
         @wraps(function)
-        def run(debug: bool = False, **options: Any) -> None:
+        def run(debug: bool = False, trust: list[str] | None = None, **options: Any) -> None:
             try:
+                _allow(trust or ())
                 function(**options)
             except (typer.Exit, typer.Abort):
                 raise
             except Exception:
-                if not debug:
-                    raise
-                traceback.print_exc()
-                _print_machine()
-                raise typer.Exit(1) from None
+                if debug:
+                    _print_traceback_and_machine()
+                    raise typer.Exit(1) from None
+                raise
 
-        # Typer reads the options from the signature, so --debug must appear in it.
-        option = Parameter("debug", Parameter.KEYWORD_ONLY, default=False, annotation=Debug)
+        # Typer reads the options from the signature, so these must appear in it.
+        added: dict[str, Any] = ({"trust": Trust} if trusts else {}) | {"debug": Debug}
+        options = [_option(word, kind) for word, kind in added.items()]
         own = signature(function)
-        run.__signature__ = own.replace(parameters=[*own.parameters.values(), option])  # type: ignore[attr-defined]
-        run.__annotations__ = {**function.__annotations__, "debug": Debug}
+        run.__signature__ = own.replace(parameters=[*own.parameters.values(), *options])  # type: ignore[attr-defined]
+        run.__annotations__ = {**function.__annotations__, **added}
         # An unknown option is then a word, and a message can say what was meant.
         takes_words = any(p.annotation is Words for p in own.parameters.values())
         app.command(name, context_settings={"ignore_unknown_options": takes_words})(run)
@@ -121,10 +133,23 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
     return register
 
 
-def _print_machine() -> None:
+def _option(word: str, kind: Any) -> Parameter:
+    default = {"trust": None, "debug": False}[word]
+    return Parameter(word, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def _print_traceback_and_machine() -> None:
     from fewmask.tasks.doctor import examine
 
+    traceback.print_exc()
     print(*examine(), sep="\n", file=sys.stderr)
+
+
+def _allow(trusted: Sequence[str]) -> None:
+    if trusted:
+        from fewmask.config import allow
+
+        allow(*trusted)
 
 
 def main() -> None:

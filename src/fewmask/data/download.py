@@ -1,43 +1,31 @@
 """Downloads public archives, resumes after a break, verifies and unpacks them."""
 
 import hashlib
+import lzma
 import shutil
+import stat
 import tarfile
-import time
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPException
-from pathlib import Path
-from typing import NamedTuple
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO
 
 from fewmask.data.deadline import within
+from fewmask.data.download_bar import Bar, BeyondLimits, Limits, progress_bar
 from fewmask.errors import UserError
 
+DAMAGED = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
+    *(RuntimeError, ValueError),  # an unknown compression, a NUL in a name
+)
+"""What reading an archive may raise."""
 CHUNK_BYTES = 1 << 20
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 60
-SLOW_SECONDS, SLOW_BYTES = 60.0, 60_000
-"""Whatever is slower, a kilobyte a second, counts as broken off."""
-
-
-class Limits(NamedTuple):
-    """How large a file may be, and how long its download may take."""
-
-    bytes: int
-    seconds: float
 
 
 def is_url(text: str) -> bool:
@@ -65,10 +53,10 @@ def download(url: str, file: Path, md5: str | None = None, limits: Limits | None
         return file
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(file.name + ".download")  # kept after a failure, to be continued
-    with _bar(file.name, limits) as bar:
+    with progress_bar(file.name, limits) as bar:
         try:
             _continue_until_complete(url, partial, bar)
-        except _BeyondLimits as beyond:
+        except BeyondLimits as beyond:
             partial.unlink(missing_ok=True)
             raise UserError(f"{url} {beyond}. Download it by hand, and give its path.") from None
     if md5 is not None and _md5(partial) != md5:
@@ -81,7 +69,7 @@ def download(url: str, file: Path, md5: str | None = None, limits: Limits | None
     return file
 
 
-def _continue_until_complete(url: str, partial: Path, bar: "_Bar") -> None:
+def _continue_until_complete(url: str, partial: Path, bar: "Bar") -> None:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             if _continue(url, partial, bar):
@@ -100,7 +88,7 @@ def _continue_until_complete(url: str, partial: Path, bar: "_Bar") -> None:
 
 
 def unpack(archive: Path, folder: Path) -> list[str]:
-    """Unpacks a .tar, .tgz or .zip file into a folder, all of it or nothing.
+    """Unpacks the files of a .tar, .tgz or .zip file into a folder, all of them or none.
 
     Args:
         archive: to unpack.
@@ -110,25 +98,27 @@ def unpack(archive: Path, folder: Path) -> list[str]:
         The top-level names that were unpacked.
 
     Raises:
-        UserError: if the archive is damaged, or a member would land outside the folder.
+        UserError: if the archive is damaged or encrypted, or a member is a link or leads outside.
     """
     # In a folder of its own first: a damaged archive must not leave half of its files.
     staging = folder / f".unpacking-{archive.name}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     try:
-        if zipfile.is_zipfile(archive):
-            _unzip(archive, staging)
-        else:
-            with tarfile.open(archive) as tar:
-                tar.extractall(staging, filter="data")  # refuses members that point outside
-        top = sorted(entry.name for entry in staging.iterdir())
-        for file in [f for f in staging.rglob("*") if f.is_file()]:
-            target = folder / file.relative_to(staging)
+        for name, content in (
+            _unzipped(archive) if zipfile.is_zipfile(archive) else _untarred(archive)
+        ):
+            target = staging / _inside(name)
             target.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(target)
+            with target.open("wb") as file, content:
+                shutil.copyfileobj(content, file, CHUNK_BYTES)
+        top = sorted(entry.name for entry in staging.iterdir())
+        for unpacked in [f for f in staging.rglob("*") if f.is_file()]:
+            target = folder / unpacked.relative_to(staging)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            unpacked.replace(target)
         return top
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except DAMAGED as error:
         raise UserError(
             f"Cannot unpack {archive}: {error}. Nothing was unpacked. Remove the archive and "
             "download it again."
@@ -137,15 +127,38 @@ def unpack(archive: Path, folder: Path) -> list[str]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _unzip(archive: Path, folder: Path) -> None:
-    with zipfile.ZipFile(archive) as content:
-        for name in content.namelist():
-            if not (folder / name).resolve().is_relative_to(folder.resolve()):
-                raise zipfile.BadZipFile(f"the member '{name}' points outside the folder")
-        content.extractall(folder)
+def _inside(name: str) -> Path:
+    """The path of a member, which must stay in the folder. Pythons before 3.11.13 let some out."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive:
+        raise tarfile.TarError(f"the member '{name}' points outside the folder")
+    return Path(*path.parts)
 
 
-def _continue(url: str, partial: Path, bar: "_Bar") -> bool:
+def _untarred(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """The files of a tar archive. Links and devices may lead anywhere, and data sets have none."""
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            content = tar.extractfile(member) if member.isfile() else None
+            if content is not None:
+                yield member.name, content
+            elif not member.isdir():
+                raise tarfile.TarError(f"the member '{member.name}' is a link or a device")
+
+
+def _unzipped(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """The files of a zip archive."""
+    with zipfile.ZipFile(archive) as opened:
+        for member in opened.infolist():
+            if member.flag_bits & 1:
+                raise zipfile.BadZipFile(f"the member '{member.filename}' is encrypted")
+            if stat.S_ISLNK(member.external_attr >> 16):
+                raise zipfile.BadZipFile(f"the member '{member.filename}' is a link")
+            if not member.is_dir():
+                yield member.filename, opened.open(member)
+
+
+def _continue(url: str, partial: Path, bar: "Bar") -> bool:
     """Downloads what is missing. Returns whether the file is complete, or the server broke off."""
     have = partial.stat().st_size if partial.exists() else 0
     headers = {"User-Agent": "fewmask"} | ({"Range": f"bytes={have}-"} if have else {})
@@ -170,58 +183,6 @@ def _continue(url: str, partial: Path, bar: "_Bar") -> bool:
             file.write(chunk)
             bar.advance(len(chunk))
         return total is None or file.tell() == total
-
-
-class _BeyondLimits(Exception):
-    """Says in words how a download is beyond its limits."""
-
-
-class _Bar:
-    """Shows how far a download has come, and ends it at its limits."""
-
-    def __init__(self, progress: Progress, title: str, limits: Limits | None):
-        self.progress, self.task = progress, progress.add_task(title, total=None)
-        self.limits, self.begin, self.done = limits, time.monotonic(), 0
-        self.since, self.before = self.begin, 0
-
-    def start(self, done: int, total: int | None) -> None:
-        self.progress.update(self.task, completed=done, total=total)
-        self.done, self.since, self.before = done, time.monotonic(), done
-        self._stop_at(total or 0)
-
-    def advance(self, count: int) -> None:
-        self.progress.advance(self.task, count)
-        self.done += count
-        self._stop_at(self.done)
-
-    def _stop_at(self, size: int) -> None:
-        now = time.monotonic()
-        if now - self.since > SLOW_SECONDS:
-            if self.done - self.before < SLOW_BYTES:
-                raise OSError(f"fewer than {SLOW_BYTES} bytes arrived in {SLOW_SECONDS:g} seconds")
-            self.since, self.before = now, self.done
-        if self.limits is None:
-            return
-        if size > self.limits.bytes:
-            raise _BeyondLimits(f"is larger than {self.limits.bytes / (1 << 20):g} MiB")
-        if time.monotonic() - self.begin > self.limits.seconds:
-            raise _BeyondLimits(f"did not arrive within {self.limits.seconds:g} seconds")
-
-
-@contextmanager
-def _bar(title: str, limits: Limits | None) -> Iterator[_Bar]:
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    # What has limits is small, and one of many that another bar counts.
-    hidden = limits is not None or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
-        yield _Bar(progress, title, limits)
 
 
 def _md5(file: Path) -> str:

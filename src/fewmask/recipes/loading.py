@@ -1,17 +1,19 @@
 """Composes a recipe from defaults, a recipe file and the user's own settings."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fewmask.config import read_yaml, validate
+from fewmask.config import merge, read_yaml, trust, validate
 from fewmask.data import SOURCES
 from fewmask.data.sources.folder import Folder, folder_values
 from fewmask.errors import UserError, did_you_mean, nearest
 from fewmask.methods import AUTO, BEST, METHODS
 from fewmask.models.decoders.decoder import UNNAMED as UNNAMED_DECODER
 from fewmask.recipes.automatic import AUTOMATIC, automatic_recipe
+from fewmask.recipes.foreign import require_followed
 from fewmask.recipes.recipe import Recipe, method_class
 from fewmask.recipes.shipped import recipe_values
 
@@ -44,13 +46,21 @@ def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None 
     Example:
         load_recipe("synthetic", {"training": {"steps": 200}})
     """
-    given = _expand_decoder(given or {})
+    return _load(base, given or {}, trust.allow_names)
+
+
+def _load(
+    base: str | Path | None, given: Mapping[str, Any], admit: Callable[[Values], None]
+) -> Recipe:
+    """The recipe; `admit` sees all of its values before any class is imported for them."""
+    given = _expand_decoder(given)
     if base is None or str(base) == AUTO:
         base = automatic_recipe(given)
     file = _with_decoder_name(_expand_decoder(_read(base)))
     if base in AUTOMATIC and "encoder" in given.get("model", {}):
         file.pop("model", None)  # stride and decoder are for the encoder that would be chosen
     values = merge(file, _expand_data(given))
+    admit(values)
     values.pop("published", None)  # scores to compare with, not settings
     _require_sections(values)
     _choose_method(values, given.get("methods", {}))
@@ -61,22 +71,27 @@ def load_recipe(base: str | Path | None = None, given: Mapping[str, Any] | None 
 def load_run_recipe(file: Path, changes: Mapping[str, Any] | None = None) -> Recipe:
     """The recipe in a run folder. What it does not name is as it was when the run was made.
 
+    The run may be a stranger's: what it names is followed only as `docs/security.md` says.
+
     Args:
         file: of the run.
         changes: nested values that replace those of the file.
 
     Raises:
-        UserError: for an unknown key or value.
+        UserError: for an unknown key or value, or one that the user must allow first.
     """
     # Version 0.1 did not pad images. A run must not be scored in two ways, before and after.
     named = read_yaml(file)
+    if "base" in named:  # what it names could change after the run is trusted
+        raise UserError(f"{file}: base: the recipe of a run is complete. Remove this line.")
     unnamed: Values = {}
     if "aligned" not in (named.get("model") or {}):
         unnamed["model"] = {"aligned": False}
     # And each image of more than 8 bits was stretched by itself.
     if "range" not in (named.get("data") or {}):
         unnamed["data"] = {"range": None}
-    return load_recipe(file, merge(unnamed, changes or {}))
+    admit = partial(require_followed, file=file, typed=changes or {})
+    return _load(file, merge(unnamed, changes or {}), admit)
 
 
 def _read(name: str | Path, heirs: tuple[str, ...] = ()) -> Values:
@@ -96,20 +111,6 @@ def _read(name: str | Path, heirs: tuple[str, ...] = ()) -> Values:
     inherited.pop("published", None)
     merged = merge(inherited, values)
     _drop_overriding(merged, values)
-    return merged
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested values of `base`, with those of `over` on top.
-
-    A section whose `name` changes starts afresh: the options of one method mean nothing to another.
-    """
-    merged = dict(base)
-    if "name" in over and "name" in base and over["name"] != base["name"]:
-        merged = {}
-    for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = merge(merged[key], value) if both else value
     return merged
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -72,17 +73,18 @@ def _read(file: Path) -> Any:
     if file.is_fifo() or file.is_char_device():
         raise UserError(f"{file} is a pipe or a device, not a checkpoint. Give a file.")
     try:
+        _require_intact(file)
         return torch.load(file, map_location="cpu", weights_only=True)
     except IsADirectoryError:
         raise UserError(
             f"{file} is a folder, not a checkpoint. In a run folder: weights/best.pt or "
             "weights/last.pt."
         ) from None
-    except pickle.UnpicklingError as error:
+    except pickle.UnpicklingError:
         raise UserError(
             f"Cannot read the checkpoint {file}: it holds more than plain tensors and values. It "
             "is damaged, or was not written by fewmask. Restore it, or train again."
-        ) from error
+        ) from None  # torch would go on to advise loading it unsafely
     except FileNotFoundError:
         raise UserError(
             f"There is no checkpoint {file}. Did the run stop before its first one?"
@@ -95,6 +97,14 @@ def _read(file: Path) -> Any:
         ) from None
 
 
+def _require_intact(file: Path) -> None:
+    """Compares the checksums that every part of a file has, which torch does not look at."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as opened:
+            if (damaged := opened.testzip()) is not None:
+                raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
+
+
 def fill(network: nn.Module, weights: dict[str, Any], file: Path) -> None:
     """Loads weights into a network.
 
@@ -104,8 +114,9 @@ def fill(network: nn.Module, weights: dict[str, Any], file: Path) -> None:
         file: that the weights come from, for the message.
 
     Raises:
-        UserError: if they do not fit.
+        UserError: if they do not fit, or are not numbers.
     """
+    _require_numbers(weights, file)
     try:
         network.load_state_dict(weights)
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
@@ -113,6 +124,16 @@ def fill(network: nn.Module, weights: dict[str, Any], file: Path) -> None:
             f"The weights in {file} do not fit this network: {_difference(network, weights)}. They "
             "come from another recipe (model.encoder, model.decoder ...), or the file is damaged."
         ) from error
+
+
+def _require_numbers(weights: Any, file: Path) -> None:
+    """Refuses weights with which every prediction would be class 0. Training never saves any."""
+    for name, value in weights.items() if isinstance(weights, Mapping) else ():
+        if isinstance(value, torch.Tensor) and value.is_floating_point() and value.isnan().any():
+            raise UserError(
+                f"{file} is damaged: {name} is not a number (NaN). Restore the file, or train "
+                "again."
+            )
 
 
 def _difference(network: nn.Module, weights: Any) -> str:

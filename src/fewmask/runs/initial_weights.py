@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from fewmask.config import trust
 from fewmask.errors import UserError
 from fewmask.methods import Method
 from fewmask.recipes import load_run_recipe
@@ -55,9 +56,11 @@ class InitialWeights:
             UserError: if it cannot be told, because a last.pt lies outside its run folder.
         """
         state = checkpoint.load(self.file)
-        if "model" in state:
-            return str(state["model"]["encoder"])
         recipe = RunPaths(self.file.resolve().parent.parent).recipe
+        if "model" in state:
+            named = {"encoder": state["model"]["encoder"]}
+            trust.require_trusted_checkpoint(named, self.file, recipe)
+            return str(named["encoder"])
         if not recipe.is_file():
             raise UserError(
                 f"{self.file} does not name its encoder, and lies outside its run folder. Name it: "

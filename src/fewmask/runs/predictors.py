@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from fewmask.config import validate
+from fewmask.config import trust, validate
 from fewmask.data import Classes
 from fewmask.data.images import Range
 from fewmask.engine.devices import choose_accelerator
@@ -32,6 +32,7 @@ def best_predictor(file: Path, accelerator: str) -> Predictor:
     """
     load = weights_file.load if file.suffix == weights_file.SUFFIX else checkpoint.load
     card = load(file, *CARD)
+    trust.require_trusted_checkpoint(card["model"], file, RunPaths(file.parent.parent).recipe)
     # The weights are here: a stranger's file must not name others to be read or downloaded.
     config = validate(ModelConfig, {**card["model"], "pretrained": False}, "model")
     # Files of version 0.1 do not know the crop, and predict as they did.

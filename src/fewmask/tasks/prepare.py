@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from fewmask.config import find, validate
+from fewmask.config import find, trust, validate
 from fewmask.data import Data
 from fewmask.data.download import download, unpack
 from fewmask.data.lists.published import recognize_dataset
@@ -32,6 +32,7 @@ def prepare(
     Raises:
         UserError: if files are missing or damaged.
     """
+    trust.allow_names({"data": name})
     source = find(name, SOURCES, "data")
     if not issubclass(source, PublishedDataset):
         raise UserError(f"'{name}' needs no preparation; train with data={name}.")

@@ -10,6 +10,7 @@ import torch
 from lightning_fabric import Fabric
 
 from fewmask import atomic
+from fewmask.config.trust import remember
 from fewmask.data import Data
 from fewmask.data.lists.published import recognize_dataset
 from fewmask.data.views.strong import find_strong_view
@@ -144,7 +145,7 @@ def resume(
         )
     create_sinks(recipe.logging)  # a sink that cannot be used must not get into the recipe
     if is_first():
-        atomic.write_text(paths.recipe, recipe.to_yaml())
+        atomic.write_bytes(paths.recipe, remember(recipe.to_yaml().encode()))
     return _launch(recipe, folder, data, Start(is_resumed=True, is_compared=is_compared))
 
 
@@ -213,7 +214,7 @@ def _require_changeable(paths: RunPaths, changes: Mapping[str, Any], prefix: str
 def _write_run_files(paths: RunPaths, recipe: Recipe, data: Data, start: Start) -> None:
     """Writes the files that are needed to repeat a run: recipe, environment, image names."""
     # First, because it makes a folder a run: a kill right after it can be repaired by --overwrite.
-    atomic.write_text(paths.recipe, recipe.to_yaml())
+    atomic.write_bytes(paths.recipe, remember(recipe.to_yaml().encode()))
     facts = environment()
     facts |= {} if start.weights is None else {"started from": str(start.weights.file.resolve())}
     paths.environment.write_text(json.dumps(facts, indent=2), encoding="utf-8")

@@ -28,6 +28,7 @@ def my_views(tmp_path, monkeypatch):
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "my_views", raising=False)
     yield
     sys.modules.pop("my_views", None)
 

@@ -2,13 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fewmask.batch import IGNORE
-from fewmask.config import read_yaml
+from fewmask.config import read_yaml, trust
 from fewmask.data.classes import numbered
 from fewmask.data.files import Files
 from fewmask.data.image_files import files_below, unread_pictures
@@ -158,17 +158,29 @@ class Folder(DataSource):
 def folder_values(path: Path) -> dict[str, Any]:
     """The options that `data=PATH` stands for: a folder is the root, a .yaml file is read.
 
-    Paths in the file start from the file's own folder.
+    Paths in the file start from the file's own folder. It may have come with the data, from a
+    stranger: it names no code, no URL, and no folder elsewhere to be filled, unless it is trusted.
 
     Raises:
-        UserError: if the file cannot be read, or a path in it is not text.
+        UserError: if the file cannot be read, asks for more, or a path in it is not text.
     """
     if path.is_dir():
         return {"name": "folder", "root": str(path)}
     values = {"root": ".", **read_yaml(path)}
+    _require_followed(values, path)
     for key in ("root", "image_labels", "pool", "cache"):
         if key in values and not isinstance(values[key], str):
             raise UserError(f"{path}: {key}: {values[key]!r} is not a path. Write it in quotes.")
         if key in values and not is_remote(values[key]):
             values[key] = str(path.parent / os.path.expanduser(values[key]))
     return {"name": "folder", **values}
+
+
+def _require_followed(values: Mapping[str, Any], file: Path) -> None:
+    wanted, folder = trust.names_in(values, "data"), file.parent.resolve()
+    pool, cache = str(values.get("pool", "")), values.get("cache")
+    if is_remote(pool):
+        wanted["data.pool"] = pool
+    if cache and not (folder / Path(str(cache)).expanduser()).resolve().is_relative_to(folder):
+        wanted["data.cache"] = str(cache)
+    trust.require_trusted(wanted, file)

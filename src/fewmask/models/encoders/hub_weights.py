@@ -11,6 +11,7 @@ import torch
 from filelock import FileLock
 
 from fewmask.models.encoders.timm_names import weights_of
+from fewmask.models.encoders.weight_digests import verified
 from fewmask.models.encoders.weights import read_weights
 
 FILE_NAMES = ("model.safetensors", "pytorch_model.bin")
@@ -101,13 +102,18 @@ def fetch(name: str) -> Path:
     Processes that share the cache wait for the first one, which downloads and shows its progress.
 
     Raises:
+        UserError: if they have changed since their download.
         Exception: of a dozen kinds, if the download fails.
     """
-    from huggingface_hub import hf_hub_download
-
     found = cached_file(name)
     if found is not None:
-        return found
+        return verified(found, is_new=False)
+    return verified(_fetch(name), is_new=True)
+
+
+def _fetch(name: str) -> Path:
+    from huggingface_hub import hf_hub_download
+
     weights = weights_of(name)
     if weights.hf_hub_id:
         repository, _, revision = weights.hf_hub_id.partition("@")

@@ -1,8 +1,6 @@
-"""Strict typed configuration: base class, YAML files, classes by name, errors one can act on."""
+"""Strict typed configuration: base class, YAML files, errors one can act on."""
 
-import importlib
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,7 +43,6 @@ def _leaves(value: Any) -> list[Any]:
 
 
 Config = TypeVar("Config", bound=BaseConfig)
-Base = TypeVar("Base")
 
 
 def validate(config_class: type[Config], values: Mapping[str, Any], where: str = "") -> Config:
@@ -114,6 +111,20 @@ def _owner(config_class: type[BaseConfig], path: tuple[Any, ...]) -> type[BaseMo
         if issubclass(field.annotation, BaseModel):
             owner = field.annotation
     return owner
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values of `base`, with those of `over` on top.
+
+    A section whose `name` changes starts afresh: the options of one method mean nothing to another.
+    """
+    merged = dict(base)
+    if "name" in over and "name" in base and over["name"] != base["name"]:
+        merged = {}
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
 
 
 class _Loader(yaml.SafeLoader):
@@ -196,55 +207,3 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict) or any(not isinstance(key, str) for key in values):
         raise UserError(f"{path} holds no settings: expected lines like 'key: value'.")
     return values
-
-
-def find(name: str, ours: Mapping[str, str], kind: str, option: str | None = None) -> Any:
-    """Finds a class by name: a plain word is ours, `package.module:Class` is imported.
-
-    Args:
-        name: what the user wrote.
-        ours: plain word to import path.
-        kind: what is looked for, for messages: `method`, `data` ...
-        option: the option that holds the name, for messages; `KIND.name` by default.
-
-    Raises:
-        UserError: if the word is unknown or the import fails.
-    """
-    option = option or f"{kind}.name"
-    if ":" not in name and name not in ours:
-        noun = kind.rpartition(".")[2]
-        raise UserError(
-            f"{option}={name}: unknown {noun}. {did_you_mean(name, ours)} Your own: "
-            f"{option}=package.module:Class."
-        )
-    module_name, _, attribute = ours.get(name, name).partition(":")
-    if not all(part.isidentifier() for part in [*module_name.split("."), attribute]):
-        raise UserError(f"{option}={name}: expected package.module:Class.")
-    if "" not in sys.path:  # a console script does not see the folder it is started in
-        sys.path.insert(0, "")
-    try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"{option}={name}: there is no module '{error.name}' to import. Run from the folder "
-            "that holds it, or install it."
-        ) from None
-    except AttributeError:
-        raise UserError(f"{option}={name}: module '{module_name}' has no '{attribute}'.") from None
-
-
-def find_class(
-    name: str, ours: Mapping[str, str], kind: str, base: type[Base], option: str | None = None
-) -> type[Base]:
-    """Finds a class by name, like `find`, that derives from `base`.
-
-    Raises:
-        UserError: if the word is unknown, the import fails, or something else has this name.
-    """
-    found = find(name, ours, kind, option)
-    if isinstance(found, type) and issubclass(found, base):
-        return found
-    raise UserError(
-        f"{option or kind}={name}: this is not a class that derives from "
-        f"{base.__module__}.{base.__qualname__}. docs/extending.md shows one that is."
-    )
