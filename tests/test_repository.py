@@ -95,9 +95,9 @@ def test_a_form_asks_something(file):
         assert field["type"] in ("textarea", "input", "checkboxes") and field["attributes"]["label"]
 
 
-def test_a_bug_report_asks_for_fewmask_info():
+def test_a_bug_report_asks_for_fewmask_doctor():
     form = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE/bug_report.yml").read_text())
-    (info,) = (field for field in form["body"] if "fewmask info" in field["attributes"]["label"])
+    (info,) = (field for field in form["body"] if "fewmask doctor" in field["attributes"]["label"])
     assert info["validations"] == {"required": True}
 
 

@@ -77,3 +77,21 @@ def test_ctrl_c_ends_any_command_as_shells_expect(monkeypatch):
 
     monkeypatch.setattr("fewmask.recipes.shipped.recipe_names", interrupted)
     assert fewmask("recipes", code=130) == "Stopped.\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "says", "code"),
+    [
+        (MemoryError(), "there is not enough memory", 2),
+        (KeyError("x"), "KeyError: 'x' (test_app.py, line ", 1),
+    ],
+)
+def test_whatever_else_fails_is_one_message(error, says, code, monkeypatch, tmp_path):
+    from fewmask.tasks import check
+
+    def fails(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(check, "check", fails)
+    printed = fewmask("check", tmp_path, code=code)
+    assert says in printed and "Traceback" not in printed and len(printed.splitlines()) == 1

@@ -1,17 +1,13 @@
 """Options: strict, typed, and errors a person can act on."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
-from fewmask.config import merge, parse_yaml, validate
+from fewmask.config import ascending, find, parse_yaml, read_yaml, validate
 from fewmask.errors import UserError
 from fewmask.models import ModelConfig
-
-
-def test_another_method_starts_from_its_own_defaults():
-    base = {"method": {"name": "imas", "threshold": 0.7}}
-    assert merge(base, {"method": {"name": "supervised"}}) == {"method": {"name": "supervised"}}
-    assert merge(base, {"method": {"name": "imas", "ema_decay": 0.9}})["method"]["threshold"] == 0.7
 
 
 def test_a_wrong_value_of_an_option_with_several_types_is_one_message():
@@ -59,3 +55,54 @@ def test_everything_that_yaml_writes_is_read_back():
 def test_mistakes_are_named(text, says):
     with pytest.raises(yaml.YAMLError, match=says):
         parse_yaml(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]",
+        "a: &a [*a]",
+        "a: &a x\nb: [" + "*a, " * 61 + "]",
+        "a: " + "9" * 5000,
+        "a: " + "[" * 5000,
+    ],
+)
+def test_yaml_that_stands_for_more_than_it_says_is_refused(text):
+    with pytest.raises(yaml.YAMLError, match="alias|nested"):
+        parse_yaml(text)
+
+
+def test_plain_aliases_are_read():
+    assert parse_yaml("a: &a [1, 2]\nb: *a\nc: *a") == {"a": [1, 2], "b": [1, 2], "c": [1, 2]}
+
+
+@pytest.mark.parametrize("value", [2**63, -(10**30), float("nan"), float("inf"), 1e300])
+def test_numbers_that_nothing_counts_with_are_refused(value):
+    with pytest.raises(UserError, match="18 digits|finite number"):
+        validate(ModelConfig, {"drop_path": value}, "model")
+
+
+def test_a_nul_byte_is_refused_wherever_it_stands():
+    for value in ("a\0b", ["a\0"], {"a\0": 1}):
+        with pytest.raises(UserError, match="NUL bytes"):
+            validate(ModelConfig, {"encoder": value}, "model")
+
+
+@pytest.mark.parametrize("name", [":", "..a:b", "a b:C", "a:", "a:b.c"])
+def test_a_name_that_is_no_class_is_refused(name):
+    with pytest.raises(UserError, match=r"expected package.module:Class"):
+        find(name, {}, "method")
+
+
+def test_pairs_ascend():
+    assert ascending((1, 2)) == (1, 2) and ascending((2, 2)) == (2, 2)
+    with pytest.raises(ValueError, match=r"\[1, 2\]"):
+        ascending((2, 1))
+
+
+def test_a_yaml_file_is_a_file_with_words_as_keys(tmp_path):
+    (tmp_path / "a.yaml").write_text("5: x\n")
+    with pytest.raises(UserError, match="key: value"):
+        read_yaml(tmp_path / "a.yaml")
+    with pytest.raises(UserError, match="pipe"):
+        read_yaml(Path("/dev/null") if Path("/dev/null").exists() else tmp_path)

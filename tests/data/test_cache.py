@@ -73,3 +73,13 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "a.png").write_bytes(b"x")
     with pytest.raises(UserError, match="Cannot keep decoded images in data.cache=.*kept"):
         DecodedFolder(tmp_path / "kept").get(tmp_path / "a.png", "a", lambda: np.zeros(1))
+
+
+def test_without_a_home_nothing_is_kept(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(OSError):  # which whoever keeps facts there expects
+        (cache_folder() / "checked").mkdir(parents=True)

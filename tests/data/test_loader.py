@@ -9,6 +9,7 @@ from fewmask.data import (
     BatchStream,
     Data,
     LoaderConfig,
+    loader,
 )
 from fewmask.data import (
     open_data as open_source,
@@ -70,3 +71,27 @@ def test_batches_from_shards_do_not_depend_on_workers_or_history(tmp_path, worke
     for step, rounds in enumerate(load_batches([stream], 7, 12, workers, pin=False), 7):
         fresh = BatchStream(data, LoaderConfig(crop=32), Views(("imas",)), seed=0)[step]
         assert torch.equal(rounds[0].unlabeled.weak, fresh.unlabeled.weak)
+
+
+def test_full_shared_memory_neither_hangs_nor_changes_the_batches(data, monkeypatch):
+    def full(tensor):
+        raise RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", full)  # workers are forked
+    with pytest.warns(UserWarning, match="--shm-size") as told:
+        loaded = [*load_batches([stream(data)], 0, 3, 1, pin=False)]
+    assert len(told) == 1
+    assert all(equal(rounds[0], stream(data)[step]) for step, rounds in enumerate(loaded))
+
+
+def test_processes_that_cannot_start_are_done_without(data, monkeypatch):
+    class Refused(loader.DataLoader):
+        def __iter__(self):
+            if self.num_workers:
+                raise OSError(28, "No space left on device")
+            return super().__iter__()
+
+    monkeypatch.setattr(loader, "DataLoader", Refused)
+    with pytest.warns(UserWarning, match="between the steps"):
+        loaded = [*load_batches([stream(data)], 0, 2, 2, pin=False)]
+    assert all(equal(rounds[0], stream(data)[step]) for step, rounds in enumerate(loaded))

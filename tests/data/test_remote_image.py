@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from fewmask.data import remote_image
-from fewmask.data.download import Limits
+from fewmask.data.download_bar import Limits
 from fewmask.data.remote_image import fetch_image, file_for
 from fewmask.errors import UserError
 from tests.server import serving

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fewmask.cli.words import recipe_from_words
+from fewmask.config import merge
 from fewmask.errors import UserError
 from fewmask.recipes import Recipe, load_recipe
 
@@ -15,6 +16,12 @@ def test_precedence_defaults_then_file_then_command_line():
         recipe_from_words(["synthetic"]).training.lr != Recipe.model_fields["training"].default.lr
     )
     assert recipe_from_words(["synthetic", "training.lr=1e-4"]).training.lr == 1e-4
+
+
+def test_another_method_starts_from_its_own_defaults():
+    base = {"method": {"name": "imas", "threshold": 0.7}}
+    assert merge(base, {"method": {"name": "supervised"}}) == {"method": {"name": "supervised"}}
+    assert merge(base, {"method": {"name": "imas", "ema_decay": 0.9}})["method"]["threshold"] == 0.7
 
 
 def test_a_folder_and_a_yaml_file_are_data(photos: Path):

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import Parameter, signature
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from fewmask.cli.printing import make_printable
 from fewmask.errors import Stopped, UserError, nearest
 
 app = typer.Typer(
@@ -113,25 +115,23 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
             try:
                 _allow(trust or ())
                 function(**options)
+            except (typer.Exit, typer.Abort):
+                raise
             except KeyboardInterrupt as stop:
                 # As a program that the signal itself ends, so that a shell does not go on.
                 number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
                 if not isinstance(stop, Stopped):
                     print("Stopped.", file=sys.stderr)
                 raise typer.Exit(128 + number) from None
-            except (UserError, OSError):
-                if not debug:
-                    raise
-                traceback.print_exc()
-                raise typer.Exit(1) from None
+            except Exception:
+                if debug:
+                    _print_traceback_and_machine()
+                    raise typer.Exit(1) from None
+                raise
 
         # Typer reads the options from the signature, so these must appear in it.
         added: dict[str, Any] = ({"trust": Trust} if trusts else {}) | {"debug": Debug}
-        defaults = {"trust": None, "debug": False}
-        options = [
-            Parameter(word, Parameter.KEYWORD_ONLY, default=defaults[word], annotation=kind)
-            for word, kind in added.items()
-        ]
+        options = [_option(word, kind) for word, kind in added.items()]
         own = signature(function)
         run.__signature__ = own.replace(parameters=[*own.parameters.values(), *options])  # type: ignore[attr-defined]
         run.__annotations__ = {**function.__annotations__, **added}
@@ -143,6 +143,18 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
     return register
 
 
+def _option(word: str, kind: Any) -> Parameter:
+    default = {"trust": None, "debug": False}[word]
+    return Parameter(word, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def _print_traceback_and_machine() -> None:
+    from fewmask.tasks.doctor import examine
+
+    traceback.print_exc()
+    print(*examine(), sep="\n", file=sys.stderr)
+
+
 def _allow(trusted: Sequence[str]) -> None:
     if trusted:
         from fewmask.config import allow
@@ -152,6 +164,7 @@ def _allow(trusted: Sequence[str]) -> None:
 
 def main() -> None:
     """Runs a command. A mistake of the user ends it with one message and exit code 2."""
+    make_printable()
     try:
         app()
     except UserError as error:
@@ -160,3 +173,17 @@ def main() -> None:
     except OSError as error:  # a full disk, a missing permission, a folder instead of a file
         print(f"Error: the file system reports: {error}", file=sys.stderr)
         sys.exit(2)
+    except MemoryError as error:
+        print(f"Error: there is not enough memory. {error} {LESS}", file=sys.stderr)
+        sys.exit(2)
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        print(f"Error: {type(error).__name__}: {error} ({where}). {OURS}", file=sys.stderr)
+        sys.exit(1)
+
+
+LESS = "Use smaller images (data.long_side), crops or batches, or close other programs."
+OURS = (
+    "This is a defect of fewmask. Please report it with what the same command prints with --debug."
+)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fewmask.cli.app import Options, Time, Words, command, length
+from fewmask.cli.printing import show
 
 DEMO_METHODS = "supervised,imas"
 """What `fewmask demo` compares."""
@@ -97,8 +98,6 @@ def _with_length(words: list[str], time: str | None) -> list[str]:
 def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str) -> None:
     """Trains and reports."""
     # Heavy packages are imported inside the commands, so that help appears at once.
-    from rich.console import Console
-
     from fewmask.cli.words import automatic_settings, comparison_recipes, method_names
     from fewmask.data.own_files import OwnFiles
     from fewmask.methods import METHODS
@@ -119,9 +118,8 @@ def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str
     sentences = verdict(done)
     first_seed = [Run.open(row.folders[0], data=done.data) for row in done.rows]
     page = report(first_seed, page_file, sentences)
-    console = Console()
-    console.print()
-    console.print(table(done))
-    console.print(class_table(done))
+    print()
+    show(table(done))
+    show(class_table(done))
     print("\n".join(sentences))
     print(f"\nReport: {page}\nPicture: {out / picture}\nRuns: {out}/METHOD-seedN")

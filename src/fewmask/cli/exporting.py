@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fewmask.cli.app import Weights, command
+from fewmask.cli.printing import show
 
 if TYPE_CHECKING:
     from fewmask.tasks.export import Exported
@@ -53,11 +54,10 @@ def _takes(made: "Exported", format: str) -> str:
 
 
 def _print_scores(made: "Exported") -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("", "mIoU on val %", "MB", "ms per image")
     for name, miou, megabytes, milliseconds in made.scores:
         score = "unknown" if miou != miou else f"{miou:.2f}"
         table.add_row(name, score, f"{megabytes:.2f}", f"{milliseconds:.1f}")
-    Console().print(table)
+    show(table)

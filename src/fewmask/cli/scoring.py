@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fewmask.cli.app import Options, Weights, checked_words, command
+from fewmask.cli.printing import show
 from fewmask.errors import UserError
 
 
@@ -24,7 +25,6 @@ def evaluate(
     Example: `fewmask evaluate runs/photos-fewmatch-001 evaluation.flip=true`
     """
     # Heavy packages are imported inside the commands, so that help appears at once.
-    from rich.console import Console
     from rich.table import Table
 
     from fewmask.cli.words import evaluation_options
@@ -47,7 +47,7 @@ def evaluate(
     for name, iou in zip(classes.names, scores.iou, strict=True):
         # NaN, the one number that differs from itself, marks a class that occurs nowhere.
         table.add_row(name, "absent" if iou != iou else f"{iou:.2f}")
-    Console().print(table)
+    show(table)
     print(f"mIoU {scores.miou:.2f}   pixel accuracy {scores.pixel_accuracy:.2f}")
     if closer:
         print(closer)

@@ -1,4 +1,4 @@
-"""The command that trains one model; and what to know before: recipes, info."""
+"""The command that trains one model; and what to know before: recipes, doctor, info."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -178,6 +178,18 @@ def recipes(
         "on val, unless the recipe says otherwise).\nfewmask recipes NAME prints a recipe with "
         "the origin of its numbers."
     )
+
+
+@command()
+def doctor() -> None:
+    """Check this machine: device, memory, disk, network. Each line says OK or what to do.
+
+    Example: `fewmask doctor`
+    """
+    from fewmask.tasks.doctor import examine
+
+    for line in examine():
+        print(line)
 
 
 @command()

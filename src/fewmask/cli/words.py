@@ -1,5 +1,6 @@
 """Turns the words of a command line into a recipe. Everything below `cli` takes a Recipe."""
 
+import os
 import re
 import shlex
 from collections.abc import Iterable, Sequence
@@ -124,7 +125,7 @@ def parse_options(options: Iterable[str]) -> dict[str, Any]:
 
 def _with_its_key(word: str) -> str:
     """What the user may have meant by a word without a key."""
-    if Path(word).expanduser().exists():
+    if os.path.exists(os.path.expanduser(word)):
         return f"Did you mean {shlex.quote(f'data={word}')}?"
     if word.lower() in METHODS:
         return f"Did you mean method={word.lower()}?"

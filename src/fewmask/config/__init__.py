@@ -3,6 +3,7 @@
 from fewmask.config.finding import find, find_class
 from fewmask.config.settings import (
     BaseConfig,
+    ascending,
     merge,
     parse_yaml,
     read_yaml,
@@ -13,6 +14,7 @@ from fewmask.config.trust import allow
 __all__ = [
     "BaseConfig",
     "allow",
+    "ascending",
     "find",
     "find_class",
     "merge",

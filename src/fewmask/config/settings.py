@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from fewmask.errors import UserError, did_you_mean
 
@@ -15,8 +15,31 @@ class BaseConfig(BaseModel):
     """Settings of one thing: frozen, typed, unknown keys refused, one sentence under each field."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
-    )
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True,
+        allow_inf_nan=False)  # fmt: skip
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_within_reason(cls, value: Any) -> Any:
+        """Refuses numbers beyond 64 bits and NUL bytes, which would fail somewhere deep inside."""
+        for one in _leaves(value):
+            if (isinstance(one, (int, float)) and abs(one) >= 2**63) or "\0" in str(one):
+                raise ValueError("expected numbers of at most 18 digits, and no NUL bytes")
+        return value
+
+
+def ascending(pair: tuple[float, float]) -> tuple[float, float]:
+    """A pair, unless the first is larger."""
+    if pair[0] > pair[1]:
+        raise ValueError(f"expected the smaller number first: [{pair[1]:g}, {pair[0]:g}]")
+    return pair
+
+
+def _leaves(value: Any) -> list[Any]:
+    items = [*value, *value.values()] if isinstance(value, Mapping) else value
+    if not isinstance(items, (list, tuple)):
+        return [value]
+    return [leaf for item in items for leaf in _leaves(item)]
 
 
 Config = TypeVar("Config", bound=BaseConfig)
@@ -35,13 +58,13 @@ def validate(config_class: type[Config], values: Mapping[str, Any], where: str =
             is allowed; an unknown key comes with the nearest known one.
     """
     try:
-        return config_class(**values)
+        return config_class.model_validate(dict(values))
     except ValidationError as error:
         prefix = f"{where}." if where else ""
         # One wrong value of an option with several types is an error for each of the types.
         items: dict[tuple[Any, ...], list[Any]] = {}
         for item in error.errors():
-            place = tuple(part for part in item["loc"] if not _is_type(part))
+            place = tuple(part for part in item["loc"] if not _is_type(part)) or item["loc"]
             items.setdefault(place, []).append({**item, "loc": place})
         lines = [_explain(_joined(alike), config_class, prefix) for alike in items.values()]
         raise UserError("\n".join(lines)) from None
@@ -107,9 +130,20 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 class _Loader(yaml.SafeLoader):
     """The safe loader of PyYAML, with values as people expect them.
 
-    PyYAML reads YAML 1.1, in which `yes` and `no` are booleans and `255:1` is a number. Here, as in
-    YAML 1.2, only `true` and `false` are booleans, and a key may be given once.
+    As in YAML 1.2, `yes` is no boolean. A key may be given once, and aliases may not be nested.
     """
+
+    aliases = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Counts the aliases on the way."""
+        event, before = self.peek_event(), self.aliases  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        has_aliases = self.aliases > before
+        self.aliases += isinstance(event, yaml.AliasEvent)
+        if self.aliases > 60 or (has_aliases and event.anchor):
+            raise yaml.YAMLError("too many aliases (*name), or one inside of another")
+        return node
 
 
 PLAIN = {
@@ -121,7 +155,7 @@ PLAIN = {
         list("-+.0123456789"),
     ),
 }
-"""What unquoted text may be besides text, by its tag: a pattern, and first characters."""
+"""What unquoted text may be, by its tag: a pattern, and first characters."""
 
 _Loader.yaml_implicit_resolvers = {}
 for tag, (pattern, first) in PLAIN.items():
@@ -149,15 +183,11 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _number)
 
 
 def parse_yaml(text: str) -> Any:
-    """The value that a text stands for.
-
-    Raises:
-        yaml.YAMLError: if it is not YAML, or gives a key twice.
-    """
+    """The value that a text stands for; yaml.YAMLError if it is none, or gives a key twice."""
     try:
         return yaml.load(text, _Loader)  # a safe loader
-    except RecursionError:
-        raise yaml.YAMLError("it is nested too deeply") from None
+    except (RecursionError, ValueError):  # a number may have more digits than Python reads
+        raise yaml.YAMLError("it is nested too deeply, or a number is too long") from None
     except yaml.YAMLError as error:
         if re.search(r"[{\[,:]\s*#", text):
             raise yaml.YAMLError("# begins a comment: put colors in quotes, '#ff0000'") from error
@@ -167,17 +197,13 @@ def parse_yaml(text: str) -> Any:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Reads a YAML file that holds one mapping.
-
-    Raises:
-        UserError: if it cannot be read, is not YAML, or is not a mapping.
-    """
+    """Reads a YAML file that holds one mapping; a UserError says why it cannot be read."""
+    if not path.is_file():
+        raise UserError(f"There is no file {path}. (A folder, a pipe or a device is none.)")
     try:
         values = parse_yaml(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"There is no file {path}.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"Cannot read {path} as YAML: {error}") from None
-    if not isinstance(values, dict):
+    if not isinstance(values, dict) or any(not isinstance(key, str) for key in values):
         raise UserError(f"{path} holds no settings: expected lines like 'key: value'.")
     return values

@@ -14,8 +14,17 @@ from fewmask.errors import UserError
 
 
 def cache_folder() -> Path:
-    """The folder for small facts: $XDG_CACHE_HOME/fewmask, or ~/.cache/fewmask."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fewmask"
+    """The folder for small facts: $XDG_CACHE_HOME/fewmask, or ~/.cache/fewmask.
+
+    It may be one that cannot be written to, and facts are then found anew each time.
+    """
+    given = os.environ.get("XDG_CACHE_HOME")
+    if given:
+        return Path(given) / "fewmask"
+    try:
+        return Path.home() / ".cache/fewmask"
+    except RuntimeError:  # no HOME, and a user without an entry, as in `docker run --user 1234`
+        return Path(os.devnull) / "fewmask"
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Classes:
         no_label_color: Sequence[int] = (255, 255, 255),
     ):
         self.names = tuple(str(name) for name in names)
+        _require_names(self.names)
         self.colors = np.array(colors or default_colors(len(self.names)), dtype=np.uint8)  # [K, 3]
         self.no_label, self.no_label_color = no_label, tuple(no_label_color)
         self.values = tuple(values if values is not None else range(len(self.names)))
@@ -53,6 +54,15 @@ class Classes:
         taken = {tuple(color) for color in self.colors.tolist()}
         color = next(color for color in FREE_COLORS if color not in taken)
         return Classes(self.names, self.colors.tolist(), self.values, value, color)
+
+
+def _require_names(names: Sequence[str]) -> None:
+    if len(names) > IGNORE:
+        raise UserError(f"{len(names)} classes are more than the {IGNORE} that a mask can hold.")
+    for name in names:
+        # What a terminal would obey, and line breaks, which lists and tables cannot hold.
+        if any(ord(sign) < 32 or 127 <= ord(sign) < 160 for sign in name):
+            raise UserError(f"The class name {name!r} holds control characters. Rename the class.")
 
 
 def numbered(count: int) -> list[str]:

@@ -5,27 +5,17 @@ import lzma
 import shutil
 import stat
 import tarfile
-import time
 import urllib.error
 import urllib.request
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, NamedTuple
+from typing import IO
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-
+from fewmask.data.deadline import within
+from fewmask.data.download_bar import Bar, BeyondLimits, Limits, progress_bar
 from fewmask.errors import UserError
 
 DAMAGED = (
@@ -36,13 +26,6 @@ DAMAGED = (
 CHUNK_BYTES = 1 << 20
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 60
-
-
-class Limits(NamedTuple):
-    """How large a file may be, and how long its download may take."""
-
-    bytes: int
-    seconds: float
 
 
 def is_url(text: str) -> bool:
@@ -70,10 +53,10 @@ def download(url: str, file: Path, md5: str | None = None, limits: Limits | None
         return file
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(file.name + ".download")  # kept after a failure, to be continued
-    with _bar(file.name, limits) as bar:
+    with progress_bar(file.name, limits) as bar:
         try:
             _continue_until_complete(url, partial, bar)
-        except _BeyondLimits as beyond:
+        except BeyondLimits as beyond:
             partial.unlink(missing_ok=True)
             raise UserError(f"{url} {beyond}. Download it by hand, and give its path.") from None
     if md5 is not None and _md5(partial) != md5:
@@ -86,7 +69,7 @@ def download(url: str, file: Path, md5: str | None = None, limits: Limits | None
     return file
 
 
-def _continue_until_complete(url: str, partial: Path, bar: "_Bar") -> None:
+def _continue_until_complete(url: str, partial: Path, bar: "Bar") -> None:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             if _continue(url, partial, bar):
@@ -175,13 +158,16 @@ def _unzipped(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 yield member.filename, opened.open(member)
 
 
-def _continue(url: str, partial: Path, bar: "_Bar") -> bool:
+def _continue(url: str, partial: Path, bar: "Bar") -> bool:
     """Downloads what is missing. Returns whether the file is complete, or the server broke off."""
     have = partial.stat().st_size if partial.exists() else 0
     headers = {"User-Agent": "fewmask"} | ({"Range": f"bytes={have}-"} if have else {})
     request = urllib.request.Request(url, headers=headers)
     try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+        # A server may send its headers byte by byte, each of them in time.
+        answer = within(
+            2 * TIMEOUT_SECONDS, lambda: urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+        )
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:  # the range starts at the end, so nothing is missing
             return True
@@ -197,52 +183,6 @@ def _continue(url: str, partial: Path, bar: "_Bar") -> bool:
             file.write(chunk)
             bar.advance(len(chunk))
         return total is None or file.tell() == total
-
-
-class _BeyondLimits(Exception):
-    """Says in words how a download is beyond its limits."""
-
-
-class _Bar:
-    """Shows how far a download has come, and ends it at its limits."""
-
-    def __init__(self, progress: Progress, title: str, limits: Limits | None):
-        self.progress, self.task = progress, progress.add_task(title, total=None)
-        self.limits, self.begin, self.done = limits, time.monotonic(), 0
-
-    def start(self, done: int, total: int | None) -> None:
-        self.progress.update(self.task, completed=done, total=total)
-        self.done = done
-        self._stop_at(total or 0)
-
-    def advance(self, count: int) -> None:
-        self.progress.advance(self.task, count)
-        self.done += count
-        self._stop_at(self.done)
-
-    def _stop_at(self, size: int) -> None:
-        if self.limits is None:
-            return
-        if size > self.limits.bytes:
-            raise _BeyondLimits(f"is larger than {self.limits.bytes / (1 << 20):g} MiB")
-        if time.monotonic() - self.begin > self.limits.seconds:
-            raise _BeyondLimits(f"did not arrive within {self.limits.seconds:g} seconds")
-
-
-@contextmanager
-def _bar(title: str, limits: Limits | None) -> Iterator[_Bar]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    # What has limits is small, and one of many that another bar counts.
-    hidden = limits is not None or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
-        yield _Bar(progress, title, limits)
 
 
 def _md5(file: Path) -> str:

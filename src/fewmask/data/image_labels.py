@@ -77,7 +77,7 @@ def _read_rows(file: Path, names: Sequence[str], classes: Classes) -> dict[str, 
         text = read_text(file)
         if file.suffix.lower() == ".json":
             return _checked(json.loads(text, object_pairs_hook=_each_once), file)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"Cannot read data.image_labels={file}: {error}") from None
     rows: dict[str, list[str]] = {}
     lines = [line for line in text.splitlines() if line.strip()]

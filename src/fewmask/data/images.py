@@ -11,18 +11,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
+from fewmask.data.decoding import TooLarge, is_tiff, opened, require_pixels
 from fewmask.data.quiet import quiet_readers
 from fewmask.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-TIFF_SUFFIXES = (".tif", ".tiff")
 
 Range = tuple[float, float]
 """The values of an image that become 0 and 255."""
 
-Image.MAX_IMAGE_PIXELS = None  # large scans are data here, not an attack
+Image.MAX_IMAGE_PIXELS = None  # `decoded` has a limit of its own, which can be raised
 quiet_readers()
 
 
@@ -61,7 +61,7 @@ def read_values(file: Path, channels: int = 3, content: bytes | None = None) -> 
     """
     if channels == 3:
         return _colors(file, content)
-    if _is_tiff(file, content):
+    if is_tiff(file, content):
         image = read_tiff(file, content)
     else:
         with opened(file, "image", content) as picture:
@@ -99,12 +99,6 @@ def _deep_png(content: bytes) -> np.ndarray | None:
     return np.ascontiguousarray(values[:, :, 2::-1])
 
 
-def _is_tiff(file: Path, content: bytes | None) -> bool:
-    if content is None:
-        return file.suffix.lower() in TIFF_SUFFIXES
-    return content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-
 def read_tiff(file: Path, content: bytes | None = None) -> np.ndarray:
     """Reads the first image of a TIFF, [H, W, C] of any type. Its bands may be separate pages.
 
@@ -121,6 +115,7 @@ def read_tiff(file: Path, content: bytes | None = None) -> np.ndarray:
     try:
         with tifffile.TiffFile(file if content is None else BytesIO(content)) as pages:
             series = pages.series[0]
+            require_pixels(sorted(series.shape)[-2:])
             values: np.ndarray = series.asarray()
             # Bands may be separate planes [C, H, W], unless the file says samples (S) are last.
             planes_first = values.ndim == 3 and not series.axes.endswith("S")
@@ -129,6 +124,8 @@ def read_tiff(file: Path, content: bytes | None = None) -> np.ndarray:
         raise UserError(
             f"There is no image {file}. Check the list or the folder it came from."
         ) from None
+    except TooLarge as error:
+        raise UserError(f"Cannot read image {file}: {error}") from None
     except Exception as error:  # tifffile and its codecs each fail in their own ways
         raise UserError(
             f"Cannot read image {file}: {error}. The file is damaged or not an image; replace it "
@@ -165,36 +162,6 @@ def to_8_bits(values: np.ndarray, value_range: Range | None = None) -> np.ndarra
         is_deep = values.dtype.itemsize == 2 or values.max() > 255
         bits = values // 256 if is_deep else values
     return bits.clip(0, 255).astype(np.uint8)
-
-
-class opened:
-    """Opens and decodes an image file. Any failure becomes a UserError."""
-
-    def __init__(self, file: Path, what: str, content: bytes | None = None):
-        self.file, self.what, self.content = file, what, content
-
-    def __enter__(self) -> Image.Image:
-        try:
-            source = self.file if self.content is None else BytesIO(self.content)
-            self.picture = Image.open(source)
-            self.picture.load()
-        except FileNotFoundError:
-            raise UserError(
-                f"There is no {self.what} {self.file}. Check the list or the folder it came from."
-            ) from None
-        except (OSError, SyntaxError, ValueError, MemoryError) as error:
-            is_foreign = isinstance(error, UnidentifiedImageError)
-            may_be_bands = is_foreign and _is_tiff(self.file, self.content)
-            reason = "not an image of a known format" if is_foreign else error
-            raise UserError(
-                f"Cannot read {self.what} {self.file}: {reason}. The file is damaged or not an "
-                "image; replace it or remove it from the data."
-                + (" If it holds bands other than RGB, set model.in_channels." * may_be_bands)
-            ) from None
-        return self.picture
-
-    def __exit__(self, *exception: object) -> None:
-        self.picture.close()
 
 
 def to_long_side(image: np.ndarray, long_side: int | None) -> np.ndarray:
@@ -236,6 +203,8 @@ def looks_whole(file: Path) -> bool:
     If not, the file may still be whole: decode it to find out.
     """
     try:
+        if not file.is_file():
+            return False
         with Image.open(file) as picture:  # reads the head
             end = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}.get(picture.format or "")
         with file.open("rb") as content:

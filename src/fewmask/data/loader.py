@@ -1,8 +1,12 @@
 """Loads the batches of a run ahead of time, in processes of their own."""
 
+import pickle
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
-from torch.utils.data import DataLoader
+from torch import Tensor
+from torch.utils.data import DataLoader, get_worker_info
 from torch.utils.data import Dataset as TorchDataset
 
 from fewmask.batch import Batch
@@ -25,19 +29,24 @@ def load_batches(
     Raises:
         UserError: if a file has become unreadable, or a loader process has died.
     """
-    rounds = _Rounds(streams)
-    loader = DataLoader(
-        rounds,
-        batch_size=None,  # an item is a whole step already
-        sampler=range(first_step, last_step),
-        num_workers=min(workers, last_step - first_step),
-        pin_memory=pin,
-        persistent_workers=False,
-    )
+    steps, workers = range(first_step, last_step), min(workers, last_step - first_step)
+    # An item is a whole step already, so batch_size is None.
+    loader = DataLoader(_Rounds(streams), None, sampler=steps, num_workers=workers, pin_memory=pin)
     try:
-        for found in loader:
+        loaded = iter(loader)
+    except OSError as error:  # starting processes needs a little shared memory too
+        warnings.warn(f"Images are loaded between the steps ({error}). {MORE}", stacklevel=1)
+        yield from load_batches(streams, first_step, last_step, workers=0, pin=pin)
+        return
+    has_told = False
+    try:
+        for found in loaded:
             if isinstance(found, UserError):
                 raise found
+            if isinstance(found, bytes):
+                if not has_told:
+                    warnings.warn(f"Batches take a slow way. {MORE}", stacklevel=1)
+                found, has_told = pickle.loads(found), True  # our own process wrote it
             yield found
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
@@ -49,15 +58,44 @@ def load_batches(
         ) from error
 
 
-class _Rounds(TorchDataset[list[Batch] | UserError]):
+MORE = (
+    "Shared memory (/dev/shm) is too small. In a container, allow more of it (docker run "
+    "--shm-size=8g), or set machine.workers=0."
+)
+
+
+class _Rounds(TorchDataset[list[Batch] | UserError | bytes]):
     """The accumulation rounds of each step together, so that a worker loads a step at a time."""
 
     def __init__(self, streams: list[BatchStream]):
         self.streams = streams
 
-    def __getitem__(self, step: int) -> list[Batch] | UserError:
+    def __getitem__(self, step: int) -> list[Batch] | UserError | bytes:
         # The error is returned: one raised in a worker would arrive as another type.
         try:
-            return [stream[step] for stream in self.streams]
+            batches = [stream[step] for stream in self.streams]
         except UserError as error:
             return error
+        return batches if get_worker_info() is None else _shared(batches)
+
+
+def _shared(batches: list[Batch]) -> list[Batch] | bytes:
+    """Batches in shared memory; as bytes if it is full.
+
+    The loader would do the same later, in a thread of its own. If that fails, the batch is lost,
+    and training waits for it without end.
+    """
+    try:
+        for tensor in _tensors(batches):
+            tensor.share_memory_()  # type: ignore[no-untyped-call]
+    except (RuntimeError, OSError):
+        return pickle.dumps(batches)
+    return batches
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _tensors(item)

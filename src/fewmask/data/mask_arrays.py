@@ -1,12 +1,15 @@
 """Reads masks that are arrays, not pictures: NumPy's .npy and .npz, and MATLAB's .mat."""
 
 import re
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fewmask.data.decoding import require_pixels
+from fewmask.data.matlab_files import read_matlab
 from fewmask.errors import UserError, listed
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".mat")
@@ -49,8 +52,13 @@ def whole_numbers(values: np.ndarray, file: Path) -> np.ndarray:
 def _content(file: Path) -> Any:
     """What the file holds: an array, or arrays by name."""
     try:
+        if file.exists() and not file.is_file():
+            raise OSError("it is a pipe or a device, and not a file")
         if file.suffix.lower() == ".mat":
-            return _matlab(file)
+            return read_matlab(file)
+        if zipfile.is_zipfile(file):  # a short file can stand for zeros without end
+            with zipfile.ZipFile(file) as members:
+                require_pixels((sum(one.file_size for one in members.infolist()) // 8, 1))
         found = np.load(file, allow_pickle=False)
         return found if isinstance(found, np.ndarray) else _numbers_of(found)
     except UserError:
@@ -73,22 +81,6 @@ def _numbers_of(archive: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             if "allow_pickle" not in str(error):
                 raise
     return found
-
-
-def _matlab(file: Path) -> Any:
-    try:
-        from scipy.io import loadmat
-    except ImportError:
-        raise UserError(
-            f"Mask {file}: .mat files need SciPy: pip install 'fewmask[prepare]'"
-        ) from None
-    try:
-        return loadmat(str(file), simplify_cells=True)
-    except NotImplementedError:
-        raise UserError(
-            f"Mask {file}: it is a MATLAB file of version 7.3 (HDF5). Save it with "
-            "save(..., '-v7'), or as PNG."
-        ) from None
 
 
 def _chosen(content: Any, wanted: str, file: Path) -> np.ndarray:

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from fewmask.data.images import IMAGE_SUFFIXES, opened
+from fewmask.data.decoding import opened
+from fewmask.data.images import IMAGE_SUFFIXES
 from fewmask.data.mask_arrays import ARRAY_SUFFIXES, read_array, whole_numbers
 from fewmask.data.object_masks import mask_parts
 from fewmask.errors import UserError

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from fewmask.data.download import Limits, download
+from fewmask.data.download import download
+from fewmask.data.download_bar import Limits
 from fewmask.data.images import read_image
 from fewmask.errors import UserError
 

@@ -4,10 +4,10 @@ import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from fewmask.config import BaseConfig
 from fewmask.data.classes import Classes
@@ -66,6 +66,12 @@ class Inventory(NamedTuple):
     """Whether `open` has accepted the files. If not, training may still refuse them."""
 
 
+def _wide(given: Range) -> Range:
+    if given[0] >= given[1]:
+        raise ValueError("expected [black, white], of which the second is larger")
+    return given
+
+
 class DataSource(abc.ABC):
     """Where images come from. A source of your own is a subclass: `data.name=my_lab.data:Fields`.
 
@@ -83,10 +89,10 @@ class DataSource(abc.ABC):
 
         name: str
         """The source: a plain word (folder, camvid, synthetic ...) or package.module:Class."""
-        long_side: int | None = Field(default=None, ge=1)
+        long_side: int | None = Field(default=None, ge=1, le=65536)
         """Pixels: images are resized to this longer side, in training and in evaluation. null
         keeps their own size. Scores are always computed at the size of the mask."""
-        range: Literal["auto"] | tuple[float, float] | None = "auto"
+        range: Literal["auto"] | Annotated[Range, AfterValidator(_wide)] | None = "auto"
         """Images of more than 8 bits: the values that become black and white, such as [-30, 0].
         auto finds them, once for all images, in the labeled ones. null decides for each file by
         itself, as version 0.1 did."""
@@ -99,7 +105,7 @@ class DataSource(abc.ABC):
         pool: str | None = None
         """Unlabeled images that replace the source's own: a folder, a .txt list, or tar shards by
         path or URL (`*.tar`, `{000..127}.tar`). Memory use does not grow with their number."""
-        pool_disk_gb: float = Field(default=50, gt=0)
+        pool_disk_gb: float = Field(default=50, gt=0, le=10**9)
         """Disk space in GB for the shards of a pool behind a URL while they are used."""
         image_labels: Path | None = None
         """CSV or JSON file with the classes that are in each unlabeled image. PseudoSeg uses

@@ -7,11 +7,11 @@ processes share the same global batch.
 
 import warnings
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch.utils.data import Dataset as TorchDataset
 
 from fewmask.batch import (
@@ -23,7 +23,7 @@ from fewmask.batch import (
     Unlabeled,
     Views,
 )
-from fewmask.config import BaseConfig
+from fewmask.config import BaseConfig, ascending
 from fewmask.data.images import resize_mask
 from fewmask.data.source import Data
 from fewmask.data.views.strong import find_strong_view, strong_view
@@ -44,12 +44,15 @@ TRIES = 8
 are tried to find one that can be read."""
 
 
+Factor = Annotated[float, Field(gt=0, le=100)]
+
+
 class LoaderConfig(BaseConfig):
     """What goes into a batch."""
 
-    crop: int = Field(default=321, ge=8)
+    crop: int = Field(default=321, ge=8, le=8192)
     """Side of the square views, in pixels."""
-    scale: tuple[float, float] = (0.5, 2.0)
+    scale: Annotated[tuple[Factor, Factor], AfterValidator(ascending)] = (0.5, 2.0)
     """Smallest and largest factor of the random scaling before the crop."""
     scale_draw: ScaleDraw = "uniform"
     """How the factor is drawn from its range: `uniform`; `halves`, shrinking and enlarging equally
@@ -59,9 +62,9 @@ class LoaderConfig(BaseConfig):
     labeled_view: str | None = None
     """The strong view in which labeled crops are shown, such as unimatch: other colors, which a
     network with few labels needs. null shows them as they are."""
-    labeled_batch: int = Field(default=8, ge=1)
+    labeled_batch: int = Field(default=8, ge=1, le=65536)
     """Labeled images per step, over all processes and accumulation rounds together."""
-    unlabeled_batch: int = Field(default=8, ge=1)
+    unlabeled_batch: int = Field(default=8, ge=1, le=65536)
     """Unlabeled images per step, over all processes and accumulation rounds together."""
 
 

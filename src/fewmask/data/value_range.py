@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fewmask.data.images import TIFF_SUFFIXES, Range, read_values
+from fewmask.data.decoding import TIFF_SUFFIXES
+from fewmask.data.images import Range, read_values
 from fewmask.errors import UserError
 
 SAMPLED_IMAGES = 50

@@ -37,7 +37,7 @@ class Screen:
     def open(self) -> None:
         """Makes room for bars, if this is a terminal."""
         if self.console.is_terminal:
-            number = TextColumn("{task.description} {task.completed}/{task.total}")
+            number = TextColumn("{task.description} {task.completed}/{task.total}", markup=False)
             columns = (number, BarColumn(20), _WordsColumn())
             self.bars = Progress(*columns, console=self.console, transient=True)
 

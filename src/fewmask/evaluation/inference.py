@@ -24,18 +24,20 @@ class InferenceConfig(BaseConfig):
     """`whole` predicts the whole image at once, `sliding` by overlapping windows. `center_crop`
     scores only the center of the image, as some released code does during training; its scores are
     several points off and cannot be compared with others."""
-    window: int = Field(default=769, ge=1)
+    window: int = Field(default=769, ge=1, le=65536)
     """Side of a sliding window or of the center crop, in pixels."""
-    stride: int = Field(default=512, ge=1)
+    stride: int = Field(default=512, ge=1, le=65536)
     """Pixels from one sliding window to the next. The papers use two thirds of the window."""
     at_border: Literal["cut", "shift"] = "cut"
     """Windows that reach beyond the image are cut off (iMAS) or shifted back (U2PL family)."""
     average: Literal["probs", "logits"] = "probs"
     """What is averaged where windows overlap: probabilities (iMAS) or logits (U2PL family)."""
-    pad_to: int | None = None
+    pad_to: int | None = Field(default=None, ge=1, le=16384)
     """Pads a whole image to this side first, at the bottom and on the right. PseudoSeg uses 513 for
     VOC and 641 for COCO."""
-    scales: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(1.0,), min_length=1)
+    scales: tuple[Annotated[float, Field(gt=0, le=16)], ...] = Field(
+        default=(1.0,), min_length=1, max_length=32
+    )
     """Predicts the image at each of these scales and averages the probabilities."""
     flip: bool = False
     """Also predicts the mirrored image and averages the probabilities."""

@@ -50,7 +50,7 @@ class EvaluationConfig(InferenceConfig):
         name = values.get("protocol") if isinstance(values, dict) else None
         if name is None:
             return values
-        if name not in PROTOCOLS:
+        if not isinstance(name, str) or name not in PROTOCOLS:
             raise ValueError(f"protocol={name}: unknown. {did_you_mean(str(name), PROTOCOLS)}")
         for key, value in PROTOCOLS[name].items():
             given = values.get(key, value)

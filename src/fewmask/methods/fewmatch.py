@@ -51,11 +51,11 @@ class FewMatch(Method):
         alignment: float = Field(default=0.5, ge=0, le=1)
         """alpha: how far class shares of the pseudo-labels are moved towards those of the labels;
         0: not at all."""
-        unlabeled_weight: float = 1.0
+        unlabeled_weight: float = Field(default=1.0, ge=0)
         """lambda: weight of the unlabeled loss."""
         cutmix_probability: float = Field(default=0.5, ge=0, le=1)
         """Probability that an image gets a box of another one."""
-        ema_decay: float = 0.99
+        ema_decay: float = Field(default=0.99, ge=0, le=1)
         """beta: how slowly the teacher follows the student, once the ramp 1 - 1/(n + 1) has reached
         beta."""
         teacher_batch_statistics: bool = False

@@ -48,13 +48,13 @@ class FixMatch(Method):
     class Config(Method.Config):
         """Hyper-parameters of FixMatch; the defaults are those of the UniMatch V2 code."""
 
-        threshold: float = 0.95
+        threshold: float = Field(default=0.95, ge=0, le=1)
         """tau: pseudo-labels below this confidence are ignored."""
-        unlabeled_weight: float = 1.0
+        unlabeled_weight: float = Field(default=1.0, ge=0)
         """lambda: weight of the unlabeled loss."""
         cutmix_probability: float = Field(default=0.5, ge=0, le=1)
         """Probability that an image gets a box of another one."""
-        ema_decay: float = 0.996
+        ema_decay: float = Field(default=0.996, ge=0, le=1)
         """alpha: how slowly the teacher follows the student, once the ramp 1 - 1/(n + 1) has
         reached alpha."""
         teacher_batch_statistics: bool = False

@@ -52,20 +52,20 @@ class GTA(Method):
     class Config(Method.Config):
         """Hyper-parameters of GTA-Seg; the defaults are those of the paper on Pascal VOC."""
 
-        keep_percent: float = 80.0
+        keep_percent: float = Field(default=80.0, ge=0, le=100)
         """q: about this percentage of the pixels, the most confident ones, serves as
         pseudo-labels."""
-        unlabeled_weight: float = 1.0
+        unlabeled_weight: float = Field(default=1.0, ge=0)
         """lambda: weight of the assistant's loss."""
-        feature_decay: float = 0.999
+        feature_decay: float = Field(default=0.999, ge=0, le=1)
         """kappa of A -> S: how slowly the student's features follow the assistant's."""
-        ema_decay: float = 0.999
+        ema_decay: float = Field(default=0.999, ge=0, le=1)
         """kappa of S -> T: how slowly the teacher follows the student."""
-        cutmix_probability: float = 0.5
+        cutmix_probability: float = Field(default=0.5, ge=0, le=1)
         """Probability that a batch is mixed."""
-        warmup_epochs: int = 1
+        warmup_epochs: int = Field(default=1, ge=0, le=10**9)
         """Epochs in which only the student learns, from labels."""
-        warmup_steps: int | None = Field(default=None, ge=0)
+        warmup_steps: int | None = Field(default=None, ge=0, le=10**9)
         """Steps of this warm-up; null: `warmup_epochs` passes over the unlabeled images, as in the
         paper."""
         teacher_batch_statistics: bool = False

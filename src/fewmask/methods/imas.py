@@ -22,13 +22,14 @@ Where paper and released code differ, this file follows the code, with a comment
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from fewmask.batch import IGNORE, Batch, Progress, StepReport, Views
+from fewmask.config import ascending
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Output, Segmenter
 from fewmask.parts import processes
@@ -39,6 +40,8 @@ from fewmask.parts.precision import exact_float
 from fewmask.parts.pseudo_labels import PseudoLabel, keep_confident, pseudo_label
 from fewmask.parts.teacher import Teacher, ramped_decay
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
 
 class IMAS(Method):
     """Student and EMA teacher; supervision of each unlabeled image adapted to its easiness."""
@@ -46,20 +49,20 @@ class IMAS(Method):
     class Config(Method.Config):
         """Hyper-parameters of iMAS; the defaults are those of the paper on Pascal VOC."""
 
-        threshold: float = 0.95
+        threshold: float = Field(default=0.95, ge=0, le=1)
         """tau: pseudo-labels below this confidence are ignored (0.95 VOC, 0.7 Cityscapes)."""
-        unlabeled_weight: float = 3.0
+        unlabeled_weight: float = Field(default=3.0, ge=0)
         """lambda: weight of the unlabeled loss."""
-        ema_decay: float = 0.996
+        ema_decay: float = Field(default=0.996, ge=0, le=1)
         """alpha: how slowly the teacher follows the student, once the ramp 1 - 1/n has reached
         alpha."""
         teacher_batch_statistics: bool = False
         """Lets the teacher's BatchNorm normalize by the batch instead of running statistics; better
         in short runs."""
-        copy_epochs: int = 1
+        copy_epochs: int = Field(default=1, ge=0, le=10**9)
         """Epochs in which the teacher is a copy of the student; the released code uses one, and the
         paper does not mention it."""
-        copy_steps: int | None = Field(default=None, ge=0)
+        copy_steps: int | None = Field(default=None, ge=0, le=10**9)
         """Steps in which the teacher is a copy; null: `copy_epochs` passes over the unlabeled
         images."""
         ignore_background: bool = True
@@ -68,7 +71,7 @@ class IMAS(Method):
         weight_by_area: bool = True
         """Weights the IoU of each class by its area; false takes the plain mean over the classes
         present."""
-        cutmix_sides: tuple[float, float] = (0.1, 0.9)
+        cutmix_sides: Annotated[tuple[Share, Share], AfterValidator(ascending)] = (0.1, 0.9)
         """Range of the CutMix box's side, as a fraction of the image's side."""
         weak_in_forward: bool = True
         """Includes the weak view in the training forward pass, where only BatchNorm uses it; false

@@ -30,6 +30,7 @@ gradient does not shrink with their number. Deviations from the released code of
 from collections.abc import Callable
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from fewmask.batch import IGNORE, Batch, Progress, StepReport, Views, send
@@ -50,12 +51,12 @@ class MeanTeacher(Method):
     class Config(Method.Config):
         """Hyper-parameters of Mean Teacher; the defaults are CutMix-Seg's, except `ema_decay`."""
 
-        threshold: float = 0.97
+        threshold: float = Field(default=0.97, ge=0, le=1)
         """tau: the share of pixels with at least this confidence is the weight of the unlabeled
         loss; with 0 it is 1."""
-        unlabeled_weight: float = 1.0
+        unlabeled_weight: float = Field(default=1.0, ge=0)
         """w: weight of the unlabeled loss."""
-        ema_decay: float = 0.996
+        ema_decay: float = Field(default=0.996, ge=0, le=1)
         """alpha: how slowly the teacher follows the student, once the ramp 1 - 1/(n + 1) has
         reached alpha."""
         teacher_batch_statistics: bool = False

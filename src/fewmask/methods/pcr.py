@@ -47,26 +47,26 @@ class PCR(Method):
     class Config(Method.Config):
         """Hyper-parameters of PCR; the defaults are those of its configs on Pascal VOC."""
 
-        threshold: float = 0.8
+        threshold: float = Field(default=0.8, ge=0, le=1)
         """tau: pseudo-labels below this confidence are ignored (0.8 VOC, 0.65 Cityscapes)."""
-        prototypes: int = 4
+        prototypes: int = Field(default=4, ge=1, le=4096)
         """Prototypes per class (4 VOC, 3 Cityscapes)."""
-        temperature: float = 0.1
+        temperature: float = Field(default=0.1, gt=0)
         """T: divides the cosine."""
-        prototype_momentum: float = 0.99
+        prototype_momentum: float = Field(default=0.99, ge=0, le=1)
         """alpha: how slowly prototypes follow the features."""
-        prototype_weight: float = 1.0
+        prototype_weight: float = Field(default=1.0, ge=0)
         """Weight of the prototype predictor's losses."""
-        cells: int = 32
+        cells: int = Field(default=32, ge=1, le=8192)
         """g: the prototype predictor sees one pixel in each cell of a grid of cells x cells."""
-        cutmix_probability: float = 0.5
+        cutmix_probability: float = Field(default=0.5, ge=0, le=1)
         """Probability that a batch is mixed."""
-        warmup_epochs: int = 1
+        warmup_epochs: int = Field(default=1, ge=0, le=10**9)
         """Epochs on labeled images alone, before the prototypes are placed."""
-        warmup_steps: int | None = Field(default=None, ge=0)
+        warmup_steps: int | None = Field(default=None, ge=0, le=10**9)
         """Steps of this warm-up; null: `warmup_epochs` passes over the unlabeled images, as in the
         paper."""
-        ema_decay: float = 0.99
+        ema_decay: float = Field(default=0.99, ge=0, le=1)
         """beta: how slowly the teacher follows the student, once the ramp 1 - 1/(n + 1) has reached
         beta."""
         teacher_batch_statistics: bool = False

@@ -56,23 +56,23 @@ class PseudoSeg(Method):
     class Config(Method.Config):
         """Hyper-parameters of PseudoSeg; the defaults are those of the released code."""
 
-        unlabeled_weight: float = 1.0
+        unlabeled_weight: float = Field(default=1.0, ge=0)
         """lambda: weight of the unlabeled loss."""
-        decoder_share: float = 0.5
+        decoder_share: float = Field(default=0.5, ge=0, le=1)
         """gamma: share of the decoder in the fusion; the attention has the rest."""
-        temperature: float = 0.5
+        temperature: float = Field(default=0.5, gt=0)
         """T: values below 1 sharpen the fused pseudo-label."""
-        threshold: float = 0.0
+        threshold: float = Field(default=0.0, ge=0, le=1)
         """tau: pixels whose pseudo-label has no class of this probability add nothing to the
         loss."""
-        class_threshold: float = 0.5
+        class_threshold: float = Field(default=0.5, ge=0, le=1)
         """A class counts as present in an unlabeled image if the classifier gives it at least this
         probability."""
-        attention_dimension: int = 128
+        attention_dimension: int = Field(default=128, ge=1, le=16384)
         """d: channels of queries and keys."""
         classifier_dropout: float = Field(default=0.0, ge=0, lt=1)
         """Probability of dropping a feature in front of the classifier (0.5 with Xception)."""
-        cutout_side: float = 0.195
+        cutout_side: float = Field(default=0.195, ge=0, le=1)
         """Side of the CutOut box, as a fraction of the crop's side (100 of 513 pixels)."""
         has_background: bool = True
         """Whether class 0 is the background, which has no activation map; set it to false on street

@@ -31,16 +31,16 @@ class ModelConfig(BaseConfig):
     """Where the encoder's weights come from. auto (or true): timm's pretrained weights from a local
     cache or the hub, or else a package of fewmask[weights]; an error if none has them. timm or
     package: only from there, as the recipe of a run says. A path: that file. false: random."""
-    in_channels: int = Field(default=3, ge=1)
+    in_channels: int = Field(default=3, ge=1, le=512)
     """Bands of an image: 3 reads every file as RGB; any other number reads files with the bands
     they have (4: RGBA, CMYK, RGB + near infrared; any number from TIFF)."""
-    output_stride: int | None = Field(default=None, ge=1)
+    output_stride: int | None = Field(default=None, ge=1, le=256)
     """Input pixels per pixel of the encoder's last stage: 32, 16 or 8. null: 16 where the encoder
     can be dilated to it, else the encoder's own."""
     ceil_pool: bool = False
     """Rounds sizes up in the max pooling of a ResNet's stem, as the released codes of several
     papers do."""
-    multi_grid: tuple[int, ...] | None = None
+    multi_grid: tuple[Annotated[int, Field(ge=1, le=64)], ...] | None = None
     """Factors on the dilation of the last stage's blocks: [1, 2, 4] in iMAS and the U2PL family;
     bottleneck ResNets only."""
     drop_path: float = Field(default=0.0, ge=0, lt=1)

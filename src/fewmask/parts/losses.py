@@ -26,9 +26,9 @@ class SupervisedLoss(BaseConfig):
     kind: Literal["ce", "ohem"] = "ce"
     """Cross-entropy over all labeled pixels, or over the hard ones (OHEM, the papers' choice on
     Cityscapes)."""
-    ohem_threshold: float = 0.7
+    ohem_threshold: float = Field(default=0.7, ge=0, le=1)
     """OHEM keeps pixels whose true class has at most this probability ..."""
-    ohem_min_kept: int = 100_000
+    ohem_min_kept: int = Field(default=100_000, ge=0)
     """... but at least this many of a process's batch; a batch with fewer labeled pixels keeps
     all of them."""
     class_weights: Literal["balanced"] | tuple[Annotated[float, Field(gt=0)], ...] | None = None
@@ -36,7 +36,7 @@ class SupervisedLoss(BaseConfig):
     masks, as 1 / sqrt of a class's share."""
     dice_weight: float = Field(default=0.0, ge=0)
     """Weight of an additional Dice loss, in which every class counts the same, however small."""
-    aux_weight: float = 0.4
+    aux_weight: float = Field(default=0.4, ge=0)
     """Weight of the auxiliary head's loss; unused without model.aux_head."""
 
     def __call__(self, logits: Tensor, aux_logits: Tensor | None, mask: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Composes a recipe from defaults, a recipe file and the user's own settings."""
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -120,7 +121,7 @@ def _expand_data(values: Mapping[str, Any]) -> Values:
     if not isinstance(name, str) or name in SOURCES or ":" in name:
         return dict(values)
     assert isinstance(data, Mapping)
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))  # Path.expanduser raises for an unknown ~user
     if not path.exists():
         beside = [str(place) for place in path.parent.glob("*") if place.is_dir()]
         near = nearest(str(path), beside)
@@ -166,6 +167,8 @@ def _require_sections(values: Values) -> None:
             raise UserError(
                 f"{section}={options!r}: expected options. Write them as {section}.KEY=VALUE."
             )
+    if not isinstance(values.get("method", {}).get("name", ""), str):
+        raise UserError(f"method.name={values['method']['name']!r}: expected a word, such as imas.")
     if "name" not in values.get("data", {}):
         raise UserError(
             "Which images? Give data=FOLDER, data=FILE.yaml, or a data source by name, such as "

@@ -17,7 +17,7 @@ from fewmask.models import ModelConfig
 class Recipe(BaseConfig):
     """All settings of a run. `recipe.yaml` in a run folder is a recipe, and valid input."""
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Random seed for weights, batches and augmentation; data sources have their own seeds."""
     # The options of the source are those of a subclass; without SerializeAsAny they are not saved.
     data: SerializeAsAny[DataSource.Config]
@@ -43,6 +43,8 @@ class Recipe(BaseConfig):
         """Validates the options of a source or a method with the class that its name stands for."""
         if not isinstance(values, dict):
             return values
+        if "name" not in values:
+            raise ValueError("it has no name. Say which one, such as method=imas, data=FOLDER")
         name = str(values["name"])
         owner = _source_class(name) if info.field_name == "data" else method_class(name)
         return validate(owner.Config, values, info.field_name)

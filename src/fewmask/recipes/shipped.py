@@ -1,5 +1,6 @@
 """The recipes in the package, and the published scores to compare them with."""
 
+import os
 import shlex
 from importlib import resources
 from pathlib import Path
@@ -35,8 +36,8 @@ def recipe_text(name: str) -> str:
         UserError: if there is no recipe of this name.
     """
     if name not in recipe_names():
-        if Path(name).expanduser().is_dir():
-            option = shlex.quote(f"data={Path(name).expanduser()}")
+        if Path(os.path.expanduser(name)).is_dir():
+            option = shlex.quote(f"data={Path(os.path.expanduser(name))}")
             raise UserError(f"'{name}' is a folder, not a recipe. To use its images: {option}")
         raise UserError(
             f"There is no recipe '{name}'. {did_you_mean(name, recipe_names())} A recipe can also "

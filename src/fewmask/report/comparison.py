@@ -8,6 +8,7 @@ from statistics import mean, stdev
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from fewmask.data import Data
 from fewmask.evaluation.bootstrap import Interval, paired_difference
@@ -84,7 +85,7 @@ def table(comparison: Comparison) -> Table:
         gain = comparison.difference(row)
         result.add_row(
             row.title,
-            f"[bold]{_mean_std([score.miou for score in row.scores])}",
+            Text(_mean_std([score.miou for score in row.scores]), "bold"),
             _mean_std([score.best for score in row.scores]),
             "" if gain is None else f"{gain.value:+.1f}  ({gain.low:+.1f} to {gain.high:+.1f})",
             f"{row.minutes:.1f}",

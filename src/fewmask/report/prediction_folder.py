@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from fewmask import atomic
 from fewmask.batch import IGNORE
 from fewmask.data import Classes
+from fewmask.data.decoding import decoded
 from fewmask.data.image_files import MADE_BY, PREDICTIONS
 from fewmask.data.images import as_rgb
 from fewmask.data.masks import ORIGIN
@@ -220,8 +221,7 @@ def origin_of(mask: Path) -> str | None:
     None if the file is damaged.
     """
     try:
-        with Image.open(mask) as picture:
-            picture.load()
+        with decoded(mask) as picture:
             return str(picture.info.get(ORIGIN, ""))
     except (OSError, SyntaxError, ValueError):
         return None

@@ -70,6 +70,8 @@ def load(file: Path, *needed: str) -> dict[str, Any]:
 
 def _read(file: Path) -> Any:
     """Whatever a file of torch holds, if it is plain."""
+    if file.is_fifo() or file.is_char_device():
+        raise UserError(f"{file} is a pipe or a device, not a checkpoint. Give a file.")
     try:
         _require_intact(file)
         return torch.load(file, map_location="cpu", weights_only=True)

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from fewmask.cli.words import recipe_from_words
+from fewmask.data.checks import before_training
 from fewmask.data.checks.before_training import check_data
 from fewmask.errors import UserError
 from fewmask.runs.build import open_data
@@ -77,3 +78,10 @@ def test_val_images_in_a_pool_are_refused(tmp_path):
     words = [f"data={tmp_path}", "method=imas", "loader.crop=32"]
     with pytest.raises(UserError, match="1 unlabeled image.s. are also in val"):
         open_data(recipe_from_words([*words, f"data.pool={tmp_path / 'images'}"]))
+
+
+def test_a_cache_that_cannot_even_be_looked_into_is_done_without(photos, tmp_path, monkeypatch):
+    # Path.is_file raises for such a name, as it does in the locked home of another user.
+    monkeypatch.setattr(before_training, "cache_folder", lambda: tmp_path / ("x" * 300))
+    data = opened("folder", photos)
+    check_data(data, True, quiet)

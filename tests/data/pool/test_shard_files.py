@@ -40,3 +40,11 @@ def test_a_damaged_shard_is_named(tmp_path, damage, message):
     damage(folder / "000.tar")
     with pytest.raises(UserError, match=message):
         opened_pool(folder / "000.tar")
+
+
+@pytest.mark.parametrize(
+    "range_", ["{0..999999999}", "{0..999}/{0..999}", "{0..99999999999999999}"]
+)
+def test_a_range_of_too_many_shards_is_refused_at_once(range_):
+    with pytest.raises(UserError, match="more than 100,000 shards"):
+        list_shards(f"/nowhere/{range_}.tar")

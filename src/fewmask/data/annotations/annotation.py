@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fewmask.data.decoding import require_pixels
+
 BACKGROUND = "background"
 """The class of all pixels outside objects."""
 
@@ -56,6 +58,7 @@ def annotation(name: str, width: Any, height: Any, shapes: Sequence[Shape | str]
     stem = stem_of(name)
     if not all(bool(shapes) <= int(side) < 1e6 for side in (width, height)):
         raise ValueError(f"the image '{name}' is {width} x {height} pixels")
+    require_pixels((int(width), int(height)))
     kept = [shape._replace(name=_plain(shape.name)) for shape in shapes if isinstance(shape, Shape)]
     if any(not shape.name for shape in kept):
         raise ValueError(f"a shape of '{name}' has no label")

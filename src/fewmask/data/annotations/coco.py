@@ -18,6 +18,7 @@ from fewmask.data.annotations.annotation import (
 )
 from fewmask.data.annotations.objects import Labeled, objects, runs_of
 from fewmask.data.annotations.source import Source
+from fewmask.data.decoding import require_pixels
 from fewmask.data.own_files import OwnFiles
 
 
@@ -90,6 +91,7 @@ def run_lengths(segmentation: Mapping[str, Any]) -> np.ndarray:
     runs = _uncompressed(counts) if isinstance(counts, str) else [int(run) for run in counts]
     if min(runs, default=0) < 0 or sum(runs) != height * width:
         raise ValueError(f"run lengths (RLE) that do not fill {width} x {height} pixels")
+    require_pixels((width, height))
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return flat.reshape(width, height).T
 

@@ -19,6 +19,7 @@ from fewmask.data.annotations.annotation import (
 )
 from fewmask.data.annotations.objects import Labeled, objects, runs_of
 from fewmask.data.annotations.source import Source
+from fewmask.data.decoding import require_pixels
 from fewmask.data.own_files import OwnFiles
 
 
@@ -26,6 +27,8 @@ def read(source: Source) -> Export | None:
     """The annotations of a file, image by image; None for another format."""
     if source.path.is_dir() or source.path.suffix.lower() != ".xml":
         return None
+    if not source.path.is_file():
+        raise ValueError("it is not a file")
     root = ElementTree.parse(source.path).getroot()
     if root.tag != "annotations":
         raise ValueError("no <annotations>: export as 'CVAT for images'")
@@ -62,6 +65,9 @@ def _shape(shape: ElementTree.Element) -> Shape | str:
         left, top, width, height = (int(n) for n in numbers("left", "top", "width", "height"))
         # Run lengths row by row. They alternate between outside and inside, outside first.
         runs = [int(run) for run in shape.get("rle", "").split(",")]
+        if min(runs) < 0 or sum(runs) != height * width:
+            raise ValueError(f"run lengths (RLE) that do not fill {width} x {height} pixels")
+        require_pixels((width, height))
         flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
         return pixel_shape(name, flat.reshape(height, width), (left, top))
     return shape.tag

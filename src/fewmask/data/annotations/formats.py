@@ -7,6 +7,7 @@ from fewmask.data.annotations import coco, cvat, labelme, labelstudio, labelstud
 from fewmask.data.annotations.annotation import Export
 from fewmask.data.annotations.objects import Labeled
 from fewmask.data.annotations.source import Source
+from fewmask.data.decoding import TooLarge
 from fewmask.data.own_files import OwnFiles
 from fewmask.errors import UserError
 
@@ -46,10 +47,10 @@ def read_annotations(source: Source) -> Export:
                 return export._replace(annotations=[*export.annotations])
     except (
         OSError, SyntaxError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError,
-        RecursionError,
+        RecursionError, MemoryError,
     ) as error:  # fmt: skip
         # A ValueError of our readers is a sentence; others name a missing key or a broken file.
-        kind = "" if type(error) is ValueError else f"{type(error).__name__} "
+        kind = "" if type(error) in (ValueError, TooLarge) else f"{type(error).__name__} "
         again = " Export them again." if kind else ""
         raise UserError(
             f"Cannot read the annotations in {source.path}: {kind}{error}.{again}"

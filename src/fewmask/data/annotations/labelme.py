@@ -24,6 +24,7 @@ from fewmask.data.annotations.annotation import (
 from fewmask.data.annotations.objects import Labeled, objects
 from fewmask.data.annotations.photos import upright_size
 from fewmask.data.annotations.source import Source
+from fewmask.data.decoding import decoded
 from fewmask.data.own_files import OwnFiles
 from fewmask.errors import UserError
 
@@ -48,6 +49,8 @@ def read(source: Source) -> Export | None:
 
 
 def _content(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise ValueError(f"{file.name} is not a file")
     try:
         content = json.loads(file.read_text("utf-8-sig"))
     except ValueError as error:
@@ -92,7 +95,7 @@ def _shape(shape: dict[str, Any]) -> Shape | str:
         radius = float(np.linalg.norm(points[1] - points[0]))
         return Shape(name, ellipse(points[0], radius, radius))
     if kind == "mask":
-        with Image.open(BytesIO(base64.b64decode(shape["mask"]))) as picture:
+        with decoded(BytesIO(base64.b64decode(shape["mask"]))) as picture:
             pixels = np.asarray(picture.convert("L")) > 0
         left, top = np.rint(points.min(axis=0)).astype(int)
         return pixel_shape(name, pixels, (int(left), int(top)))

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
-from PIL import Image
 
 from fewmask.data.annotations.annotation import (
     Annotation,
@@ -25,6 +24,7 @@ from fewmask.data.annotations.annotation import (
 )
 from fewmask.data.annotations.packed_runs import unpack
 from fewmask.data.annotations.source import Source
+from fewmask.data.decoding import decoded
 from fewmask.data.images import IMAGE_SUFFIXES
 
 Json = dict[str, Any]
@@ -190,7 +190,7 @@ def _pairs(value: Json, *keys: str) -> np.ndarray:
 
 def _bit_mask(url: str, size: tuple[int, int]) -> np.ndarray:
     """The pixels of a PNG that is written into its address, uint8 [H, W, 4]."""
-    with Image.open(BytesIO(base64.b64decode(url.partition(",")[2]))) as picture:
+    with decoded(BytesIO(base64.b64decode(url.partition(",")[2]))) as picture:
         if picture.size != size:
             raise ValueError(f"a bit mask of {picture.size} pixels in an image of {size}")
         return np.asarray(picture.convert("RGBA"))

@@ -89,6 +89,8 @@ def upright_size(file: Path) -> tuple[int, int]:
         UserError: if the file is damaged or not an image.
     """
     try:
+        if not file.is_file():
+            raise OSError("it is not a file")
         with Image.open(file) as picture:
             width, height = picture.size
             is_turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)

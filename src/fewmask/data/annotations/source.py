@@ -23,6 +23,8 @@ class Source:
         """What a .json file holds; None for folders and other files."""
         if self.path.is_dir() or self.path.suffix.lower() != ".json":
             return None
+        if not self.path.is_file():
+            raise ValueError("it is not a file")
         return json.loads(self.path.read_text("utf-8-sig"))
 
 

@@ -60,6 +60,8 @@ def _names(file: Path) -> dict[int, str]:
 
 
 def _lines(file: Path) -> list[str]:
+    if not file.is_file():
+        raise ValueError(f"{file.name} is not a file")
     try:
         return file.read_text("utf-8-sig").splitlines()
     except UnicodeDecodeError:

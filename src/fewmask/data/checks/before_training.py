@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -146,7 +147,7 @@ def _check_all(
     state = dataset.state(with_masks)
     # An empty file whose name says: these files, at these sizes and times, are sound.
     mark = None if state is None else cache_folder() / "checked" / state
-    if mark is not None and mark.is_file():
+    if mark is not None and os.path.isfile(mark):  # Path.is_file raises in a locked folder
         return
     if mark is not None and len(dataset) > SILENT_FILES:
         tell(f"Checking {len(dataset)} files, once until they change ...")

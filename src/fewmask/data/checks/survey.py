@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.progress import track
 
 from fewmask.data.checks.regions import has_numbered_objects, is_smoothed
-from fewmask.data.images import TIFF_SUFFIXES, as_rgb, read_tiff, to_8_bits
+from fewmask.data.decoding import TIFF_SUFFIXES, decoded
+from fewmask.data.images import as_rgb, read_tiff, to_8_bits
 from fewmask.data.label_table import LabelTable, distinct
 from fewmask.data.masks import read_stored
 from fewmask.data.source import Inventory
@@ -132,8 +133,8 @@ def _run_all(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
 def describe_image(file: Path) -> ImageFacts:
     """Decodes an image and notes the facts about it."""
     try:
-        content = file.read_bytes()
         picture, mode, orientation, pages, bands = _decoded(file)
+        content = file.read_bytes()
         small = np.asarray(picture.convert("RGB").resize((9, 8), Image.Resampling.BOX))
     except UserError as error:  # of a TIFF; what to do is said once for all files
         return ImageFacts(file, _without_name(error, file).partition(". ")[0])
@@ -154,8 +155,7 @@ def describe_image(file: Path) -> ImageFacts:
 def _decoded(file: Path) -> tuple[Image.Image, str, int, int, int]:
     """The upright picture; mode (or bands), orientation in its EXIF tag (0..8), pages, bands."""
     try:
-        with Image.open(file) as picture:
-            picture.load()
+        with decoded(file) as picture:
             orientation = int(picture.getexif().get(0x0112, 1))
             pages = getattr(picture, "n_frames", 1)
             bands = int(getattr(picture, "tag_v2", {}).get(SAMPLES_PER_PIXEL, 0))

@@ -35,6 +35,8 @@ def read_lines(file: Path) -> Sequence[str]:
 def read_text(file: Path) -> str:
     """The text of a list, in UTF-8 or in the UTF-16 that Windows marks at its beginning."""
     try:
+        if file.exists() and not file.is_file():  # a pipe would be waited for without end
+            raise OSError(0, "it is not a file")
         content = file.read_bytes()
     except OSError as error:
         hint = " Paths start from data.root." * file.name.endswith(".txt")

@@ -1,6 +1,7 @@
 """Where tar shards are, and where the images stand in one."""
 
 import glob
+import math
 import posixpath
 import re
 import tarfile
@@ -12,6 +13,9 @@ import numpy as np
 
 from fewmask.data.images import IMAGE_SUFFIXES
 from fewmask.errors import UserError
+
+MOST_SHARDS = 100_000
+"""That a pattern may stand for. With 10,000 images in each, it is a billion images."""
 
 
 def is_remote(url: str) -> bool:
@@ -29,6 +33,12 @@ def list_shards(place: str) -> list[str]:
         UserError: if there is none, or the folder behind a URL cannot be listed.
     """
     urls: list[str] = []
+    bounds = re.findall(r"\{(\d{1,18})\.\.(\d{1,18})\}", place)
+    if math.prod(max(0, int(last) - int(first) + 1) for first, last in bounds) > MOST_SHARDS:
+        raise UserError(
+            f"data.pool={place} stands for more than {MOST_SHARDS:,} shards. Correct the range, or "
+            "pack more images into each shard."
+        )
     for pattern in _ranges(place):
         if Path(pattern).is_file() or not glob.has_magic(pattern):
             urls.append(pattern)
@@ -48,7 +58,7 @@ def list_shards(place: str) -> list[str]:
 
 def _ranges(pattern: str) -> list[str]:
     """`a{08..10}` as a08, a09, a10."""
-    found = re.search(r"\{(\d+)\.\.(\d+)\}", pattern)
+    found = re.search(r"\{(\d{1,18})\.\.(\d{1,18})\}", pattern)
     if found is None:
         return [pattern]
     first, last = found.groups()

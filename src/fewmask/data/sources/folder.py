@@ -1,5 +1,6 @@
 """Your own images: a folder with `images/` and `masks/`, or lists, or a small YAML file."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -171,7 +172,7 @@ def folder_values(path: Path) -> dict[str, Any]:
         if key in values and not isinstance(values[key], str):
             raise UserError(f"{path}: {key}: {values[key]!r} is not a path. Write it in quotes.")
         if key in values and not is_remote(values[key]):
-            values[key] = str(path.parent / Path(values[key]).expanduser())
+            values[key] = str(path.parent / os.path.expanduser(values[key]))
     return {"name": "folder", **values}
 
 

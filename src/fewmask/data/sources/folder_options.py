@@ -56,7 +56,7 @@ class FolderOptions(DataSource.Config):
     holds out some of the images with masks."""
     val_fraction: float = Field(default=0.2, gt=0, lt=1)
     """Share of the images with masks that is held out if val is not given."""
-    split_seed: int = 0
+    split_seed: int = Field(default=0, ge=0)
     """Random seed for what is held out and what counts as labeled. The run's own seed does not
     change it."""
     names: Annotated[tuple[str, ...], BeforeValidator(names_in_order)] | None = None

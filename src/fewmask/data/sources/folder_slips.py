@@ -5,17 +5,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fewmask.batch import IGNORE
 from fewmask.data.images import IMAGE_SUFFIXES
 
 
 def names_in_order(names: Any) -> Any:
     """Names by their numbers, {0: soil, 1: weed}, as a list; anything else as it is."""
+    if not isinstance(names, (Mapping, list, tuple)):
+        return names
+    if len(names) > IGNORE:
+        raise ValueError(f"{len(names)} classes are more than the {IGNORE} that a mask can hold")
     if not isinstance(names, Mapping):
         return names
-    numbers = sorted(names, key=lambda number: (isinstance(number, str), number))
-    if numbers != [*range(len(numbers))]:
-        raise ValueError(f"expected the numbers 0..{len(numbers) - 1}, each once")
-    return [names[number] for number in numbers]
+    if {*names} != {*range(len(names))}:
+        raise ValueError(f"expected the numbers 0..{len(names) - 1}, each once")
+    return [names[number] for number in range(len(names))]
 
 
 def spaced(mapping: Any) -> Any:

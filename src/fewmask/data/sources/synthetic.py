@@ -1,6 +1,7 @@
 """Scenes made in memory from a seed: nothing to download, see `paint_scene`."""
 
 import numpy as np
+from pydantic import Field
 
 from fewmask.data.classes import Classes
 from fewmask.data.dataset import Dataset
@@ -25,15 +26,15 @@ class Synthetic(DataSource):
     class Config(DataSource.Config):
         """How many scenes, and how large."""
 
-        labeled: int = 16
+        labeled: int = Field(default=16, ge=1, le=10**6)
         """Number of scenes with a mask."""
-        unlabeled: int = 256
+        unlabeled: int = Field(default=256, ge=0, le=10**9)
         """Number of scenes without a mask."""
-        val: int = 64
+        val: int = Field(default=64, ge=1, le=10**6)
         """Number of scenes to evaluate on."""
-        size: int = 80
+        size: int = Field(default=80, ge=16, le=4096)
         """Height and width of a scene, in pixels."""
-        scene_seed: int = 0
+        scene_seed: int = Field(default=0, ge=0)
         """Random seed for the scenes. The run's own seed does not change them."""
 
     config: Config

@@ -31,15 +31,15 @@ class DeepLabV3Plus(Decoder):
 
         name: str = "deeplabv3plus"
         """The decoder; `Decoder.Config` lists the others."""
-        channels: int = Field(default=256, ge=1)
+        channels: int = Field(default=256, ge=1, le=16384)
         """Channels of the ASPP branches and of the head's 3x3 convolutions."""
-        low_level_channels: int = Field(default=48, ge=1)
+        low_level_channels: int = Field(default=48, ge=1, le=16384)
         """Channels that the finest encoder stage is reduced to (48 iMAS; 256 U2PL, PCR,
         GTA-Seg)."""
-        aspp_rates: tuple[Annotated[int, Field(ge=1)], ...] | None = None
+        aspp_rates: tuple[Annotated[int, Field(ge=1, le=1024)], ...] | None = None
         """Dilations of the ASPP branches; null means 6, 12, 18 at output stride 16 or more, and
         12, 24, 36 at output stride 8."""
-        aspp_fuse_kernel: int = Field(default=1, ge=1)
+        aspp_fuse_kernel: int = Field(default=1, ge=1, le=31)
         """Kernel size of the convolution that joins the ASPP branches (1 iMAS; 3 U2PL, PCR,
         GTA-Seg)."""
         dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -49,7 +49,7 @@ class DeepLabV3Plus(Decoder):
         """Probability of dropping single values, once, after ASPP (0.1 PseudoSeg)."""
         batchnorm_momentum: float = Field(default=0.1, gt=0, le=1)
         """Weight of each batch in the running statistics of BatchNorm (0.0003 PseudoSeg)."""
-        head_depth: int = Field(default=2, ge=0)
+        head_depth: int = Field(default=2, ge=0, le=64)
         """Number of 3x3 convolutions in the head, before the 1x1 convolution that gives one
         channel per class."""
 

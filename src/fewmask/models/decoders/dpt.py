@@ -23,7 +23,7 @@ from fewmask.models.decoders.decoder import Decoder
 from fewmask.models.encoders.stages import Stages
 from fewmask.parts.resizing import resize
 
-Width = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=16384)]
 """A number of channels."""
 SIZES = {
     384: ((48, 96, 192, 384), 64),

@@ -31,7 +31,7 @@ class SegFormer(Decoder):
 
         name: str = "segformer"
         """The decoder; `Decoder.Config` lists the others."""
-        channels: int = Field(default=256, ge=1)
+        channels: int = Field(default=256, ge=1, le=16384)
         """C: channels of each map and of the features (256 in SegFormer-B0 and -B1, 768 in larger
         ones)."""
         dropout: float = Field(default=0.1, ge=0, lt=1)

@@ -1,0 +1,109 @@
+"""Decodes image files. A file that declares more pixels than a limit is refused before that."""
+
+import math
+import os
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from fewmask.errors import UserError
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+
+VARIABLE = "FEWMASK_MAX_MEGAPIXELS"
+"""The environment variable that changes the limit, in all commands and processes."""
+DEFAULT = 200.0
+"""Megapixels: a photo has up to 100, and 200 as floats of three channels take 2.4 GB."""
+
+
+class TooLarge(ValueError):
+    """An image beyond the limit."""
+
+
+def max_megapixels() -> float:
+    """The limit that counts here."""
+    try:
+        limit = float(os.environ.get(VARIABLE, DEFAULT))
+    except ValueError:
+        return DEFAULT
+    return limit if limit > 0 else DEFAULT
+
+
+def require_pixels(size: Sequence[int]) -> None:
+    """Refuses a size (of two numbers, in any order) beyond the limit.
+
+    Raises:
+        TooLarge: saying how to allow it.
+    """
+    limit, pixels = max_megapixels(), math.prod(size)
+    if pixels > limit * 1e6:
+        raise TooLarge(
+            f"it is {size[0]}x{size[1]} pixels, and the limit is {limit:g} megapixels. Cut it into "
+            f"tiles, or set the environment variable {VARIABLE}={math.ceil(pixels / 1e6)} if it "
+            "fits into memory."
+        )
+
+
+def decoded(source: Path | BinaryIO) -> Image.Image:
+    """An image of any format that Pillow reads, decoded.
+
+    Raises:
+        TooLarge: if it declares more pixels than the limit; nothing was decoded.
+        OSError: for a pipe or a device, which would never end; and Pillow's own errors.
+    """
+    if isinstance(source, Path) and source.exists() and not source.is_file():
+        raise OSError("it is a folder, a pipe or a device, and not a file")
+    picture = Image.open(source)
+    try:
+        require_pixels(picture.size)
+        picture.load()
+    except BaseException:
+        picture.close()
+        raise
+    return picture
+
+
+class opened:
+    """Opens and decodes an image file. Any failure, here or in the block, becomes a UserError."""
+
+    def __init__(self, file: Path, what: str, content: bytes | None = None):
+        self.file, self.what, self.content = file, what, content
+
+    def __enter__(self) -> Image.Image:
+        try:
+            self.picture = decoded(self.file if self.content is None else BytesIO(self.content))
+        except Exception as error:  # Pillow raises a dozen kinds for damaged files
+            raise self._in_words(error) from None
+        return self.picture
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self.picture.close()
+        if isinstance(error, Exception) and not isinstance(error, UserError):
+            raise self._in_words(error) from error
+
+    def _in_words(self, error: Exception) -> UserError:
+        file = f"{self.what} {self.file}"
+        if isinstance(error, FileNotFoundError):
+            return UserError(f"There is no {file}. Check the list or the folder it came from.")
+        if isinstance(error, TooLarge):
+            return UserError(f"Cannot read {file}: {error}")
+        if isinstance(error, MemoryError):
+            return UserError(f"Cannot read {file}: it does not fit into memory. Cut it into tiles.")
+        is_foreign = isinstance(error, UnidentifiedImageError)
+        may_be_bands = is_foreign and is_tiff(self.file, self.content)
+        reason = "not an image of a known format" if is_foreign else error
+        return UserError(
+            f"Cannot read {file}: {reason}. The file is damaged or not an image; replace it or "
+            "remove it from the data."
+            + (" If it holds bands other than RGB, set model.in_channels." * may_be_bands)
+        )
+
+
+def is_tiff(file: Path, content: bytes | None = None) -> bool:
+    """Whether a file is a TIFF, by its suffix or its first bytes."""
+    if content is None:
+        return file.suffix.lower() in TIFF_SUFFIXES
+    return content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

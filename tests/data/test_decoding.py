@@ -1,0 +1,74 @@
+"""Image files that would fill memory or never end are refused."""
+
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fewmask.data.checks.survey import describe_image
+from fewmask.data.decoding import VARIABLE, TooLarge, decoded, require_pixels
+from fewmask.data.images import looks_whole, read_image, read_tiff
+from fewmask.data.masks import read_stored
+from fewmask.errors import UserError
+
+
+@pytest.fixture
+def bomb(tmp_path):
+    """A PNG of a hundred bytes that declares 900 million pixels."""
+    file = tmp_path / "a.png"
+    Image.fromarray(np.ones((2, 2), np.uint8)).save(file)
+    content = bytearray(file.read_bytes())
+    content[16:24] = struct.pack(">II", 30_000, 30_000)
+    # Pillow looks at the checksum of the head when it opens a file.
+    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    file.write_bytes(content)
+    return file
+
+
+def test_a_declared_size_beyond_the_limit_is_refused_before_anything_is_decoded(bomb):
+    for read in (read_image, read_stored):
+        with pytest.raises(UserError, match="30000x30000 pixels, and the limit is 200 megapixels"):
+            read(bomb)
+    assert "200 megapixels" in (describe_image(bomb).error or "")
+
+
+def test_the_limit_can_be_raised(bomb, monkeypatch):
+    with pytest.raises(TooLarge, match=f"{VARIABLE}=400"):
+        require_pixels((20_000, 20_000))
+    monkeypatch.setenv(VARIABLE, "400")
+    require_pixels((20_000, 20_000))
+    monkeypatch.setenv(VARIABLE, "many")
+    with pytest.raises(TooLarge, match="200 megapixels"):
+        require_pixels((20_000, 20_000))
+
+
+def test_a_tiff_of_bands_has_the_same_limit(tmp_path, monkeypatch):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((2000, 1000, 5), np.uint8), planarconfig="contig")
+    assert read_tiff(tmp_path / "a.tif").shape == (2000, 1000, 5)
+    monkeypatch.setenv(VARIABLE, "1")
+    with pytest.raises(UserError, match="the limit is 1 megapixels"):
+        read_tiff(tmp_path / "a.tif")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(OSError, match="pipe"):
+        decoded(tmp_path / "a.png")
+    with pytest.raises(UserError, match="pipe"):
+        read_image(tmp_path / "a.png")
+    assert "pipe" in (describe_image(tmp_path / "a.png").error or "")
+    assert not looks_whole(tmp_path / "a.png")
+
+
+def test_whatever_fails_while_a_picture_is_open_is_one_message(tmp_path):
+    from fewmask.data.decoding import opened
+
+    Image.new("L", (2, 2)).save(tmp_path / "a.png")
+    for error, says in ((MemoryError(), "does not fit into memory"), (TypeError("x"), "damaged")):
+        with pytest.raises(UserError, match=says), opened(tmp_path / "a.png", "mask"):
+            raise error
