@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,16 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_cache(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """No test knows what another one has checked, or may import."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("FEWMASK_TRUST", "")
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = {*sys.path}
+    yield
+    # What packages have added for themselves stays, as they add it once.
+    sys.path[:] = [place for place in sys.path if place in before or "site-packages" in place]
 
 
 @pytest.fixture

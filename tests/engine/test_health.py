@@ -199,7 +199,7 @@ def test_a_method_of_your_own_without_options_still_hears_what_to_try():
 
 
 def test_a_run_whose_threshold_keeps_nothing_is_told(tmp_path):
-    words = ("synthetic", "method=imas", "method.threshold=1.01", *TINY_WORDS)
+    words = ("synthetic", "method=imas", "method.threshold=1.0", *TINY_WORDS)
     fewmask.train(*words, "training.steps=4", out=tmp_path / "run")
     log = (tmp_path / "run" / "train.log").read_text()
     assert log.count("Advice: only 0.0 % of the unlabeled pixels") == 1

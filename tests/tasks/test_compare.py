@@ -90,7 +90,7 @@ def test_other_settings_are_refused_before_any_run_is_trained(tmp_path):
 
 def test_advice_in_a_comparison_names_options_as_compare_takes_them(tmp_path):
     words = [*WORDS[:-1], "training.steps=4"]
-    compared([*words, "methods.imas.threshold=1.01"], ["imas"], range(1), tmp_path / "a")
+    compared([*words, "methods.imas.threshold=1.0"], ["imas"], range(1), tmp_path / "a")
     log = (tmp_path / "a" / "imas-seed0" / "train.log").read_text()
     assert "Lower methods.imas.threshold" in log
     advised = compared([*words, "methods.imas.threshold=0.5"], ["imas"], range(1), tmp_path / "b")

@@ -3,7 +3,8 @@
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from inspect import Parameter, signature
 from itertools import pairwise
@@ -112,22 +113,9 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
 
         @wraps(function)
         def run(debug: bool = False, trust: list[str] | None = None, **options: Any) -> None:
-            try:
+            with _ending(debug):
                 _allow(trust or ())
                 function(**options)
-            except (typer.Exit, typer.Abort):
-                raise
-            except KeyboardInterrupt as stop:
-                # As a program that the signal itself ends, so that a shell does not go on.
-                number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
-                if not isinstance(stop, Stopped):
-                    print("Stopped.", file=sys.stderr)
-                raise typer.Exit(128 + number) from None
-            except Exception:
-                if debug:
-                    _print_traceback_and_machine()
-                    raise typer.Exit(1) from None
-                raise
 
         # Typer reads the options from the signature, so these must appear in it.
         added: dict[str, Any] = ({"trust": Trust} if trusts else {}) | {"debug": Debug}
@@ -141,6 +129,26 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
         return function
 
     return register
+
+
+@contextmanager
+def _ending(debug: bool) -> Iterator[None]:
+    """Ends the program as shells expect it after a signal, and with a traceback if asked."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except KeyboardInterrupt as stop:
+        # As a program that the signal itself ends, so that a shell does not go on.
+        number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
+        if not isinstance(stop, Stopped):
+            print("Stopped.", file=sys.stderr)
+        raise typer.Exit(128 + number) from None
+    except Exception:
+        if not debug:
+            raise
+        _print_traceback_and_machine()
+        raise typer.Exit(1) from None
 
 
 def _option(word: str, kind: Any) -> Parameter:

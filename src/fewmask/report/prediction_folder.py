@@ -119,8 +119,12 @@ class PredictionFolder:
         return next(mask for mask in self._masks(name) if not self._is_ours(mask))
 
     def _is_ours(self, mask: Path) -> bool:
-        """Whether a mask is missing or as fewmask wrote it, perhaps in a version without notes."""
-        return self.own.is_free(mask) or (not self.own.has_noted(mask) and bool(origin_of(mask)))
+        """Whether a mask is missing, damaged, or as fewmask wrote it, in whatever version."""
+        if self.own.is_free(mask):
+            return True
+        origin = origin_of(mask)
+        # What cannot be read is nobody's work, but damaged.
+        return origin is None if self.own.has_noted(mask) else bool(origin)
 
     def _masks(self, name: str) -> list[Path]:
         """The masks of an image, each of which a person may edit."""
