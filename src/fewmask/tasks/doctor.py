@@ -16,8 +16,7 @@ import torch
 
 from fewmask.data.cache import cache_folder
 from fewmask.data.deadline import within
-from fewmask.engine.devices import processor
-from fewmask.version import __version__
+from fewmask.engine.devices import environment, processor
 
 SHARED_GIB = 1.0
 """Shared memory that the processes of one device, which load images, need at most."""
@@ -43,7 +42,7 @@ def examine() -> Iterator[str]:
     index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple/")
     yield _server("package index", index, "set PIP_INDEX_URL to one that can be reached")
     packages = ", ".join(map(_version, PACKAGES))
-    yield f"    packages: fewmask {__version__}, {packages}"
+    yield f"    packages: fewmask {environment()['fewmask']}, {packages}"
 
 
 def _line(is_fine: bool, what: str, advice: str) -> str:
