@@ -118,11 +118,7 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
             except (typer.Exit, typer.Abort):
                 raise
             except KeyboardInterrupt as stop:
-                # As a program that the signal itself ends, so that a shell does not go on.
-                number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
-                if not isinstance(stop, Stopped):
-                    print("Stopped.", file=sys.stderr)
-                raise typer.Exit(128 + number) from None
+                raise _exit_after(stop) from None
             except Exception:
                 if debug:
                     _print_traceback_and_machine()
@@ -141,6 +137,14 @@ def command(name: str | None = None) -> Callable[[Function], Function]:
         return function
 
     return register
+
+
+def _exit_after(stop: KeyboardInterrupt) -> typer.Exit:
+    """The exit of a program that the signal itself ends, so that a shell does not go on."""
+    if isinstance(stop, Stopped):
+        return typer.Exit(128 + stop.number)
+    print("Stopped.", file=sys.stderr)
+    return typer.Exit(128 + signal.SIGINT)
 
 
 def _option(word: str, kind: Any) -> Parameter:
