@@ -45,7 +45,7 @@ def test_an_option_given_twice_in_a_row_is_refused(tmp_path):
         (["train", "synthetic", "--weights", "nowhere.pt"], "no checkpoint"),
         (["predict", "nowhere", "images"], "nowhere is not a run folder"),
         (["evaluate", "nowhere"], "not a run folder"),
-        (["results", "nowhere"], "not the folder of a run"),
+        (["results", "nowhere"], "is not a run folder"),
         (["recipes", "voc/imass"], "Did you mean 'voc/imas'"),
         (["prepare", "vok", "--root", "."], "Did you mean 'voc'"),
         (["prepare", "voc", "--root", "."], "VOCtrainval_11-May-2012.tar"),

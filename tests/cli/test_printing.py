@@ -34,3 +34,12 @@ def test_names_in_tables_are_no_markup(capsys):
     show(table)
     printed = capsys.readouterr().out
     assert all(name in printed for name in ("[/b]", "[roof]", ":smile:", "runs/[red]1"))
+
+
+def test_no_number_is_cut_off_where_lines_are_short(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    table = Table("method", "gain, 95 % interval")
+    table.columns[1].no_wrap = True
+    table.add_row("FewMatch", "+3.5  (-18.8 to +26.0)")
+    show(table)
+    assert "+3.5  (-18.8 to +26.0)" in capsys.readouterr().out

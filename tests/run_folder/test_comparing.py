@@ -12,7 +12,7 @@ def test_results_warn_of_lists_that_differ(two_runs):
     (warning,) = warnings(results)
     assert "both have 2 labeled images, but not the same ones" in warning
     assert warnings(results[:1]) == []
-    with pytest.raises(UserError, match="not the folder of a run"):
+    with pytest.raises(UserError, match="is not a run folder"):
         read_result(two_runs)
 
 

@@ -33,8 +33,10 @@ def test_a_mean_over_some_of_the_classes_says_which(two_runs):
 def test_what_has_no_results_is_told_in_words(two_runs, tmp_path):
     (tmp_path / "file").touch()
     for place in (tmp_path, tmp_path / "nowhere", tmp_path / "file"):
-        with pytest.raises(UserError, match="is not the folder of a run: it has no recipe.yaml"):
+        with pytest.raises(UserError, match="is not a run folder: it has no recipe.yaml"):
             read_result(place)
+    with pytest.raises(UserError, match=r"holds some. Name one: .*/a, .*/b"):
+        read_result(two_runs)
     for missing in ("results.csv", "splits/facts.json"):
         folder = shutil.copytree(two_runs / "a", tmp_path / missing.replace("/", "-"))
         (folder / missing).unlink()

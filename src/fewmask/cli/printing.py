@@ -46,7 +46,11 @@ def make_printable() -> None:
 
 
 def show(table: Any) -> None:
-    """Prints a table; names in it are shown as they are, whatever brackets and colons they hold."""
+    """Prints a table whole, also where lines are shorter; brackets and colons are no markup."""
     from rich.console import Console
 
-    Console(markup=False, emoji=False).print(table)
+    console = Console(markup=False, emoji=False)
+    console.width = max(
+        console.width, Console(width=1000, markup=False, emoji=False).measure(table).maximum
+    )
+    console.print(table)

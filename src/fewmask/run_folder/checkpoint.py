@@ -87,7 +87,7 @@ def _read(file: Path) -> Any:
         ) from None  # torch would go on to advise loading it unsafely
     except FileNotFoundError:
         raise UserError(
-            f"There is no checkpoint {file}. Did the run stop before its first one?"
+            f"There is no checkpoint {file}. Check the path; a run that stopped early has none."
         ) from None
     except Exception as error:  # torch, pickle and zip fail in a dozen ways on damaged bytes
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__

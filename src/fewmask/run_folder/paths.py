@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fewmask.data.source import Subset
+from fewmask.errors import listed
 
 
 @dataclass(frozen=True)
@@ -148,3 +149,14 @@ class RunPaths:
         files = (self.metrics, self.log, self.last, self.best, self.report, self.val_images)
         folders = (self.plots, self.rank, self.tensorboard, self.export)
         return (*self.tables, *files, *folders)
+
+
+def not_a_run(folder: Path) -> str:
+    """What to say about a folder without a recipe: it may be that of a comparison."""
+    runs = sorted(recipe.parent for recipe in folder.glob("*/recipe.yaml"))
+    if runs:
+        return f"{folder} is not a run folder, but holds some. Name one: {listed(runs, 6)}."
+    return (
+        f"{folder} is not a run folder: it has no recipe.yaml. fewmask train names the run folder "
+        "at its end."
+    )

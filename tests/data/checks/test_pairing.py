@@ -21,7 +21,7 @@ def test_masks_without_an_image(clean):
 def test_few_or_no_masks(clean):
     for i in range(3, 12):
         (clean / "masks" / f"p{i:02d}.png").unlink()
-    assert "Only 3 image(s) have a mask" in said(clean)
+    assert "Only 3 image(s) to train on have a mask" in said(clean)
     for mask in (clean / "masks").iterdir():
         mask.unlink()
     assert "No image has a mask" in said(clean)

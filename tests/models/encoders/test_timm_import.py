@@ -1,9 +1,13 @@
 """timm can be imported, also beside a torchvision that does not fit torch."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import fewmask
 
 
 def python(code: str) -> str:
@@ -48,3 +52,14 @@ def test_timm_can_be_imported_in_this_environment():
         )
         == "timm\n"
     )
+
+
+def test_nothing_else_imports_timm():
+    """Whoever imports timm first, by itself, meets a torchvision that does not fit torch."""
+    source = Path(fewmask.__file__).parent
+    found = [
+        file.name
+        for file in source.rglob("*.py")
+        if re.search(r"^\s*(import|from) timm\b", file.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert found == ["timm_import.py"]

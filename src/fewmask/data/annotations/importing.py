@@ -116,7 +116,7 @@ def import_masks(
     export = read_annotations(given)
     annotations = [*export.annotations]
     if not annotations:
-        raise UserError(f"{source} annotates no image.")
+        raise UserError(" ".join([f"{source} annotates no image.", *export.notes]))
     classes = _classes(source, export, names, out)
     left_out = Counter(kind for one in annotations for kind in one.left_out)
     table = _table(classes, values, out)

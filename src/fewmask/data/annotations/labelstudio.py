@@ -50,6 +50,8 @@ def read(source: Source) -> Export | None:
         notes.append(
             f"{len(bare)} task(s) were skipped or not annotated and get no mask (first: {bare[0]})."
         )
+    if any(task.get("predictions") for task, several in done if not several):
+        notes.append("Predictions do not count: submit them in Label Studio, and export again.")
     if many:
         further = sum(len(several) - 1 for _, several in done if several)
         notes.append(

@@ -27,8 +27,8 @@ def pairing_findings(survey: Survey) -> Iterator[Finding]:
     elif 0 < len(labeled) < FEW_LABELED:
         yield Finding(
             "warning",
-            f"Only {len(labeled)} image(s) have a mask.",
-            f"With fewer than {FEW_LABELED} masks, scores depend mostly on chance. Label more.",
+            f"Only {len(labeled)} image(s) to train on have a mask.",
+            f"With fewer than {FEW_LABELED}, scores depend mostly on chance. Label more.",
         )
     if labeled and not unlabeled:
         yield Finding(

@@ -28,12 +28,10 @@ def weights_of(name: str) -> Any:
     Raises:
         UserError: if there is no such model, or no weights of this tag.
     """
-    from timm.models import get_pretrained_cfg
-
     timm, model = import_timm(), name.split(".")[0]
     require_timm_model(model)
     try:
-        return get_pretrained_cfg(name)
+        return timm.models.get_pretrained_cfg(name)
     except RuntimeError:  # an unknown tag
         raise UserError(
             f"model.encoder={name}: timm has no such weights of {model}. "

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from fewmask.errors import UserError
+from fewmask.models.encoders.timm_import import import_timm
 
 Weights = dict[str, Tensor]
 """Tensors by name."""
@@ -84,15 +85,14 @@ def _with_own_names(weights: Weights, own: Weights) -> Weights:
 
 def _for_bands(weights: Weights, own: Weights) -> Weights:
     """Adapts the first layer's RGB weights to the bands of this encoder, as timm does."""
-    import timm.models
-
+    adapt = import_timm().models.adapt_input_conv
     adapted = dict(weights)
     for key, tensor in weights.items():
         mine = own.get(key)
         if mine is None or mine.ndim != 4 or tensor.ndim != 4 or tensor.shape[1] != 3:
             continue
         if mine.shape[1] != 3 and mine.shape[::2] == tensor.shape[::2]:
-            adapted[key] = timm.models.adapt_input_conv(mine.shape[1], tensor)
+            adapted[key] = adapt(mine.shape[1], tensor)
     return adapted
 
 
