@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -177,3 +179,23 @@ def test_a_run_that_another_process_writes_is_left_alone(run):
         text = fewmask("train", "synthetic", *TINY_WORDS, "--overwrite", "--out", run, code=2)
         assert "is being written by another process" in text
     assert (run / "weights" / "last.pt").is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_ends_a_run_in_good_order(number, tmp_path):
+    words = [*TINY_WORDS, "machine.workers=2", "training.steps=100000", "training.log_every=1"]
+    command = [sys.executable, "-m", "fewmask", "train", "synthetic", *words]
+    with subprocess.Popen(
+        [*command, "--out", str(tmp_path / "run")],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    ) as program:  # fmt: skip
+        try:
+            assert program.stdout is not None
+            said = next(line for line in program.stdout if line.startswith("step 3/"))
+            os.killpg(program.pid, number)
+            said, _ = program.communicate(timeout=120)
+        finally:
+            program.kill()
+    assert program.returncode == 128 + number, said
+    assert "Stopped after step " in said and "defect" not in said
+    assert (tmp_path / "run" / "weights" / "last.pt").is_file()

@@ -1,8 +1,11 @@
 """Loads the batches of a run ahead of time, in processes of their own."""
 
+import os
 import pickle
+import signal
 import warnings
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 from torch import Tensor
@@ -31,7 +34,10 @@ def load_batches(
     """
     steps, workers = range(first_step, last_step), min(workers, last_step - first_step)
     # An item is a whole step already, so batch_size is None.
-    loader = DataLoader(_Rounds(streams), None, sampler=steps, num_workers=workers, pin_memory=pin)
+    loader = DataLoader(
+        _Rounds(streams), None, sampler=steps, num_workers=workers, pin_memory=pin,
+        worker_init_fn=_outlive_one_signal,
+    )  # fmt: skip
     try:
         loaded = iter(loader)
     except OSError as error:  # starting processes needs a little shared memory too
@@ -62,6 +68,22 @@ MORE = (
     "Shared memory (/dev/shm) is too small. In a container, allow more of it (docker run "
     "--shm-size=8g), or set machine.workers=0."
 )
+
+
+def _outlive_one_signal(worker: int) -> None:
+    """Lets a run end in good order when a signal reaches all of its processes at once.
+
+    It still needs its workers for the step in progress. Torch ends them afterwards.
+    """
+    seen: list[int] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        if seen:
+            os._exit(0)
+        seen.append(number)
+
+    signal.signal(signal.SIGTERM, receive)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Rounds(TorchDataset[list[Batch] | UserError | bytes]):
