@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from fewmask.data.own_files import NOTES, OwnFiles
+from fewmask.data.own_files import NOTES, OwnFiles, require_no_link
 from fewmask.errors import UserError
 
 
@@ -63,3 +63,10 @@ def test_notes_that_a_full_disk_has_cut_off_do_not_spoil_later_ones(tmp_path):
     (tmp_path / NOTES).write_text("0f0f")
     OwnFiles(tmp_path).write_text(tmp_path / "a", "1")
     assert OwnFiles(tmp_path).is_free(tmp_path / "a")
+
+
+def test_a_link_is_no_file_that_grows(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "thesis.txt")
+    with pytest.raises(UserError, match="link is a link to .*thesis.txt, which fewmask would"):
+        require_no_link(tmp_path / "link")
+    require_no_link(tmp_path / "thesis.txt")

@@ -34,6 +34,7 @@ class OwnFiles:
         self.notes, self.tell = folder / NOTES, tell
         self._lock, self._noted = Lock(), set[str]()
         self._size, self._is_whole = 0, True
+        require_no_link(self.notes)
         self._refresh()
 
     def is_free(self, file: Path) -> bool:
@@ -121,3 +122,16 @@ class OwnFiles:
             text = self.notes.read_text(encoding="utf-8", errors="surrogateescape")
             self._noted |= {*text.split("\n")}
             self._size, self._is_whole = size, text.endswith("\n")
+
+
+def require_no_link(file: Path) -> None:
+    """Makes sure that a place that is written to is no link: it could lead to a user's file.
+
+    Raises:
+        UserError: if it is one.
+    """
+    if file.is_symlink():
+        raise UserError(
+            f"{file} is a link to {os.path.realpath(file)}, which fewmask would change. Remove the "
+            "link."
+        )

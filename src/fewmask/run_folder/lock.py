@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from fewmask.data.own_files import require_no_link
 from fewmask.errors import UserError
 from fewmask.run_folder.paths import RunPaths
 
@@ -23,9 +24,11 @@ def one_writer(folder: Path) -> Iterator[None]:
         folder: to write to. It must exist.
 
     Raises:
-        UserError: if another process writes to it; the message names the process.
+        UserError: if another process writes to it; the message names the process. Or if the
+            file that is locked is a link.
     """
     file = RunPaths(folder).writer
+    require_no_link(file)
     lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if not _is_locked_now(lock):

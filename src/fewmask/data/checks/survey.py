@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 from fewmask.data.checks.regions import has_numbered_objects, is_smoothed
-from fewmask.data.decoding import TIFF_SUFFIXES, decoded
+from fewmask.data.decoding import TIFF_SUFFIXES, TooLarge, decoded
 from fewmask.data.images import as_rgb, read_tiff, to_8_bits
 from fewmask.data.label_table import LabelTable, distinct
 from fewmask.data.masks import read_stored
@@ -235,6 +235,8 @@ def _reason(error: Exception) -> str:
         return "there is no such file"
     if isinstance(error, PermissionError):
         return "permission denied"
+    if isinstance(error, TooLarge):
+        return str(error).partition(". ")[0]
     # Pillow names the file or an object's address; the reason groups files, so both are cut off.
     # Numbers of bytes differ from file to file, too.
     words = re.split(r" <| '/| \(\d| \d", str(error))[0]
