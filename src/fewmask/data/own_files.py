@@ -83,7 +83,9 @@ class OwnFiles:
     def has_noted(self, file: Path) -> bool:
         """Whether fewmask wrote a file of this name, whatever it holds today."""
         self._refresh()
-        return any(line.endswith(f"  {self._name(file)}") for line in self._noted)
+        return any(
+            line.endswith(f"  {self._name(file)}") for line in self._noted.copy()
+        )  # others add
 
     def note(self, file: Path) -> None:
         """Notes a file that was written otherwise."""
@@ -128,8 +130,10 @@ def require_no_link(file: Path) -> None:
     """Makes sure that a place that is written to is no link: it could lead to a user's file.
 
     Raises:
-        UserError: if it is one.
+        UserError: if it is one, or a pipe or a device, which might never answer.
     """
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise UserError(f"{file} is a pipe or a device, and not a file. Remove it.")
     if file.is_symlink():
         raise UserError(
             f"{file} is a link to {os.path.realpath(file)}, which fewmask would change. Remove the "

@@ -12,6 +12,9 @@ from fewmask.data.own_files import require_no_link
 from fewmask.errors import UserError
 from fewmask.run_folder.paths import RunPaths
 
+LONGEST = 400
+"""Characters of a name that are shown."""
+
 _held: set[int] = set()
 """Descriptors of the locked files of this process."""
 
@@ -76,7 +79,8 @@ def _own_name() -> str:
 
 def _name(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8", errors="replace") or "it has just begun"
+        with file.open(encoding="utf-8", errors="replace") as stream:
+            return stream.read(LONGEST) or "it has just begun"
     except OSError:
         return "it cannot be read which"
 
