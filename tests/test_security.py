@@ -187,3 +187,27 @@ def test_an_archive_holds_files_and_nothing_else(kind, tmp_path):
     with pytest.raises(UserError, match="'way_out' is a link or a device.*Nothing was unpacked"):
         unpack(tmp_path / "a.tar", tmp_path / "inside")
     assert not [*(tmp_path / "inside").iterdir()]
+
+
+def test_files_of_the_user_behind_links_stay_as_they_are(foreign):
+    thesis, own = Path("thesis.txt"), foreign.folder / ".fewmask.sha256"
+    thesis.write_text("mine")
+    for place in (foreign.log, foreign.writer, own):
+        place.unlink(missing_ok=True)
+        place.symlink_to(thesis.resolve())
+        for words in (["train", "--resume", foreign.folder, "training.steps=3"], ["report"]):
+            said = fewmask(*words, *[foreign.folder] * (len(words) == 1), code=2)
+            assert "thesis.txt" in said and "link" in said
+            assert thesis.read_text() == "mine"
+        place.unlink()
+    Path("mine").mkdir()
+    (foreign.folder / "export").symlink_to(Path("mine").resolve())
+    said = fewmask("export", foreign.folder, "--format", "safetensors", code=2)
+    assert "export is a link to" in said and not [*Path("mine").iterdir()]
+
+
+@pytest.mark.parametrize("cache", ["~nobody_of_this_name/x", '"a\\0b"'])
+def test_a_cache_that_is_no_path_is_one_message(cache, work):
+    (work / "data.yaml").write_text(f"cache: {cache}")
+    said = fewmask("train", "data=data.yaml", "--print-config", code=0 if "~" in cache else 2)
+    assert "~nobody_of_this_name" in said or "no NUL bytes" in said

@@ -1,5 +1,6 @@
 """What files name is followed only if the user typed, trusts or wrote it."""
 
+import os
 import sys
 
 import pytest
@@ -134,3 +135,36 @@ def test_a_checkpoint_in_an_own_run_may_name_what_its_recipe_names(file, tmp_pat
     require_trusted_checkpoint({"encoder": "lab.data:Source"}, checkpoint, file)
     with pytest.raises(UserError, match="model.encoder=evil:Encoder"):
         require_trusted_checkpoint({"encoder": "evil:Encoder"}, checkpoint, file)
+
+
+def test_a_key_hides_no_other_place():
+    values = {"encoder": "evil:Encoder", "encoder.name": "fewmask.models:Fine"}
+    found = names_in(values, "model")
+    assert found == {
+        "model.encoder": "evil:Encoder",
+        "model.encoder (fewmask.models:Fine)": "fewmask.models:Fine",
+    }
+
+
+def test_a_place_alone_lets_no_module_be_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "recipe.yaml"
+    file.write_bytes(remember(b"data: {pool: somewhere}"))
+    before = [*sys.path]
+    require_trusted({"data.pool": "somewhere"}, file)
+    assert sys.path == before
+    require_trusted({"method": "evil:Method"}, file)
+    assert sys.path == [*before, os.getcwd()]
+
+
+def test_a_run_resumed_from_elsewhere_still_finds_its_modules(tmp_path, monkeypatch):
+    for name in ("lab", "elsewhere"):
+        (tmp_path / name).mkdir()
+    file = tmp_path / "recipe.yaml"
+    monkeypatch.chdir(tmp_path / "lab")
+    file.write_bytes(remember(b"steps: 4"))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    file.write_bytes(remember(b"steps: 6", file))
+    before = [*sys.path]
+    require_trusted(NAMES, file)
+    assert sys.path == [*before, str(tmp_path / "lab")]

@@ -72,3 +72,16 @@ def test_whatever_fails_while_a_picture_is_open_is_one_message(tmp_path):
     for error, says in ((MemoryError(), "does not fit into memory"), (TypeError("x"), "damaged")):
         with pytest.raises(UserError, match=says), opened(tmp_path / "a.png", "mask"):
             raise error
+
+
+def test_a_picture_that_is_a_program_is_not_run(tmp_path, monkeypatch):
+    """Pillow gives an EPS to Ghostscript, whatever the suffix is."""
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    file = tmp_path / "a.png"
+    file.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n")
+    with pytest.raises(UserError, match="not an image of a known format"):
+        read_image(file)
+    assert not (tmp_path / "ran").exists()

@@ -1,10 +1,12 @@
 """What fewmask wrote may be replaced; what was changed, or is somebody else's, never."""
 
 import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fewmask.data.own_files import NOTES, OwnFiles
+from fewmask.data.own_files import NOTES, OwnFiles, require_no_link
 from fewmask.errors import UserError
 
 
@@ -63,3 +65,26 @@ def test_notes_that_a_full_disk_has_cut_off_do_not_spoil_later_ones(tmp_path):
     (tmp_path / NOTES).write_text("0f0f")
     OwnFiles(tmp_path).write_text(tmp_path / "a", "1")
     assert OwnFiles(tmp_path).is_free(tmp_path / "a")
+
+
+def test_a_link_is_no_file_that_grows(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "thesis.txt")
+    with pytest.raises(UserError, match="link is a link to .*thesis.txt, which fewmask would"):
+        require_no_link(tmp_path / "link")
+    require_no_link(tmp_path / "thesis.txt")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_in_place_of_the_notes_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / NOTES)
+    with pytest.raises(UserError, match="is a pipe or a device"):
+        OwnFiles(tmp_path)
+
+
+def test_threads_may_ask_while_others_write(tmp_path):
+    own = OwnFiles(tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        files = [tmp_path / f"{number}.txt" for number in range(300)]
+        written = [pool.submit(own.write_text, file, file.name) for file in files]
+        asked = [pool.submit(own.has_noted, tmp_path / "other") for _ in files]
+        assert not any(future.result() for future in [*written, *asked])

@@ -57,3 +57,12 @@ def test_an_option_of_one_method_takes_precedence_there():
 def test_an_option_that_no_compared_method_has_is_refused(method, says):
     with pytest.raises(UserError, match=says):
         composed(method)
+
+
+def test_a_method_of_the_user_is_found_where_they_work(tmp_path, monkeypatch):
+    (tmp_path / "lab_of_mine.py").write_text(
+        "from fewmask.methods.fixmatch import FixMatch as Mine"
+    )
+    monkeypatch.chdir(tmp_path)
+    recipes = load_comparison("synthetic", {}, ["supervised", "lab_of_mine:Mine"], [0])
+    assert [recipe.method.name for recipe in recipes] == ["supervised", "lab_of_mine:Mine"]

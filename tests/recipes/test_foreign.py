@@ -68,3 +68,15 @@ def test_the_recipe_of_a_run_has_no_base(run):
     file.write_text(f"base: other.yaml\n{file.read_text()}")
     with pytest.raises(UserError, match="the recipe of a run is complete"):
         load_run_recipe(file)
+
+
+def test_a_link_in_a_run_leads_to_no_file_outside(run, tmp_path):
+    file = run()
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "inside").symlink_to("weights")
+    load_run_recipe(file)
+    (tmp_path / "weights" / "last.pt").symlink_to("../../mine.pt")
+    with pytest.raises(UserError, match=r"weights/last.pt \(a link beside it\)=.*/mine.pt"):
+        load_run_recipe(file)
+    allow(tmp_path)
+    load_run_recipe(file)

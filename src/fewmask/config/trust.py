@@ -58,7 +58,12 @@ def names_in(values: Any, place: str = "") -> dict[str, str]:
 
     Keys count as well: `methods` has options by the name of the method.
     """
-    return {where: text for where, text in _texts(values, place) if IMPORT_PATH.fullmatch(text)}
+    found: dict[str, str] = {}
+    for where, text in _texts(values, place):
+        if IMPORT_PATH.fullmatch(text):
+            # A key such as `encoder.name` may look like the place of another option: both count.
+            found[where if found.get(where, text) == text else f"{where} ({text})"] = text
+    return found
 
 
 def _texts(values: Any, place: str) -> Iterator[tuple[str, str]]:
@@ -92,7 +97,7 @@ def require_trusted(
     Raises:
         UserError: that says what the file wanted, and how to allow it.
     """
-    if not wanted or _is_own(file):
+    if not wanted or _is_own(file, wanted):
         return
     refused = {option: text for option, text in wanted.items() if not _is_allowed(text, file)}
     if refused:
@@ -113,31 +118,44 @@ def require_trusted_checkpoint(settings: Mapping[str, Any], file: Path, recipe: 
         UserError: that says what the file wanted, and how to allow it.
     """
     wanted = names_in(settings, "model")
-    if wanted and recipe.is_file() and _is_own(recipe):
+    if wanted and recipe.is_file() and _is_own(recipe, wanted):
         known = {*IMPORT_PATH.findall(recipe.read_text(encoding="utf-8"))}
         wanted = {option: name for option, name in wanted.items() if name not in known}
     require_trusted(wanted, file)
 
 
-def remember(content: bytes) -> bytes:
+def remember(content: bytes, before: Path | None = None) -> bytes:
     """Notes that this user wrote or trusts a file with this content, and where they work.
+
+    Args:
+        content: of the file.
+        before: the file that it replaces. If it is known, where they worked then stays noted.
 
     Returns:
         The content, to be written.
     """
-    digest, here = hashlib.sha256(content).hexdigest(), os.getcwd()
+    digest = hashlib.sha256(content).hexdigest()
+    here = (_place(before) if before else None) or os.getcwd()
     _written[digest] = here
     keep("own", digest, here)
     return content
 
 
-def _is_own(file: Path) -> bool:
-    """Whether this user wrote a file. If so, modules are also looked for where they worked then."""
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    place = _written.get(digest) or kept("own", digest)
-    if place is not None:
+def _is_own(file: Path, wanted: Mapping[str, str]) -> bool:
+    """Whether this user wrote a file.
+
+    If so, modules that it names are also looked for where they worked then.
+    """
+    place = _place(file)
+    if place is not None and any(map(IMPORT_PATH.fullmatch, wanted.values())):
         _see(place)
     return place is not None
+
+
+def _place(file: Path) -> str | None:
+    """Where this user worked when they wrote or trusted a file; None if they did not."""
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return _written.get(digest) or kept("own", digest)
 
 
 def _folder(kind: str) -> Path:

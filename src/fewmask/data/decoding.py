@@ -19,6 +19,10 @@ DEFAULT = 200.0
 """Megapixels: a photo has up to 100, and 200 as floats of three channels take 2.4 GB."""
 
 
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "DIB", "JPEG2000", "PPM", "TGA")
+"""What is decoded, whatever the suffix says. Pillow knows more: it lets Ghostscript run an EPS."""
+
+
 class TooLarge(ValueError):
     """An image beyond the limit."""
 
@@ -56,7 +60,7 @@ def decoded(source: Path | BinaryIO) -> Image.Image:
     """
     if isinstance(source, Path) and source.exists() and not source.is_file():
         raise OSError("it is a folder, a pipe or a device, and not a file")
-    picture = Image.open(source)
+    picture = Image.open(source, formats=FORMATS)
     try:
         require_pixels(picture.size)
         picture.load()

@@ -34,6 +34,7 @@ class OwnFiles:
         self.notes, self.tell = folder / NOTES, tell
         self._lock, self._noted = Lock(), set[str]()
         self._size, self._is_whole = 0, True
+        require_no_link(self.notes)
         self._refresh()
 
     def is_free(self, file: Path) -> bool:
@@ -82,7 +83,9 @@ class OwnFiles:
     def has_noted(self, file: Path) -> bool:
         """Whether fewmask wrote a file of this name, whatever it holds today."""
         self._refresh()
-        return any(line.endswith(f"  {self._name(file)}") for line in self._noted)
+        return any(
+            line.endswith(f"  {self._name(file)}") for line in self._noted.copy()
+        )  # others add
 
     def note(self, file: Path) -> None:
         """Notes a file that was written otherwise."""
@@ -121,3 +124,18 @@ class OwnFiles:
             text = self.notes.read_text(encoding="utf-8", errors="surrogateescape")
             self._noted |= {*text.split("\n")}
             self._size, self._is_whole = size, text.endswith("\n")
+
+
+def require_no_link(file: Path) -> None:
+    """Makes sure that a place that is written to is no link: it could lead to a user's file.
+
+    Raises:
+        UserError: if it is one, or a pipe or a device, which might never answer.
+    """
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise UserError(f"{file} is a pipe or a device, and not a file. Remove it.")
+    if file.is_symlink():
+        raise UserError(
+            f"{file} is a link to {os.path.realpath(file)}, which fewmask would change. Remove the "
+            "link."
+        )

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from fewmask.config import trust
 from fewmask.errors import UserError, did_you_mean
 from fewmask.recipes.loading import Values, load_recipe
 from fewmask.recipes.recipe import Recipe, method_class
@@ -32,6 +33,7 @@ def load_comparison(
     Raises:
         UserError: for an option that none of the methods has, and as `load_recipe` does.
     """
+    trust.allow_names({"methods": [*methods]})  # the user has typed them
     shared, seeds = given.get("method", {}), list(seeds)
     configs = {name: method_class(name).Config for name in methods}
     own = {name: _known(shared, config) for name, config in configs.items()}

@@ -1,5 +1,6 @@
 """What the recipe of a run may make fewmask do: a run folder may come from a stranger."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ def require_followed(values: Mapping[str, Any], file: Path, typed: Mapping[str, 
         UserError: that says what the recipe wanted, and how to allow it.
     """
     trust.allow_names(typed)
-    wanted, own = followed(values), followed(typed)
+    wanted, own, links = followed(values), followed(typed), links_out(file.parent)
     asked = {option: text for option, text in wanted.items() if own.get(option) != text}
-    trust.require_trusted(asked, file, followed(read_yaml(file)))
+    trust.require_trusted(asked | links, file, followed(read_yaml(file)) | links)
 
 
 def followed(values: Mapping[str, Any]) -> dict[str, str]:
@@ -34,6 +35,16 @@ def followed(values: Mapping[str, Any]) -> dict[str, str]:
     return trust.names_in(values) | {
         place: str(text) for place in PLACES if (text := _at(values, place)) is not None
     }
+
+
+def links_out(folder: Path) -> dict[str, str]:
+    """Links in a run folder that lead out of it, where files would be written: name to target."""
+    home, found = os.path.realpath(folder), {}
+    for place in (*folder.glob("*"), *folder.glob("*/*")):
+        target = os.path.realpath(place)
+        if place.is_symlink() and not Path(target).is_relative_to(home):
+            found[f"{place.relative_to(folder).as_posix()} (a link beside it)"] = target
+    return found
 
 
 def _at(values: Mapping[str, Any], place: str) -> Any:

@@ -10,7 +10,7 @@ from threading import Lock
 import numpy as np
 
 from fewmask.data import Classes
-from fewmask.data.own_files import OwnFiles
+from fewmask.data.own_files import OwnFiles, require_no_link
 
 NO_LABEL = "no label"
 """The last column: pixels below the threshold."""
@@ -42,6 +42,7 @@ class Areas:
         counts = np.bincount(labels.ravel(), minlength=256)
         shares = [*counts[: len(self.classes)], counts[len(self.classes) :].sum()]
         row = [name, *(f"{100 * share / labels.size:.3f}" for share in shares)]
+        require_no_link(self.added)
         with self._lock, self.added.open("a", newline="", encoding="utf-8") as file:
             csv.writer(file).writerow(row)
 

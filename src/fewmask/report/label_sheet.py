@@ -56,10 +56,11 @@ def rarest_first(images: Dataset, num_classes: int, most: int) -> list[int]:
 
 
 def _covered(photo: np.ndarray, mask: np.ndarray, classes: Classes) -> np.ndarray:
-    """A photo under the colors of its labels."""
+    """A gray photo under the colors of its labels, which then look as in the legend."""
     small = cv2.resize(mask, photo.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     colors = classes.colors[np.minimum(small, len(classes) - 1)]
-    covered = cv2.addWeighted(photo, 0.45, colors, 0.55, 0)
+    gray = cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    covered = cv2.addWeighted(gray, 0.45, colors, 0.55, 0)
     return np.where((small == IGNORE)[..., None], photo, covered)
 
 

@@ -8,8 +8,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from fewmask.data.own_files import require_no_link
 from fewmask.errors import UserError
 from fewmask.run_folder.paths import RunPaths
+
+LONGEST = 400
+"""Characters of a name that are shown."""
 
 _held: set[int] = set()
 """Descriptors of the locked files of this process."""
@@ -23,9 +27,11 @@ def one_writer(folder: Path) -> Iterator[None]:
         folder: to write to. It must exist.
 
     Raises:
-        UserError: if another process writes to it; the message names the process.
+        UserError: if another process writes to it; the message names the process. Or if the
+            file that is locked is a link.
     """
     file = RunPaths(folder).writer
+    require_no_link(file)
     lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if not _is_locked_now(lock):
@@ -73,7 +79,8 @@ def _own_name() -> str:
 
 def _name(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8", errors="replace") or "it has just begun"
+        with file.open(encoding="utf-8", errors="replace") as stream:
+            return stream.read(LONGEST) or "it has just begun"
     except OSError:
         return "it cannot be read which"
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from fewmask.atomic import replacing
 from fewmask.data import Dataset
+from fewmask.data.own_files import require_no_link
 from fewmask.errors import UserError, did_you_mean
 from fewmask.evaluation.export.card import Card, card_of
 from fewmask.evaluation.export.checked import write_checked
@@ -85,6 +86,8 @@ def export(
 
 def _require_own_place(file: Path, run: Run, format: str) -> None:
     """Refuses a file of the run itself, and a suffix by which the file could not be read again."""
+    if file.parent == run.paths.export:  # nobody typed where it is
+        require_no_link(file.parent)
     inside = file.resolve()
     if run.folder.resolve() in inside.parents and run.paths.export.resolve() not in inside.parents:
         raise UserError(

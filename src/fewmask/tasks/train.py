@@ -145,7 +145,7 @@ def _continued(
         )
     create_sinks(recipe.logging)  # a sink that cannot be used must not get into the recipe
     if is_first():
-        atomic.write_bytes(paths.recipe, remember(recipe.to_yaml().encode()))
+        atomic.write_bytes(paths.recipe, remember(recipe.to_yaml().encode(), paths.recipe))
     start = Start(is_resumed=True, is_compared=is_compared)
     return _launch(recipe, paths.folder, data, start)
 

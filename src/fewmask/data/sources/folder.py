@@ -181,6 +181,8 @@ def _require_followed(values: Mapping[str, Any], file: Path) -> None:
     pool, cache = str(values.get("pool", "")), values.get("cache")
     if is_remote(pool):
         wanted["data.pool"] = pool
-    if cache and not (folder / Path(str(cache)).expanduser()).resolve().is_relative_to(folder):
-        wanted["data.cache"] = str(cache)
+    if cache and "\0" not in str(cache):  # which is refused later
+        place = os.path.realpath(folder / os.path.expanduser(str(cache)))
+        if not Path(place).is_relative_to(folder):
+            wanted["data.cache"] = str(cache)
     trust.require_trusted(wanted, file)
