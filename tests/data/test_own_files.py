@@ -32,7 +32,9 @@ def test_what_is_kept_is_told(tmp_path):
     assert own.may_write(tmp_path / "b.txt") and not told
     assert not own.may_write(tmp_path / "a.txt")
     assert told[0].startswith(f"Kept: {tmp_path / 'a.txt'} was changed since fewmask wrote it")
-    with pytest.raises(UserError, match="a.txt was changed .* Move it away, or give another --out"):
+    with pytest.raises(
+        UserError, match="a.txt was changed .* Move it away, or write to another place"
+    ):
         own.require_free(tmp_path / "b.txt", tmp_path / "a.txt")
 
 

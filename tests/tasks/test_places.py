@@ -96,3 +96,15 @@ def test_predictions_are_no_photos_wherever_they_lie(kind, folder, tmp_path, mon
     for inside in (".", "sub/p.png", place):
         with pytest.raises(UserError, match="no image to predict in .*, apart from earlier"):
             find_all([inside], tmp_path)
+
+
+def test_the_masks_of_a_data_set_are_no_photos(tmp_path):
+    for kind in ("images", "masks"):
+        (tmp_path / "data" / kind).mkdir(parents=True)
+        Image.new("RGB", (6, 4)).save(tmp_path / "data" / kind / "a.png")
+    said = []
+    found = find_all([tmp_path / "data"], tmp_path / "out", said.append)
+    assert [item.name for item in found] == ["images/a"]
+    assert said == [
+        f"Left out: 1 file(s) in {tmp_path}/data/masks, as they are the masks of {tmp_path}/data."
+    ]

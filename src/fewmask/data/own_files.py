@@ -63,7 +63,7 @@ class OwnFiles:
             if not self.is_free(file):
                 raise UserError(
                     f"{file} was changed since fewmask wrote it, or is not from fewmask, so it is "
-                    "kept. Move it away, or give another --out."
+                    "kept. Move it away, or write to another place."
                 )
 
     @contextmanager

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from fewmask.data.remote_image import file_for
 from fewmask.data.video import VIDEO_SUFFIXES, is_video
 from fewmask.errors import UserError
 
+IMAGES, MASKS = "images", "masks"
+"""The folders of a data set."""
 DOWNLOADED = "downloaded"
 """The folder in the output folder for images behind URLs."""
 
@@ -63,6 +66,7 @@ def find_all(
             _tell_left_out(Path(place), tell)
             named = find_images(place)
             photos = {*without_predictions(item.file for item in named)}
+            photos -= _masks_of_data(Path(place), photos, tell)
             named = [item for item in named if item.file in photos]
         for item in named:
             # What is named twice is predicted once.
@@ -88,6 +92,19 @@ def _tell_left_out(folder: Path, tell: Callable[[str], None]) -> None:
             f"Left out: {len(videos)} video(s) in {folder} (first: {videos[0]}). To predict all "
             "frames of a video, name its file."
         )
+
+
+def _masks_of_data(
+    folder: Path, photos: AbstractSet[Path], tell: Callable[[str], None]
+) -> set[Path]:
+    """The masks in a folder with images/ and masks/, which are no photos."""
+    masks = folder / MASKS
+    if not (folder / IMAGES).is_dir():
+        return set()
+    found = {photo for photo in photos if masks in photo.parents}
+    if found:
+        tell(f"Left out: {len(found)} file(s) in {masks}, as they are the masks of {folder}.")
+    return found
 
 
 def _without_clashes(items: list[Named]) -> list[Named]:
