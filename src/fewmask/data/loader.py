@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from types import FrameType
@@ -62,8 +63,12 @@ def load_batches(
             "memory. In a container, allow more shared memory (docker run --shm-size=8g). "
             "Otherwise use fewer processes (machine.workers=1) or none (machine.workers=0)."
         ) from error
+    finally:
+        del loaded  # ends the workers now, whoever keeps this frame alive
 
 
+LAST_SECONDS = 5.0
+"""For which a worker goes on after a signal."""
 MORE = (
     "Shared memory (/dev/shm) is too small. In a container, allow more of it (docker run "
     "--shm-size=8g), or set machine.workers=0."
@@ -73,14 +78,14 @@ MORE = (
 def _outlive_one_signal(worker: int) -> None:
     """Lets a run end in good order when a signal reaches all of its processes at once.
 
-    It still needs its workers for the step in progress. Torch ends them afterwards.
+    It may still wait for the batch of the step in progress. As nobody can tell whether it was the
+    run itself that ends its workers, they do not stay for long.
     """
-    seen: list[int] = []
 
     def receive(number: int, frame: FrameType | None) -> None:
-        if seen:
-            os._exit(0)
-        seen.append(number)
+        end = threading.Timer(LAST_SECONDS, os._exit, [0])
+        end.daemon = True
+        end.start()
 
     signal.signal(signal.SIGTERM, receive)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

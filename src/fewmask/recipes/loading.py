@@ -168,7 +168,8 @@ def _require_sections(values: Values) -> None:
                 f"{section}={options!r}: expected options. Write them as {section}.KEY=VALUE."
             )
     if not isinstance(values.get("method", {}).get("name", ""), str):
-        raise UserError(f"method.name={values['method']['name']!r}: expected a word, such as imas.")
+        kind = type(values["method"]["name"]).__name__  # the value itself may be huge
+        raise UserError(f"method.name is of the type {kind}; expected a word, such as imas.")
     if "name" not in values.get("data", {}):
         raise UserError(
             "Which images? Give data=FOLDER, data=FILE.yaml, or a data source by name, such as "
