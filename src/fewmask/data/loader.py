@@ -34,13 +34,8 @@ def load_batches(
         UserError: if a file has become unreadable, or a loader process has died.
     """
     steps, workers = range(first_step, last_step), min(workers, last_step - first_step)
-    # An item is a whole step already, so batch_size is None.
-    loader = DataLoader(
-        _Rounds(streams), None, sampler=steps, num_workers=workers, pin_memory=pin,
-        worker_init_fn=_outlive_one_signal,
-    )  # fmt: skip
     try:
-        loaded = iter(loader)
+        loaded = _started(streams, steps, workers, pin)
     except OSError as error:  # starting processes needs a little shared memory too
         warnings.warn(f"Images are loaded between the steps ({error}). {MORE}", stacklevel=1)
         yield from load_batches(streams, first_step, last_step, workers=0, pin=pin)
@@ -65,6 +60,16 @@ def load_batches(
         ) from error
     finally:
         del loaded  # ends the workers now, whoever keeps this frame alive
+
+
+def _started(streams: list[BatchStream], steps: range, workers: int, pin: bool) -> Iterator[Any]:
+    # An item is a whole step already, so batch_size is None.
+    return iter(
+        DataLoader(
+            _Rounds(streams), None, sampler=steps, num_workers=workers, pin_memory=pin,
+            worker_init_fn=_outlive_one_signal,
+        )
+    )  # fmt: skip
 
 
 LAST_SECONDS = 5.0
