@@ -7,7 +7,7 @@ from tests.program import TINY_PHOTOS, fewmask
 def test_lists_are_drawn_and_recognized(run, tmp_path):
     photos = run.parents[1] / "photos"
     text = fewmask("split", f"data={photos}", "--size", "1/2,1", "--how", "balanced", cwd=tmp_path)
-    assert "1 of 4 images" in text and "validation images were not drawn from" in text
+    assert "1 of 4 images" in text and "validation images is on a list" in text
     lists = sorted(f.name for f in (tmp_path / "splits").glob("*.txt"))
     assert lists == ["balanced_1_2_seed0.txt", "balanced_1_seed0.txt"]
     text = fewmask("split", tmp_path / "splits" / lists[1])

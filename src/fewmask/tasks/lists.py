@@ -64,7 +64,7 @@ def draw_lists(recipe: Recipe, sizes: Sequence[str], how: str, seed: int, out: P
     for file, text, names in zip(files, texts, drawn.values(), strict=True):
         own.write_text(file, text)
         print(f"{file}: {len(names)} of {len(data.labeled)} images")
-    print(f"The {len(data.val)} validation images were not drawn from.")
+    print(f"None of the {len(data.val)} validation images is on a list.")
 
 
 def _holds(file: Path, text: str) -> bool:
