@@ -13,7 +13,7 @@ SCENES = "scenes.amd-epyc-2-cores.json"
 PHOTOS = {
     "VOC animals, 3,103 unlabeled photos": (
         "28",
-        "animals-supervised-fewmatch-imas-pcr-gta-pseudoseg.amd-epyc-1-thread.json",
+        "animals-supervised-fewmatch-imas.amd-epyc-1-thread.json",
     ),
     "CamVid, 344 unlabeled frames": ("23", "camvid-supervised-fewmatch.amd-epyc-1-thread.json"),
 }

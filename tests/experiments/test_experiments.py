@@ -36,9 +36,12 @@ def test_ranked_images_are_compared_with_random_ones(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("module", "labels"), [(animals, "labeled_55.txt"), (camvid, "splits/labeled_55.txt")]
+    ("module", "recipe", "labels"),
+    [(animals, "auto/cpu", "labeled_55.txt"), (camvid, "camvid", "splits/labeled_55.txt")],
 )
-def test_photos_are_compared_with_automatic_settings(module, labels, monkeypatch, tmp_path):
+def test_photos_are_compared_with_the_settings_of_a_cpu(
+    module, recipe, labels, monkeypatch, tmp_path
+):
     asked = []
 
     def compared(words, methods, seeds, out):
@@ -52,7 +55,7 @@ def test_photos_are_compared_with_automatic_settings(module, labels, monkeypatch
     assert list(found) == ["supervised"]
     ((words, methods, seeds, out),) = asked
     assert f"data.labeled={tmp_path / labels}" in words and "training.steps=2" in words
-    assert "=" in words[0]  # no recipe
+    assert words[0] == recipe
     assert (methods, seeds, out) == (["supervised"], 1, tmp_path / "o")
 
 
