@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from statistics import mean
 from typing import Annotated
@@ -68,9 +68,16 @@ def compared_in(
     """As `compared`, with all methods by default, and in a folder that is kept if it is given."""
     # Scored twice: an evaluation of hundreds of photos takes as long as dozens of steps.
     words = [*words, f"training.steps={steps}", f"training.evaluate_every={max(1, steps // 2)}"]
+    with folder_of_runs(out) as folder:
+        yield from compared(words, methods or list(METHODS), seeds, folder)
+
+
+@contextmanager
+def folder_of_runs(out: Path | None) -> Iterator[Path]:
+    """`out`, or a folder that is removed in the end."""
     temporary = tempfile.TemporaryDirectory(prefix="runs-")
     with temporary if out is None else nullcontext(out) as folder:
-        yield from compared(words, methods or list(METHODS), seeds, Path(folder))
+        yield Path(folder)
 
 
 def _scores(results: Sequence[Result]) -> dict[str, Value]:

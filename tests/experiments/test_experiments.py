@@ -63,3 +63,22 @@ def test_every_experiment_is_a_command():
     folder = Path(experiments.__path__[0])
     measuring = {f.stem for f in folder.glob("[a-z]*.py") if "\ndef measure(" in f.read_text()}
     assert set(COMMANDS) == measuring
+
+
+def test_frames_of_a_held_out_video_are_never_trained_with(monkeypatch, tmp_path):
+    images = tmp_path / "camvid" / "train" / "images"
+    images.mkdir(parents=True)
+    for video, count in (("A", 4), ("B", 6), ("C", 2)):
+        for i in range(count):
+            (images / f"{video}_{i}.png").touch()
+    asked = []
+    monkeypatch.setattr(
+        "experiments.runs.compared", lambda words, *rest: iter([asked.append(words)])
+    )
+    options = {"labeled": 3, "seeds": 1, "steps": 2}
+    list(camvid.measure(tmp_path / "camvid", held_out="B", out=tmp_path / "o", **options))
+    assert f"data.labeled={tmp_path / 'o' / 'labeled.txt'}" in asked[0]
+    assert (tmp_path / "o" / "val.txt").read_text().split() == [f"B_{i}" for i in range(6)]
+    assert (tmp_path / "o" / "labeled.txt").read_text().split() == ["A_0", "A_2", "C_1"]
+    with pytest.raises(SystemExit, match="--held-out D: no such video. There are A, B, C"):
+        list(camvid.measure(tmp_path / "camvid", held_out="D", **options))

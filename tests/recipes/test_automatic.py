@@ -9,10 +9,31 @@ from fewmask.recipes.automatic import automatic_recipe, described
 from fewmask.recipes.shipped import recipe_values
 
 
-@pytest.mark.parametrize("found, name", [("cpu", "auto/cpu"), ("cuda", "auto/gpu")])
-def test_the_device_decides_which_settings_are_automatic(found, name, monkeypatch):
-    monkeypatch.setattr("fewmask.recipes.automatic.choose_accelerator", lambda machine: found)
-    assert automatic_recipe({}) == name
+def test_device_and_weights_decide_which_settings_are_automatic(monkeypatch):
+    def chosen(device, can_be_had, **model):
+        source = "timm" if can_be_had else None
+        monkeypatch.setattr("fewmask.recipes.automatic.choose_accelerator", lambda machine: device)
+        monkeypatch.setattr("fewmask.recipes.automatic.find_source", lambda *wanted: source)
+        return automatic_recipe({"model": model})
+
+    assert chosen("cpu", True) == "auto/cpu"
+    assert chosen("cuda", True) == "auto/dinov2"
+    assert chosen("cuda", False) == "auto/gpu"
+    assert chosen("cuda", True, encoder="resnet50") == "auto/gpu"
+    assert chosen("cuda", True, pretrained=False) == "auto/gpu"
+    assert chosen("cuda", True, encoder="auto", pretrained="package") == "auto/gpu"
+    assert chosen("cuda", False, encoder="vit_small_patch14_dinov2") == "auto/dinov2"
+    # torchrun's processes could get different answers from the hub.
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    assert chosen("cuda", True) == "auto/gpu"
+
+
+def test_dinov2_learns_at_the_published_rates():
+    recipe = recipe_from_words(["auto/dinov2", "data=synthetic"])
+    assert recipe.model.encoder == "vit_small_patch14_dinov2"
+    assert recipe.model.decoder.name == "auto" and recipe.model.output_stride is None
+    assert recipe.loader.crop % 14 == 0
+    assert (recipe.training.lr, recipe.training.head_lr_factor) == (5e-6, 40)
 
 
 def test_a_wish_for_a_device_is_heard():
@@ -34,7 +55,7 @@ def test_a_length_in_steps_or_epochs_replaces_the_minutes(option):
     assert getattr(training, key) == int(value)
 
 
-@pytest.mark.parametrize("device", ["cpu", "gpu"])
+@pytest.mark.parametrize("device", ["cpu", "gpu", "dinov2"])
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_has_automatic_settings(method, device):
     recipe = load_recipe(
