@@ -1,8 +1,11 @@
 """The tables that choose figures from several results: the README's, and the one for scaling."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 
 from benchmarks.record import Result
+from fewmask.report.charts import line_chart
+from fewmask.report.page import svg
 
 Results = Mapping[str, Result]
 """All stored results by file name."""
@@ -10,27 +13,58 @@ METHODS = ("supervised", "FewMatch", "iMAS", "PCR", "GTA-Seg", "PseudoSeg")
 CPU = "amd-epyc-2-threads"
 """The machine of the README. docs/benchmarks.md shows all of them."""
 SCENES = "scenes.amd-epyc-2-cores.json"
-PHOTOS = {
-    "VOC animals, 3,103 unlabeled photos": (
+ONE_CORE = "amd-epyc-1-thread"
+GPU = "intel-r-xeon-r-processor-1-thread-nvidia-h100-80gb-hbm3"
+ANIMALS = "VOC animals, 3,103 unlabeled photos"
+CAMVID = "CamVid, 344 unlabeled frames"
+CURVES = f"curves.{ONE_CORE}.json"
+PHOTOS = (
+    (
+        ANIMALS,
         "28",
-        "animals-supervised-fewmatch-imas.amd-epyc-1-thread.json",
+        (
+            f"animals-supervised-fewmatch-imas.{ONE_CORE}.json",
+            f"animals-pcr-gta-pseudoseg.{GPU}.json",
+        ),
     ),
-    "CamVid, 344 unlabeled frames": ("23", "camvid-supervised-fewmatch.amd-epyc-1-thread.json"),
-}
-"""Real images: labels and results."""
+    (
+        CAMVID,
+        "23",
+        (
+            f"camvid-supervised-fewmatch.{ONE_CORE}.json",
+            f"camvid-pcr-gta-pseudoseg.{GPU}.json",
+        ),
+    ),
+)
+"""Real images: data, labels and results."""
 
 
 def scores(results: Results) -> str:
     """The mean mIoU of each method on every data set."""
-    rows = [[name, labels, *_means(results[file])] for name, (labels, file) in PHOTOS.items()]
+    rows = [
+        [name, labels, *_means(*(results[file] for file in files))]
+        for name, labels, files in PHOTOS
+    ]
     rows.append(["built-in scenes, 240 unlabeled", "16", *_means(results[SCENES])])
     return markdown(["data", "labels", *METHODS], rows)
 
 
-def _means(result: Result) -> list[str]:
+def _means(*found: Result) -> list[str]:
     """A cell for each method, empty for one that was not measured."""
-    means = {f.subject: f"{f.value}" for f in result.figures if f.quantity == "mean mIoU"}
+    figures = chain.from_iterable(result.figures for result in found)
+    means = {f.subject: f"{f.value}" for f in figures if f.quantity == "mean mIoU"}
     return [means.get(method, "") for method in METHODS]
+
+
+def curves(results: Results) -> str:
+    """The picture of the README: mIoU over a long run, as SVG."""
+    series: dict[str, list[tuple[float, float]]] = {}
+    for figure in results[CURVES].figures:
+        series.setdefault(figure.subject, []).append(
+            (int(figure.quantity.split()[0]), figure.value)
+        )
+    title = "VOC animals, 28 labels: mIoU (%) after so many steps"
+    return svg(line_chart(title, series, y_range=(30, 55)))
 
 
 def speed(results: Results) -> str:
@@ -86,3 +120,5 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "per-image": per_image,
 }
 """By the name that a page gives to its region."""
+PICTURES: dict[str, Callable[[Results], str]] = {}
+"""By the file that each is written to."""

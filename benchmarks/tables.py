@@ -1,4 +1,4 @@
-"""Writes the tables of the README and the docs from the stored results."""
+"""Writes the tables and pictures of the README and the docs from the stored results."""
 
 import re
 import textwrap
@@ -33,22 +33,27 @@ def update(
     ] = False,
     root: Annotated[Path, typer.Option(help="The checkout.", show_default=False)] = ROOT,
 ) -> None:
-    """Write the tables of the README and the docs from the stored results."""
+    """Write the tables and pictures of the README and the docs from the stored results."""
     try:
         results = stored(root)
-        pages = {page: (root / page).read_text(encoding="utf-8") for page in PAGES}
-        new = {page: render(text, results) for page, text in pages.items()}
+        new = {page: render((root / page).read_text(encoding="utf-8"), results) for page in PAGES}
+        by_name = {result.file_name: result for result in results}
+        new |= {name: draw(by_name) for name, draw in headlines.PICTURES.items()}
     except (KeyError, ValueError, OSError) as error:
         raise SystemExit(f"Cannot make the tables: {error}") from error
-    changed = [page for page in PAGES if new[page] != pages[page]]
+    changed = [name for name, text in new.items() if not _holds(root / name, text)]
     if check and changed:
         raise SystemExit(
-            f"{', '.join(changed)}: the tables differ from the stored results. "
+            f"{', '.join(changed)}: tables or pictures differ from the stored results. "
             "Run `make tables`, and change figures in the JSON files only."
         )
-    for page in changed:
-        atomic.write_text(root / page, new[page])
-        print(f"updated: {page}")
+    for name in changed:
+        atomic.write_text(root / name, new[name])
+        print(f"updated: {name}")
+
+
+def _holds(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_text(encoding="utf-8") == text
 
 
 def stored(root: Path = ROOT) -> list[Result]:

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from benchmarks.commands import application
-from experiments import animals, camvid, ranking, scenes
+from experiments import animals, camvid, curves, ranking, scenes
 
 COMMANDS = {
     "scenes": scenes.measure,
     "animals": animals.measure,
     "camvid": camvid.measure,
+    "curves": curves.measure,
     "ranking": ranking.measure,
 }
 app = application("experiments", COMMANDS, Path(__file__).parent / "results")

@@ -25,6 +25,10 @@ def measure(
     out: Out = None,
 ) -> Iterator[list[Figure]]:
     """Train with a few labeled photos, and with three thousand unlabeled ones besides."""
+    yield from compared_in(out, words_for(root, labeled), methods, seeds, steps)
+
+
+def words_for(root: Path, labeled: int) -> list[str]:
+    """The options that name settings, photos and labels."""
     labels = root / f"labeled_{labeled}.txt"
-    words = [*SETTINGS, f"data={root / 'data.yaml'}", f"data.labeled={labels}"]
-    yield from compared_in(out, words, methods, seeds, steps)
+    return [*SETTINGS, f"data={root / 'data.yaml'}", f"data.labeled={labels}"]
