@@ -95,6 +95,31 @@ def test_the_classes_that_an_export_declares_are_numbered_whether_shown_or_not(t
     assert done.classes == ["background", "well", "car", "house"]
 
 
+def test_a_declared_background_is_no_class_beside_it(tmp_path):
+    """As labelme2coco declares it; and blanks around a name are no part of it."""
+    content = json.loads(coco(tmp_path / "in").read_text())
+    content["categories"] += [{"id": 0, "name": "_background_"}, {"id": 3, "name": " well "}]
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    done = import_masks(tmp_path / "c.json", tmp_path / "masks")
+    assert done.classes == ["background", "well", "house", "car"]
+    assert np.asarray(Image.open(tmp_path / "masks" / "a.png"))[6, 6] == 3
+    named = import_masks(tmp_path / "c.json", tmp_path / "named", ["_background_", "house", "car"])
+    assert named.classes == ["background", "house", "car"]
+    labels = "<meta><label><name/></label><labels><label><name/></label></labels></meta>"
+    text = cvat(tmp_path / "in").read_text().replace("<annotations>", f"<annotations>{labels}")
+    (tmp_path / "c.xml").write_text(text)
+    done = import_masks(tmp_path / "c.xml", tmp_path / "other")
+    assert done.classes == ["background", "car", "house"]
+
+
+def test_names_of_an_earlier_import_that_are_not_utf_8_are_one_message(tmp_path):
+    export, out = coco(tmp_path / "in"), tmp_path / "masks"
+    out.mkdir()
+    (out / "names.txt").write_bytes("background\nKüche\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"names.txt is not UTF-8 text. Save it as UTF-8"):
+        import_masks(export, out)
+
+
 def shown(root, stem, *names):
     """A LabelMe file with one object of each name."""
     shapes = [{"label": n, "points": [[0, 0], [4, 0], [4, 4], [0, 4]]} for n in names]
