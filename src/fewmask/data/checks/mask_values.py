@@ -66,7 +66,9 @@ def _smoothed(masks: Sequence[MaskFacts], values: set[int]) -> Finding | None:
     """Many values between two that most pixels have: edges drawn or resized with smoothing."""
     kept = sorted(values - {IGNORE})
     low, high = min(values), max(values)
-    pixels = sum((Counter(mask.values) for mask in masks), Counter[int]())
+    pixels = Counter[int]()
+    for mask in masks:
+        pixels.update(mask.values)
     between = max((n for value, n in pixels.items() if low < value < high), default=0)
     are_ends = pixels[low] + pixels[high] > pixels.total() / 2 and pixels[high] > 5 * between
     several = [mask for mask in masks if len(mask.values) >= FEW_GRAYS]
@@ -154,7 +156,7 @@ def _object_or_nothing(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterat
     two = [mask for mask in has_255 if {*mask.values} == {0, IGNORE}]
     others = [mask for mask in masks if IGNORE not in mask.values and len(mask.values) > 1]
     # A border round objects is 255, too, but takes fewer pixels than objects do.
-    both = [mask for mask in has_255 if mask not in two]
+    both = [mask for mask in has_255 if {*mask.values} != {0, IGNORE}]
     if not merged and both and _share_of_255(two) < 3 * _share_of_255(both):
         return
     if merged or (two and (others or both)):
