@@ -37,10 +37,8 @@ def _numbers(
     if not values:
         return
     asked = values - labels.mapping.keys() - {*range(count or 1), IGNORE}
-    wrong = None
-    if len(asked) > MANY_COLORS and not labels.is_binary:
-        wrong = _too_many(masks, values)
-    wrong = wrong or _wrong_values(masks, count, labels)
+    are_many = len(asked) > MANY_COLORS and not labels.is_binary
+    wrong = _too_many(masks, values) if are_many else _wrong_values(masks, count, labels)
     if wrong is not None or labels.is_binary:
         wrong = _smoothed(masks, values) or wrong
     if wrong is not None:
