@@ -1,7 +1,6 @@
 """Finds the images and videos at the places that `predict` is given."""
 
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -147,8 +146,7 @@ def find_images(place: Path | str) -> list[Named]:
             f"'{place}' is no folder, list, image or video, and none matches it as a pattern. "
             f"fewmask reads {', '.join((*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))}."
         )
-    stems = Counter(file.stem for file in files)
-    if len(stems) == len(files):
+    if len({file.stem for file in files}) == len(files):
         return _named(files, [file.stem for file in files])
     # With `..`, a path would lead out of the folder of predictions, perhaps to the photo itself.
     plain = [Path(os.path.abspath(file)) for file in files]

@@ -8,7 +8,7 @@ from fewmask.data.checks.survey import ImageFacts, MaskFacts, Survey
 from fewmask.data.images import IMAGE_SUFFIXES
 
 MOST_REASONS = 4
-"""Each of so many reasons is told; rarer ones are counted."""
+"""This many reasons are told; rarer ones are counted."""
 
 
 def readability_findings(survey: Survey) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from fewmask.errors import UserError
 MASK_WORDS = "mask|label|annot|seg|truth|gt|class"
 """In the name of a folder, they say that it may hold masks."""
 NAMED_FOLDERS = 5
-"""As many folders are named in a message, those with the most pictures."""
+"""A message names this many folders, those with the most pictures."""
 
 
 def require_layout(root: Path, images: Path, masks: Path) -> None:
