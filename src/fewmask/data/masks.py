@@ -34,7 +34,7 @@ class Stored(NamedTuple):
     palette: Mapping[int, int]
     """The color 0xRRGGBB of each number that occurs; empty if numbers have no colors."""
     is_inverted: bool = False
-    """Whether the file says that 0 is white, and its numbers were turned round."""
+    """Whether the file says that 0 is white, so that its numbers were inverted."""
 
 
 def read_mask(file: Path, array: str = "") -> np.ndarray:
@@ -234,7 +234,7 @@ def _palette(picture: Image.Image, numbers: np.ndarray) -> dict[int, int]:
 
 
 def _is_inverted(picture: Image.Image) -> bool:
-    """Whether a TIFF says that 0 is white (MinIsWhite): Pillow turns its numbers round."""
+    """Whether a TIFF says that 0 is white (MinIsWhite): Pillow inverts its numbers."""
     tags = getattr(picture, "tag_v2", {})
     return picture.mode in ("1", "L") and tags.get(PHOTOMETRIC) == 0
 

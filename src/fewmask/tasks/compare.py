@@ -120,7 +120,7 @@ def _in_one_precision(recipes: Sequence[Recipe], data: Data, out: Path) -> list[
 
 
 def _of_one_length(recipes: Sequence[Recipe], data: Data, out: Path) -> list[Recipe]:
-    """The recipes with equal steps, found by timing if a duration is wished.
+    """The recipes with equal steps, found by timing if a duration is asked for.
 
     The time is that of a method with unlabeled images, whose steps take longer.
     """

@@ -84,7 +84,7 @@ def _tell_left_out(folder: Path, tell: Callable[[str], None]) -> None:
         return
     for file in unread_pictures(folder):
         tell(f"Left out: {file} (fewmask does not read this kind of image)")
-    # A folder of photos may hold hours of film by the way.
+    # A folder of photos may also hold hours of film.
     videos = without_predictions(file for file in files_below(folder) if is_video(file))
     if videos:
         tell(

@@ -114,14 +114,7 @@ def _uncompressed(text: str) -> list[int]:
 
 
 def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path, own: OwnFiles) -> None:
-    """Writes one annotation for each object, as run lengths, which are exact and allow holes.
-
-    Args:
-        photos: read one after the other, so that one at a time is in memory.
-        names: of the classes, by label.
-        file: to write to.
-        own: notes what was written.
-    """
+    """Writes one annotation for each object, as run lengths, which are exact and allow holes."""
     ids = {name: number for number, name in enumerate(names.values(), 1)}
     categories = [{"id": number, "name": name} for name, number in ids.items()]
     images: list[dict[str, Any]] = []

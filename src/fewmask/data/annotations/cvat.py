@@ -68,14 +68,7 @@ def _shape(shape: ElementTree.Element) -> Shape | str:
 
 
 def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path, own: OwnFiles) -> None:
-    """Writes one `<mask>` for each object.
-
-    Args:
-        photos: read one after the other, so that one at a time is in memory.
-        names: of the classes, by label.
-        file: to write to.
-        own: notes what was written.
-    """
+    """Writes one `<mask>` for each object."""
     meta = ElementTree.Element("meta")
     labels = ElementTree.SubElement(ElementTree.SubElement(meta, "task"), "labels")
     for name in names.values():

@@ -107,12 +107,6 @@ def write(photos: Iterable[Labeled], names: Mapping[int, str], folder: Path, own
 
     LabelMe saves corrections into the same files. So a file that was changed is kept, and so is one
     that is newer than its mask.
-
-    Args:
-        photos: read one after the other, so that one at a time is in memory.
-        names: of the classes, by label.
-        folder: to write to.
-        own: knows which files were changed.
     """
     for photo in photos:
         file = folder / PurePosixPath(photo.name).with_suffix(".json")
