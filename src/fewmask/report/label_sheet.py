@@ -48,7 +48,7 @@ def rarest_first(images: Dataset, num_classes: int, most: int) -> list[int]:
     by_class = [[i for i, labels in shown.items() if k in labels] for k in range(num_classes)]
     by_class.sort(key=len)
     chosen: dict[int, None] = {}
-    for turn in range(len(images)):
+    for turn in range(len(shown)):
         for having in by_class:
             if turn < len(having) and len(chosen) < most:
                 chosen[having[turn]] = None

@@ -49,11 +49,14 @@ def test_an_unlabeled_image_that_was_cut_off_is_found(tmp_path):
 def test_files_that_passed_are_not_read_again_until_they_change(tmp_path, monkeypatch):
     root = tree("camvid", tmp_path)
     data = opened("camvid", root, labeled=2)
-    check_data(data, needs_unlabeled=True, tell=quiet)
-    monkeypatch.setattr(
-        "fewmask.data.files.Files.verify_pair", lambda *_: pytest.fail("read again")
-    )
-    check_data(data, needs_unlabeled=True, tell=quiet)
+    told, again = [], []
+    check_data(data, needs_unlabeled=True, tell=told.append)
+    for method in ("verify_pair", "image", "mask"):
+        monkeypatch.setattr(
+            f"fewmask.data.files.Files.{method}", lambda *_: pytest.fail("read again")
+        )
+    check_data(data, needs_unlabeled=True, tell=again.append)
+    assert again == told and "Rare among the labeled images" in told[0]
     monkeypatch.undo()
     (root / "val/masks/val_1.png").write_bytes(b"no longer an image")
     with pytest.raises(UserError, match=r"val_1.png"):
