@@ -168,6 +168,7 @@ def _matching(path: Path) -> list[Path]:
     base = Path(path.anchor) if path.is_absolute() else Path()
     pattern = str(path.relative_to(base)) if path.is_absolute() else str(path)
     try:
-        return sorted(file for file in base.glob(pattern) if _is_read(file))
+        found = (file for file in base.glob(pattern) if not file.name.startswith("."))
+        return sorted(file for file in found if _is_read(file))
     except ValueError as error:
         raise UserError(f"'{path}': {error}.") from None

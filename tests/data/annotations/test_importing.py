@@ -61,6 +61,17 @@ def test_outlines_are_the_same_pixels_in_all_formats(tmp_path):
     assert (theirs & (masks[0] > 0)).sum() / (theirs | (masks[0] > 0)).sum() > 0.985
 
 
+@pytest.mark.parametrize("export", [labelme, yolo])
+def test_hidden_files_beside_those_of_an_export_do_not_count(export, tmp_path):
+    """A Mac adds ._a.json to a.json, and Jupyter a folder of older copies."""
+    folder = export(tmp_path / "in")
+    for file in [*folder.rglob("*.json"), *folder.rglob("labels/*.txt")]:
+        file.with_name(f"._{file.name}").write_bytes(b"\x00\x05\x16\x07\xff")
+        (file.parent / ".checkpoints").mkdir(exist_ok=True)
+        (file.parent / ".checkpoints" / file.name).write_bytes(file.read_bytes())
+    assert import_masks(folder, tmp_path / "masks").drawn == {"a": 2}
+
+
 def test_photos_give_masks_their_folders_in_any_format(tmp_path):
     folder = photos(tmp_path / "photos", "field/a.jpg", "b.jpg")
     done = import_masks(coco(tmp_path / "in"), tmp_path / "masks", images=folder)

@@ -25,6 +25,7 @@ from fewmask.data.annotations.objects import Labeled, objects
 from fewmask.data.annotations.photos import upright_size
 from fewmask.data.annotations.source import Source
 from fewmask.data.decoding import decoded
+from fewmask.data.image_files import files_below
 from fewmask.data.own_files import OwnFiles
 from fewmask.errors import UserError
 
@@ -37,7 +38,7 @@ def read(source: Source) -> Export | None:
     """
     path = source.path
     if path.is_dir():
-        files = sorted(path.rglob("*.json"))
+        files = [file for file in files_below(path) if file.suffix == ".json"]
         if not files:
             raise UserError(
                 f"{path} has neither LabelMe .json files nor a folder labels with YOLO .txt files."
