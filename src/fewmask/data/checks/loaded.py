@@ -39,7 +39,7 @@ def loaded_findings(data: Data) -> Iterator[Finding]:
     if len(flat) > MOSTLY * len(sampled):
         yield Finding(
             "warning",
-            f"{len(flat)} of {len(sampled)} labeled images show hardly any values once they are "
+            f"{len(flat)} of {len(sampled)} labeled images have hardly any contrast once they are "
             "loaded: nearly all of their pixels look alike.",
             "Open one of them. If its values have another range, set data.range; if another page "
             "or band counts, save that one.",
