@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+
 from fewmask import atomic
 from fewmask.data.cache import cache_folder
 from fewmask.data.checks.finding import Finding, require_no_error
@@ -128,8 +130,10 @@ def _remembered(kind: str, data: Data, find: Callable[[], Iterable[Finding]]) ->
     states = [dataset.state(True) for dataset in (data.labeled, data.val)]
     mark = None
     if None not in states:
-        facts = repr((states, data.classes.names, data.value_range))
-        mark = cache_folder() / kind / hashlib.sha256(facts.encode()).hexdigest()
+        facts = hashlib.sha256(repr((states, data.classes.names, data.value_range)).encode())
+        for array in (one for one in vars(data).values() if isinstance(one, np.ndarray)):
+            facts.update(array.tobytes())  # image-level labels come from a file of their own
+        mark = cache_folder() / kind / facts.hexdigest()
         with suppress(OSError, ValueError, TypeError):  # not there, or damaged
             return [*map(str, json.loads(mark.read_text(encoding="utf-8")))]
     findings = [*find()]
