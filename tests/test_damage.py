@@ -66,7 +66,7 @@ def test_pictures_of_other_kinds_are_named(done, tmp_path):
     Image.open(photos / "images/p8.png").save(photos / "images/p9.gif")
     text = fewmask("check", photos, code=1)
     assert (
-        "1 file(s) are not read, for their kind or their name (.gif)" in text and "p9.gif" in text
+        "1 file(s) are not read because of their kind or name (.gif)" in text and "p9.gif" in text
     )
     text = fewmask("predict", done / "run", photos / "images", "--out", tmp_path / "out")
     assert (

@@ -5,9 +5,9 @@ import signal
 from collections.abc import Iterable
 
 MANY = 30
-"""A message lists at most so many known words."""
+"""A message lists at most this many known words."""
 NEAR = 5
-"""Of more known words, so many are named."""
+"""Of more known words, this many are named."""
 
 
 class UserError(Exception):

@@ -125,6 +125,8 @@ def test_a_tiff_in_which_0_is_white_is_noted(tmp_path):
     tifffile.imwrite(tmp_path / "m.tif", 255 - LABELS, photometric="miniswhite")
     stored = read_stored(tmp_path / "m.tif")
     assert stored.is_inverted and np.array_equal(stored.values, LABELS)
+    Image.fromarray(LABELS * 0).save(tmp_path / "other.png")
+    assert read_stored(tmp_path).is_inverted  # one object of two
 
 
 def test_channels_of_16_bits_keep_all_bits(tmp_path):

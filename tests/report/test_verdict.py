@@ -72,7 +72,7 @@ def test_a_gain_that_seeds_leave_open_is_none(data, base):
 def test_one_seed_says_nothing_of_others(data, base, change, says):
     sentence = said(data, base, base + change)
     assert sentence.startswith(says)
-    assert "One seed: another seed may turn it round; use --seeds 3." in sentence
+    assert "One seed: another seed may reverse it; use --seeds 3." in sentence
     for word in ("helped", "worse", "Worse", "Too short"):
         assert word not in sentence
     assert ("Lower in these runs: background -5.0" in sentence) == (change < 0)

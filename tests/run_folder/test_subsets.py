@@ -11,7 +11,7 @@ from PIL import Image
 import fewmask
 from fewmask.errors import UserError
 from fewmask.run_folder.paths import RunPaths
-from fewmask.run_folder.subsets import own_val, read_facts
+from fewmask.run_folder.subsets import own_val, read_fingerprints
 from fewmask.runs.run import Run
 
 
@@ -42,15 +42,24 @@ def test_a_resumed_run_notices_another_mask_of_the_same_name(two_runs):
     mask.write_bytes(before)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"labeled": {}}'])
+NOTED = '"labeled": {"sha256": "a"}, "unlabeled": {"sha256": "b"}, "val": {"sha256": "c"}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"labeled": {}}', '{"labeled": 3, "unlabeled": 3, "val": 3}']
+    + [f'{{{NOTED}, "masks_sha256": {masks}}}' for masks in ("[]", "7", '{"labeled": "d"}')],
+)
 def test_damaged_facts_are_named(content, tmp_path):
     paths = RunPaths(tmp_path)
     with pytest.raises(UserError, match="Cannot read .*facts.json"):
-        read_facts(paths)
+        read_fingerprints(paths)
     paths.facts.parent.mkdir()
     paths.facts.write_text(content)
     with pytest.raises(UserError, match="Restore the file, or start a new run"):
-        read_facts(paths)
+        read_fingerprints(paths)
+    paths.facts.write_text(f"{{{NOTED}}}")
+    assert read_fingerprints(paths) == ({"labeled": "a", "unlabeled": "b", "val": "c"}, {})
 
 
 def test_the_validation_images_of_a_run_are_found_among_labeled_ones(two_runs):

@@ -16,7 +16,10 @@ def test_complete_rows_are_read(tmp_path):
 
 def test_complete_lines_of_metrics_are_read(tmp_path):
     file = tmp_path / "metrics.jsonl"
-    file.write_bytes(b'{"step": 1, "lr": 0.1}\n\xff\xfe\n5\n{"lr": 2}\n{"step": 2}\n{"step": 3, "l')
+    file.write_bytes(
+        b'{"step": 1, "lr": 0.1}\n\xff\xfe\n5\n{"lr": 2}\n{"step": 2}\n{"step": "x"}\n'
+        b'{"step": 3, "lr": [1]}\n{"step": 3, "l'
+    )
     assert read_metrics(file) == [{"step": 1, "lr": 0.1}, {"step": 2}]
 
 

@@ -20,7 +20,13 @@ def test_what_was_noted_is_read(tmp_path):
 def test_a_damaged_file_says_nothing(tmp_path):
     paths = RunPaths(tmp_path)
     write_val_images(paths, 7, "student", COUNTS)
-    paths.val_images.write_bytes(paths.val_images.read_bytes()[:50])
+    whole = paths.val_images.read_bytes()
+    paths.val_images.write_bytes(whole[:50])
     assert read_val_images(paths, 7, "student") is None
+    for place in range(len(whole)):
+        wrong = bytes([whole[place] ^ 255])
+        paths.val_images.write_bytes(whole[:place] + wrong + whole[place + 1 :])
+        found = read_val_images(paths, 7, "student")
+        assert found is None or np.array_equal(found, COUNTS)
     paths.val_images.write_bytes(b"")
     assert read_val_images(paths, 7, "student") is None

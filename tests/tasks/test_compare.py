@@ -12,7 +12,7 @@ from fewmask.report.comparison import class_table, table
 from fewmask.report.verdict import verdict
 from fewmask.run_folder.lock import one_writer
 from fewmask.run_folder.paths import RunPaths
-from fewmask.run_folder.subsets import read_facts
+from fewmask.run_folder.subsets import read_fingerprints
 from fewmask.runs.run import Run
 from fewmask.tasks import compare, train
 from tests.conftest import TINY_WORDS
@@ -125,8 +125,10 @@ def test_a_method_without_unlabeled_images_records_what_it_does_alone(photos, tm
     compared(words, ["supervised", "imas"], range(1), tmp_path / "both")
     alone = fewmask.train(*words, "method=supervised", out=tmp_path / "alone")
     run = Run.open(tmp_path / "both" / "supervised-seed0")
-    assert read_facts(run.paths) == read_facts(alone.paths)
-    assert read_facts(run.paths) != read_facts(Run.open(tmp_path / "both" / "imas-seed0").paths)
+    assert read_fingerprints(run.paths) == read_fingerprints(alone.paths)
+    assert read_fingerprints(run.paths) != read_fingerprints(
+        Run.open(tmp_path / "both" / "imas-seed0").paths
+    )
     assert fewmask.resume(run.folder, "training.steps=3").is_finished
 
 

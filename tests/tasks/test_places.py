@@ -27,7 +27,8 @@ def test_names_of_all_kinds_of_places(folder):
     assert names(folder) == ["a/x", "a/y", "b/x"]
     assert names(folder / "a" / "x.png") == ["x"]
     assert names(f"{folder}/*/y.png") == ["y"]
-    assert names(f"{folder}/*/x.png") == ["a/x", "b/x"]
+    (folder / "b" / "._x.png").write_bytes(b"Mac OS X")
+    assert names(f"{folder}/*/*x.png") == ["a/x", "b/x"]
     (folder / "list.txt").write_text("b/x.png\na/y.png\n")
     assert names(folder / "list.txt") == ["x", "y"]
     for nothing in ("*.png", "no.txt", "no.mp4", "a/x.png/z"):
@@ -50,7 +51,7 @@ def test_a_place_that_is_empty_is_not_the_folder_of_today(folder, tmp_path, monk
         find_all([""], tmp_path / "out")
 
 
-def test_videos_are_named_and_not_found_by_the_way(folder, tmp_path):
+def test_videos_are_named_and_left_out_of_folders(folder, tmp_path):
     (folder / "a" / "clip.mp4").touch()
     said = []
     assert all_names(folder, out=tmp_path, tell=said.append) == ["a/x", "a/y", "b/x"]

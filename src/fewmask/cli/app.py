@@ -75,7 +75,7 @@ Weights = Annotated[
 ]
 Time = Annotated[
     str | None,
-    typer.Option(help="How long a run shall take (30m, 2h, 1h30m); it decides training.steps."),
+    typer.Option(help="How long a run is to take (30m, 2h, 1h30m); it decides training.steps."),
 ]
 Overwrite = Annotated[
     bool,

@@ -51,7 +51,7 @@ def _end_with_parent(parent: int) -> None:
 
 
 def save_mask(mask: np.ndarray, file: Path) -> None:
-    """Writes labels uint8 [H, W] as a gray PNG, all of it or nothing."""
+    """Writes labels uint8 or uint16 [H, W] as a gray PNG, all of it or nothing."""
     content = BytesIO()
     Image.fromarray(mask).save(content, format="PNG")
     atomic.write_bytes(file, content.getvalue())

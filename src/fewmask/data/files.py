@@ -54,7 +54,7 @@ class Files(Dataset):
 
     Attributes:
         images: one file per image.
-        masks: as many, with None for an image without a mask.
+        masks: one for each, or None for an image without a mask.
         names: unique names, usually file stems.
         labels: how mask values become labels.
         long_side: pixels, or None for the image's own size.

@@ -166,12 +166,16 @@ def to_8_bits(values: np.ndarray, value_range: Range | None = None) -> np.ndarra
 
 def to_long_side(image: np.ndarray, long_side: int | None) -> np.ndarray:
     """Resizes uint8 [H, W, C] to a longer side of `long_side` pixels. None changes nothing."""
-    height, width = image.shape[:2]
-    if long_side is None or max(height, width) == long_side:
+    if long_side is None or max(image.shape[:2]) == long_side:
         return image
+    return resize_image(image, size_at(image, long_side))
+
+
+def size_at(picture: np.ndarray, long_side: int) -> tuple[int, int]:
+    """Width and height of a picture [H, W, ...] at a longer side of `long_side` pixels."""
+    height, width = picture.shape[:2]
     scale = long_side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return resize_image(image, size)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -180,9 +184,8 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     if image.shape[2] == 3:
         return cv2.resize(image, size, interpolation=how)
-    groups = [
-        image[:, :, i : i + 4] for i in range(0, image.shape[2], 4)
-    ]  # OpenCV resizes at most four bands at once
+    # OpenCV resizes at most four bands at once.
+    groups = [image[:, :, i : i + 4] for i in range(0, image.shape[2], 4)]
     return np.dstack([cv2.resize(group, size, interpolation=how) for group in groups])
 
 

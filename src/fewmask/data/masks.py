@@ -18,7 +18,7 @@ MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", *ARRAY_SUFFIXES)
 
 ORIGIN = "photo"
 """The note in a PNG that fewmask itself predicted: of which photo. Image editors drop it."""
-ORIENTATION, NEW_SUBFILE_TYPE, BITS_PER_SAMPLE = 0x0112, 254, 258
+ORIENTATION, NEW_SUBFILE_TYPE, BITS_PER_SAMPLE, PHOTOMETRIC = 0x0112, 254, 258, 262
 """Tags of EXIF and TIFF."""
 TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
 """Pillow's modes with an alpha channel."""
@@ -34,7 +34,7 @@ class Stored(NamedTuple):
     palette: Mapping[int, int]
     """The color 0xRRGGBB of each number that occurs; empty if numbers have no colors."""
     is_inverted: bool = False
-    """Whether the file says that 0 is white, and its numbers were turned round."""
+    """Whether the file says that 0 is white, so that its numbers were inverted."""
 
 
 def read_mask(file: Path, array: str = "") -> np.ndarray:
@@ -87,38 +87,36 @@ def read_stored(file: Path, as_colors: bool = False, array: str = "") -> Stored:
     with opened(file, "mask") as picture:
         _require_one_sharp_page(picture, file)
         turn = int(picture.getexif().get(ORIENTATION, 1))
-        colors = _upright(np.asarray(picture.convert("RGB")), turn) if as_colors else None
-        if colors is None:
-            numbers = _numbers(picture, file)
-            if numbers is not None:
-                palette = _palette(picture, numbers)
-                numbers = _upright(numbers, turn)
-                return Stored(numbers, False, picture.mode, palette, _is_inverted(picture))
+        numbers = None if as_colors else _numbers(picture, file)
+        if numbers is None:
             colors = _upright(np.asarray(picture.convert("RGB")), turn)
-        return Stored(_as_one_number(colors), True, picture.mode, {})
+            return Stored(_as_one_number(colors), True, picture.mode, {})
+        palette, is_inverted = _palette(picture, numbers), _is_inverted(picture)
+        return Stored(_upright(numbers, turn), False, picture.mode, palette, is_inverted)
 
 
 def _merged(folder: Path, array: str) -> Stored:
     """The numbers of all objects of an image, each in a file of its own."""
     parts = [_object(file, array) for file in mask_parts(folder, MASK_SUFFIXES)]
-    sizes = {part.shape for part in parts}
+    sizes = {part.values.shape for part in parts}
     if len(sizes) != 1:
         raise UserError(
             f"Mask {folder}: "
             + ("its files differ in size" if parts else "the folder holds no masks")
             + ". Expected one file for each object, all of the size of the image."
         )
-    return Stored(np.maximum.reduce(parts), False, "folder", {})
+    merged = np.maximum.reduce([part.values for part in parts])
+    return Stored(merged, False, "folder", {}, any(part.is_inverted for part in parts))
 
 
-def _object(file: Path, array: str) -> np.ndarray:
+def _object(file: Path, array: str) -> Stored:
     stored = read_stored(file, array=array)
     if stored.is_colored:
         raise UserError(
             f"Mask {file}: it is in colors (mode {stored.mode}), and the file of an object is "
             "gray: 0 outside, above 0 inside. Save it so, or take it out of the folder."
         )
-    return stored.values
+    return stored
 
 
 def _from_array(numbers: np.ndarray, as_colors: bool, file: Path) -> Stored:
@@ -236,9 +234,9 @@ def _palette(picture: Image.Image, numbers: np.ndarray) -> dict[int, int]:
 
 
 def _is_inverted(picture: Image.Image) -> bool:
-    """Whether a TIFF says that 0 is white (MinIsWhite): Pillow turns its numbers round."""
+    """Whether a TIFF says that 0 is white (MinIsWhite): Pillow inverts its numbers."""
     tags = getattr(picture, "tag_v2", {})
-    return picture.mode in ("1", "L") and tags.get(262) == 0
+    return picture.mode in ("1", "L") and tags.get(PHOTOMETRIC) == 0
 
 
 def _as_one_number(colors: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fewmask.errors import UserError
 
 SHARED = 0.2
-"""If so many folders have a file of one name, the name means something."""
+"""If this share of the folders has a file of one name, the name means something."""
 
 
 def mask_parts(mask: Path, suffixes: Sequence[str]) -> list[Path]:

@@ -14,9 +14,9 @@ from fewmask.data.images import Range, read_values
 from fewmask.errors import UserError
 
 SAMPLED_IMAGES = 50
-"""As many images are looked at, spread over the labeled ones."""
+"""About this many images are looked at, spread over the labeled ones."""
 SAMPLED_VALUES = 20_000
-"""As many values of each."""
+"""About this many values of each."""
 CUT_OFF = 0.5
 """Percent of the values at either end that count as outliers."""
 USUAL: tuple[Range, ...] = ((0, 1), (0, 255), (0, 65535))

@@ -19,7 +19,7 @@ class TrainingConfig(BaseConfig):
     """Passes over the unlabeled images, or over the labeled ones if the method uses no others.
     If you set it, it decides `steps`."""
     minutes: float | None = Field(default=None, gt=0, le=10**6)
-    """Minutes that the run shall take on this machine. If you set it, it decides `steps`, and how
+    """Minutes that the run is to take on this machine. If you set it, it decides `steps`, and how
     often the networks are evaluated, by a few steps that are timed first."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with momentum, or AdamW."""

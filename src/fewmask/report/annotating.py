@@ -19,7 +19,7 @@ ANNOTATIONS = "annotations"
 def photos_to_annotate(
     folder: PredictionFolder, photos: Iterable[tuple[Path, str]], formats: Sequence[str]
 ) -> list[Masked]:
-    """The photos as labeling tools shall know them; none without a format.
+    """The photos as labeling tools are to know them; none without a format.
 
     Args:
         folder: of the predictions, which need not be there yet.

@@ -10,7 +10,7 @@ from fewmask.data.checks.survey import Survey
 from fewmask.data.sources.folder import Folder
 
 MOST_CLASSES = 20
-"""The table shows as many classes, those with the most pixels."""
+"""The table shows this many classes, those with the most pixels."""
 BAR = 40
 """Characters of the bar for a class that covers all pixels."""
 

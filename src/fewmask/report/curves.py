@@ -55,10 +55,9 @@ def pseudo_label_chart(paths: RunPaths) -> Chart | None:
     rows = read_table(paths.pseudo_labels)
     if not rows:
         return None
-    lines = {"used": "used", "accuracy": "accuracy", "confidence": "confidence"}
     series = {
-        name: [(float(row["step"]), float(row[column])) for row in rows]
-        for name, column in lines.items()
+        name: [(float(row["step"]), float(row[name])) for row in rows]
+        for name in ("used", "accuracy", "confidence")
     }
     return line_chart("pseudo-labels on val", series, (0, 1))
 

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from fewmask.data.images import size_at
+
 TILE = 360
 """Longest side of a picture on the page, in pixels."""
 
@@ -38,9 +40,7 @@ def map_of_confidence(confidence: np.ndarray) -> str:
 
 
 def _small(picture: np.ndarray, interpolation: int) -> np.ndarray:
-    height, width = picture.shape[:2]
-    scale = min(1.0, TILE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = size_at(picture, min(TILE, max(picture.shape[:2])))
     return cv2.resize(picture, size, interpolation=interpolation)
 
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fewmask.batch import IGNORE
 from fewmask.data import Classes, Data, Dataset
-from fewmask.data.images import as_rgb
+from fewmask.data.images import as_rgb, size_at
 from fewmask.report.pictures import GAP, contact_sheet
 
 MOST = 24
@@ -48,7 +48,7 @@ def rarest_first(images: Dataset, num_classes: int, most: int) -> list[int]:
     by_class = [[i for i, labels in shown.items() if k in labels] for k in range(num_classes)]
     by_class.sort(key=len)
     chosen: dict[int, None] = {}
-    for turn in range(len(images)):
+    for turn in range(len(shown)):
         for having in by_class:
             if turn < len(having) and len(chosen) < most:
                 chosen[having[turn]] = None
@@ -66,14 +66,12 @@ def _covered(photo: np.ndarray, mask: np.ndarray, classes: Classes) -> np.ndarra
 
 def _square(picture: np.ndarray) -> np.ndarray:
     """A picture in the middle of a white square, at the size of a tile."""
-    height, width = picture.shape[:2]
-    scale = TILE / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-    small = cv2.resize(picture, size, interpolation=how)
+    width, height = size_at(picture, TILE)
+    how = cv2.INTER_AREA if max(picture.shape[:2]) > TILE else cv2.INTER_NEAREST
     square = np.full((TILE, TILE, 3), 255, np.uint8)
-    top, left = (TILE - size[1]) // 2, (TILE - size[0]) // 2
-    square[top : top + size[1], left : left + size[0]] = small
+    top, left = (TILE - height) // 2, (TILE - width) // 2
+    inside = square[top : top + height, left : left + width]
+    inside[:] = cv2.resize(picture, (width, height), interpolation=how)
     return square
 
 

@@ -72,8 +72,8 @@ class PredictionFolder:
             self._require_no_predictions()
         elif (before := _read_claim(file)) is None:
             self.tell(
-                f"{file} is damaged, so that nobody knows whether the predictions here come from "
-                "these weights. They are made again; what was edited by hand is kept."
+                f"{file} is damaged, so it is unknown whether the predictions here come from these "
+                "weights. They are made again; what was edited by hand is kept."
             )
             self.overwrite = True
         elif before != mine and not self.overwrite:

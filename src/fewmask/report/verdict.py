@@ -45,7 +45,7 @@ UNCLEAR = Words(
     "made no difference that these validation images and seeds can show",
     " Try longer runs, more seeds, or more validation images.",
 )
-ONE_SEED = " One seed: another seed may turn it round; use --seeds 3."
+ONE_SEED = " One seed: another seed may reverse it; use --seeds 3."
 
 
 def verdict(comparison: Comparison) -> list[str]:

@@ -44,16 +44,18 @@ def _fingerprint_of_masks(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def read_facts(paths: RunPaths) -> dict[str, dict[str, Any]]:
-    """The count and the fingerprint of each subset, and the fingerprints of their masks.
+def read_fingerprints(paths: RunPaths) -> tuple[dict[str, str], dict[str, str]]:
+    """The noted fingerprints of all subsets, and of the masks of those that have some.
 
     Raises:
         UserError: if the file is missing or damaged.
     """
     try:
-        facts: dict[str, dict[str, Any]] = json.loads(paths.facts.read_text(encoding="utf-8"))
+        facts = json.loads(paths.facts.read_text(encoding="utf-8"))
+        images: dict[str, str] = {subset: facts[subset]["sha256"] for subset in SUBSETS}
         # Runs of version 0.1 did not note the masks.
-        return {subset: facts[subset] for subset in SUBSETS} | {MASKS: facts.get(MASKS, {})}
+        noted = LABELED if MASKS in facts else ()
+        return images, {subset: facts[MASKS][subset] for subset in noted}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"Cannot read {paths.facts} ({type(error).__name__} {error}). The run folder is "
@@ -67,15 +69,15 @@ def require_same_images(paths: RunPaths, data: Data) -> None:
     Raises:
         UserError: if a subset has changed since then.
     """
-    facts = read_facts(paths)
+    images, masks = read_fingerprints(paths)
     for subset in SUBSETS:
-        if recognize_dataset(getattr(data, subset)).sha256 != facts[subset]["sha256"]:
+        if recognize_dataset(getattr(data, subset)).sha256 != images[subset]:
             raise UserError(
                 f"The {subset} images of {paths.folder} have changed since the run began. "
                 f"{paths.split(subset).relative_to(paths.folder)} lists those it used. Restore "
                 "them, or start a new run."
             )
-    for part, before in facts[MASKS].items():
+    for part, before in masks.items():
         if _fingerprint_of_masks(getattr(data, part)) != before:
             raise UserError(
                 f"Masks of the {part} images of {paths.folder} have changed since the run began. "

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 TEXT_COLUMNS = ("network", "class", "image")
 """Columns that hold text; all others hold numbers."""
@@ -31,7 +30,7 @@ def _is_complete(row: dict[str, str]) -> bool:
     return len(numbers) > 0
 
 
-def read_metrics(file: Path) -> list[dict[str, Any]]:
+def read_metrics(file: Path) -> list[dict[str, float]]:
     """The logged values of a run, one dictionary per line: `step`, and numbers by name."""
     if not file.is_file():
         return []
@@ -41,6 +40,7 @@ def read_metrics(file: Path) -> list[dict[str, Any]]:
             values = json.loads(line)
         except ValueError:
             continue
-        if isinstance(values, dict) and "step" in values:
+        is_whole = isinstance(values, dict) and "step" in values
+        if is_whole and all(isinstance(value, (int, float)) for value in values.values()):
             found.append(values)
     return found

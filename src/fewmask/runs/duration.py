@@ -78,7 +78,7 @@ def longest_within(seconds: float, cost: Cost) -> Length:
     """How many steps and evaluations fit into a time; at least one of each.
 
     Args:
-        seconds: that the run shall take.
+        seconds: that the run is to take.
         cost: of a step and an evaluation.
     """
     affordable = int(EVALUATION_SHARE * seconds / max(cost.evaluation, 1e-6))

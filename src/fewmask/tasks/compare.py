@@ -1,6 +1,6 @@
 """Trains several methods with several seeds, so that they can be compared."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -89,26 +89,29 @@ def _with_one_encoder(recipes: Sequence[Recipe], out: Path) -> list[Recipe]:
 
     Where a run has been made already, its choice holds: what can be had may have changed since.
     """
-    for recipe in recipes:
-        paths = RunPaths(_folder(out, recipe))
-        if paths.recipe.is_file():
-            before = load_run_recipe(paths.recipe).model
-            return [as_before(recipe, before) for recipe in recipes]
-    chosen, notes = choose_model(recipes[0])
-    for note in notes:
-        print(note)
+    chosen = next(_begun(recipes, out), None)
+    if chosen is None:
+        chosen, notes = choose_model(recipes[0])
+        for note in notes:
+            print(note)
     return [as_before(recipe, chosen.model) for recipe in recipes]
+
+
+def _begun(recipes: Sequence[Recipe], out: Path) -> Iterator[Recipe]:
+    """The recipes of the runs that are there already, as they were settled then."""
+    for recipe in recipes:
+        file = RunPaths(_folder(out, recipe)).recipe
+        if file.is_file():
+            yield load_run_recipe(file)
 
 
 def _in_one_precision(recipes: Sequence[Recipe], data: Data, out: Path) -> list[Recipe]:
     """The recipes with the precision of the runs that are there, or else with one for all."""
     if recipes[0].training.precision != "auto":
         return [*recipes]
-    paths = [RunPaths(_folder(out, recipe)).recipe for recipe in recipes]
-    before = [load_run_recipe(path) for path in paths if path.is_file()]
     # Runs on a GPU keep `auto`, which settles nothing for a CPU.
-    settled = [recipe for recipe in before if recipe.training.precision != "auto"]
-    chosen = settled[0] if settled else settle_precision(recipes[0], len(data.classes), print)
+    settled = (run for run in _begun(recipes, out) if run.training.precision != "auto")
+    chosen = next(settled, None) or settle_precision(recipes[0], len(data.classes), print)
     precision = {"precision": chosen.training.precision}
     return [
         recipe.model_copy(update={"training": recipe.training.model_copy(update=precision)})
@@ -117,18 +120,17 @@ def _in_one_precision(recipes: Sequence[Recipe], data: Data, out: Path) -> list[
 
 
 def _of_one_length(recipes: Sequence[Recipe], data: Data, out: Path) -> list[Recipe]:
-    """The recipes with equal steps, found by timing if a duration is wished.
+    """The recipes with equal steps, found by timing if a duration is asked for.
 
     The time is that of a method with unlabeled images, whose steps take longer.
     """
     if recipes[0].training.minutes is None:
         return [*recipes]
-    paths = [RunPaths(_folder(out, recipe)).recipe for recipe in recipes]
-    before = [load_run_recipe(path).training for path in paths if path.is_file()]
-    if not before:
+    timed = next(_begun(recipes, out), None)
+    if timed is None:
         slow = next((recipe for recipe in recipes if recipe.needs_unlabeled), recipes[0])
-        before = [settle_duration(settle(slow, data)[0], data, print).training]
-    length = Length(before[0].steps, before[0].evaluation_interval())
+        timed = settle_duration(settle(slow, data)[0], data, print)
+    length = Length(timed.training.steps, timed.training.evaluation_interval())
     return [with_length(recipe, length) for recipe in recipes]
 
 

@@ -1,7 +1,6 @@
 """Finds the images and videos at the places that `predict` is given."""
 
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -85,7 +84,7 @@ def _tell_left_out(folder: Path, tell: Callable[[str], None]) -> None:
         return
     for file in unread_pictures(folder):
         tell(f"Left out: {file} (fewmask does not read this kind of image)")
-    # A folder of photos may hold hours of film by the way.
+    # A folder of photos may also hold hours of film.
     videos = without_predictions(file for file in files_below(folder) if is_video(file))
     if videos:
         tell(
@@ -147,8 +146,7 @@ def find_images(place: Path | str) -> list[Named]:
             f"'{place}' is no folder, list, image or video, and none matches it as a pattern. "
             f"fewmask reads {', '.join((*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))}."
         )
-    stems = Counter(file.stem for file in files)
-    if len(stems) == len(files):
+    if len({file.stem for file in files}) == len(files):
         return _named(files, [file.stem for file in files])
     # With `..`, a path would lead out of the folder of predictions, perhaps to the photo itself.
     plain = [Path(os.path.abspath(file)) for file in files]
@@ -170,6 +168,7 @@ def _matching(path: Path) -> list[Path]:
     base = Path(path.anchor) if path.is_absolute() else Path()
     pattern = str(path.relative_to(base)) if path.is_absolute() else str(path)
     try:
-        return sorted(file for file in base.glob(pattern) if _is_read(file))
+        found = (file for file in base.glob(pattern) if not file.name.startswith("."))
+        return sorted(file for file in found if _is_read(file))
     except ValueError as error:
         raise UserError(f"'{path}': {error}.") from None

@@ -130,10 +130,10 @@ def _write(
     names, table = data.unlabeled.names, io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(["rank", "image", "file", criterion, "chosen"])
+    numbers = {index: number for number, index in enumerate(chosen, 1)}
     for place, (score, index) in enumerate(hardest, 1):
         file = data.unlabeled.file(index) or ""
-        number = chosen.index(index) + 1 if index in chosen else ""
-        writer.writerow([place, names[index], file, f"{score:.6f}", number])
+        writer.writerow([place, names[index], file, f"{score:.6f}", numbers.get(index, "")])
     own.write_text(out / RANKING, table.getvalue())
     picked = [names[index] for index in chosen]
     for name, listed in ((LIST, picked), (NEXT, [*data.labeled.names, *picked])):

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 
 MOST = 3
-"""So many messages of a kind are told whole."""
+"""This many messages of a kind are told in full."""
 
 
 class FirstFew:

@@ -1,4 +1,4 @@
-"""Trains a model, resumes an interrupted run, or rehearses a run without writing anything."""
+"""Trains a model, or resumes an interrupted run."""
 
 import json
 import shutil

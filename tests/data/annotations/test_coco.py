@@ -40,7 +40,7 @@ def test_run_lengths_are_those_of_coco():
         [False, True, False],
         [True, False, False],
     ]
-    with pytest.raises(ValueError, match="do not fill 3 x 2 pixels"):
+    with pytest.raises(ValueError, match="do not fill 6 pixels"):
         run_lengths({"size": [2, 3], "counts": [1, 2]})
 
 

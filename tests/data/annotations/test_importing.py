@@ -61,6 +61,17 @@ def test_outlines_are_the_same_pixels_in_all_formats(tmp_path):
     assert (theirs & (masks[0] > 0)).sum() / (theirs | (masks[0] > 0)).sum() > 0.985
 
 
+@pytest.mark.parametrize("export", [labelme, yolo])
+def test_hidden_files_beside_those_of_an_export_do_not_count(export, tmp_path):
+    """A Mac adds ._a.json to a.json, and Jupyter a folder of older copies."""
+    folder = export(tmp_path / "in")
+    for file in [*folder.rglob("*.json"), *folder.rglob("labels/*.txt")]:
+        file.with_name(f"._{file.name}").write_bytes(b"\x00\x05\x16\x07\xff")
+        (file.parent / ".checkpoints").mkdir(exist_ok=True)
+        (file.parent / ".checkpoints" / file.name).write_bytes(file.read_bytes())
+    assert import_masks(folder, tmp_path / "masks").drawn == {"a": 2}
+
+
 def test_photos_give_masks_their_folders_in_any_format(tmp_path):
     folder = photos(tmp_path / "photos", "field/a.jpg", "b.jpg")
     done = import_masks(coco(tmp_path / "in"), tmp_path / "masks", images=folder)
@@ -93,6 +104,31 @@ def test_the_classes_that_an_export_declares_are_numbered_whether_shown_or_not(t
     (tmp_path / "c.xml").write_text(text.replace("<annotations>", f"<annotations>{labels}"))
     done = import_masks(tmp_path / "c.xml", tmp_path / "other")
     assert done.classes == ["background", "well", "car", "house"]
+
+
+def test_a_declared_background_is_no_class_beside_it(tmp_path):
+    """As labelme2coco declares it; and blanks around a name are no part of it."""
+    content = json.loads(coco(tmp_path / "in").read_text())
+    content["categories"] += [{"id": 0, "name": "_background_"}, {"id": 3, "name": " well "}]
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    done = import_masks(tmp_path / "c.json", tmp_path / "masks")
+    assert done.classes == ["background", "well", "house", "car"]
+    assert np.asarray(Image.open(tmp_path / "masks" / "a.png"))[6, 6] == 3
+    named = import_masks(tmp_path / "c.json", tmp_path / "named", ["_background_", "house", "car"])
+    assert named.classes == ["background", "house", "car"]
+    labels = "<meta><label><name/></label><labels><label><name/></label></labels></meta>"
+    text = cvat(tmp_path / "in").read_text().replace("<annotations>", f"<annotations>{labels}")
+    (tmp_path / "c.xml").write_text(text)
+    done = import_masks(tmp_path / "c.xml", tmp_path / "other")
+    assert done.classes == ["background", "car", "house"]
+
+
+def test_names_of_an_earlier_import_that_are_not_utf_8_are_one_message(tmp_path):
+    export, out = coco(tmp_path / "in"), tmp_path / "masks"
+    out.mkdir()
+    (out / "names.txt").write_bytes("background\nKüche\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"names.txt is not UTF-8 text. Save it as UTF-8"):
+        import_masks(export, out)
 
 
 def shown(root, stem, *names):

@@ -1,8 +1,9 @@
 """Masks are taken apart into objects, and objects into runs."""
 
 import numpy as np
+import pytest
 
-from fewmask.data.annotations.objects import objects, runs_of
+from fewmask.data.annotations.objects import objects, pixels_of, runs_of
 
 
 def test_objects_are_connected_pieces_of_one_class():
@@ -36,6 +37,7 @@ def test_runs_of_any_pixels_are_those_of_the_whole_image():
         height, width = random.integers(1, 9, 2)
         whole = random.random((height, width)) < 0.6
         runs = runs_of(whole, (0, 0), (width, height))
-        assert all(runs[1:]) and sum(runs) == whole.size
-        drawn = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(height, width)
-        assert np.array_equal(drawn, whole)
+        assert all(runs[1:]) and np.array_equal(pixels_of(runs, (width, height)), whole)
+    for wrong in ([], [3], [5], [6, -2]):
+        with pytest.raises(ValueError, match="do not fill 4 pixels"):
+            pixels_of(wrong, (2, 2))

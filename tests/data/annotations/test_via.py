@@ -77,7 +77,7 @@ def test_the_attribute_that_all_regions_have_names_the_class(tmp_path):
     assert mask_of(tmp_path, some)[1].classes == ["background", "cow", "dog"]
     content = export(region(RECT, kind="cow", number=1), region(RECT, kind="dog", number=2))
     with pytest.raises(
-        UserError, match=r"Say --attribute kind, .*: kind \(cow, dog\), number \(1, 2\)"
+        UserError, match=r"Give --attribute kind, .*: kind \(cow, dog\), number \(1, 2\)"
     ):
         mask_of(tmp_path, content)
     words = ("--attribute", "kind", "--overwrite", "--out", tmp_path / "m")

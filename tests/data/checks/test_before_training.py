@@ -1,5 +1,7 @@
 """Files are read before training: what is damaged is named, what passed is not read again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -49,15 +51,27 @@ def test_an_unlabeled_image_that_was_cut_off_is_found(tmp_path):
 def test_files_that_passed_are_not_read_again_until_they_change(tmp_path, monkeypatch):
     root = tree("camvid", tmp_path)
     data = opened("camvid", root, labeled=2)
-    check_data(data, needs_unlabeled=True, tell=quiet)
-    monkeypatch.setattr(
-        "fewmask.data.files.Files.verify_pair", lambda *_: pytest.fail("read again")
-    )
-    check_data(data, needs_unlabeled=True, tell=quiet)
+    told, again = [], []
+    check_data(data, needs_unlabeled=True, tell=told.append)
+    for method in ("verify_pair", "image", "mask"):
+        monkeypatch.setattr(
+            f"fewmask.data.files.Files.{method}", lambda *_: pytest.fail("read again")
+        )
+    check_data(data, needs_unlabeled=True, tell=again.append)
+    assert again == told and "Rare among the labeled images" in told[0]
     monkeypatch.undo()
     (root / "val/masks/val_1.png").write_bytes(b"no longer an image")
     with pytest.raises(UserError, match=r"val_1.png"):
         check_data(data, needs_unlabeled=True, tell=quiet)
+
+
+def test_other_image_level_labels_are_looked_at(tmp_path, monkeypatch):
+    data, looked_at = opened("camvid", tree("camvid", tmp_path), labeled=2), []
+    monkeypatch.setattr(before_training, "loaded_findings", lambda d: looked_at.append(d) or [])
+    some, others = np.zeros((3, 11), bool), np.ones((3, 11), bool)
+    for labels in (None, some, some, others):
+        check_data(replace(data, image_labels=labels), needs_unlabeled=False, tell=quiet)
+    assert len(looked_at) == 3
 
 
 def test_validation_images_among_the_unlabeled_are_found(tmp_path):

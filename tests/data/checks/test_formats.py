@@ -30,7 +30,7 @@ def test_pages_that_are_not_read(clean):
 
     assert "pages" not in said(clean)
     to_tiff(clean, stack)
-    assert "16 image(s) have several pages (first: 2), of which the first one alone" in said(clean)
+    assert "16 image(s) have several pages (first: 2), of which only the first" in said(clean)
 
 
 def test_bands_that_are_not_read(clean):

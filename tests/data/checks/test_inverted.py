@@ -22,7 +22,9 @@ def said(change, contrast=50, sizes=(20, 40), noise=15):
         images.append(image.clip(0, 255).astype(np.uint8))
         masks.append(change(mask, k))
     files = [Path(f"p{k}.png") for k in range(COUNT)]
-    return "\n".join(one.in_words() for one in inverted_findings(files, images, masks))
+    return "\n".join(
+        one.in_words() for one in inverted_findings(zip(files, images, masks, strict=True))
+    )
 
 
 @pytest.mark.parametrize("odd", [{3}, {1, 3, 5, 7, 9}, {0, 1, 2, 3, 4, 5, 7}])

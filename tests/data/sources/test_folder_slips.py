@@ -31,6 +31,8 @@ def test_colors_get_their_hash_and_single_numbers_are_a_list():
     for color in ("red", "#f00", "255,0,0"):
         with pytest.raises(ValueError, match=f"'{color}' is no color. Write it as"):
             with_hash({color: 0})
+    with pytest.raises(ValueError, match="expected each color once"):
+        with_hash({"#FF0000": 1, "ff0000": 2})
     assert several(255) == (255,) and several([1, 2]) == [1, 2] and several(True) is True
 
 

@@ -67,6 +67,14 @@ def test_a_wrong_choice_in_a_recipe_is_refused_before_files_are_looked_for(tmp_p
         opened("voc", tmp_path / "nowhere", classes=["cats"])
 
 
+@pytest.mark.parametrize("row", ["2007_000000", "2007_000000,person,cat", ""])
+def test_a_damaged_list_of_classes_is_one_message(row, tmp_path):
+    file = tree("voc", tmp_path) / LABELS
+    file.write_text(file.read_text() + f"{row}\n2009_000001,bird\n")
+    with pytest.raises(UserError, match="image_labels.csv is damaged: .* fewmask prepare voc"):
+        opened("voc", tmp_path, classes=["background", "person"])
+
+
 def test_without_the_list_of_classes_the_command_that_makes_it_is_named(tmp_path):
     root = tree("voc", tmp_path)
     (root / LABELS).unlink()

@@ -52,6 +52,18 @@ def test_a_pattern_may_add_to_names(tmp_path):
     assert [mask.name for mask in unpaired] == ["gt_p9_ids.png"]
 
 
+def test_hidden_files_are_no_masks(tmp_path):
+    for i in range(3):
+        save_object(tmp_path / "images" / f"p{i}.png", (0, 0, 6, 4))
+        save_object(tmp_path / "masks" / f"p{i}.png", (0, 0, 2, 2))
+        (tmp_path / "masks" / f"._p{i}.png").write_bytes(b"Mac OS X")
+        save_object(tmp_path / "parts" / f"p{i}" / "all.png", (0, 0, 2, 2))
+    save_object(tmp_path / "parts" / ".checkpoints" / "all.png", (0, 0, 2, 2))
+    for pattern in ("masks/{name}", "masks/{name}.png", "parts/{name}/all.png", "parts/{name}"):
+        found, unpaired = pair_by_pattern(tmp_path / "images", tmp_path / pattern, NO_AFFIXES)
+        assert all(found.masks) and unpaired == []
+
+
 def test_two_masks_for_one_image_are_refused(tmp_path):
     save_object(tmp_path / "p.png", (0, 0, 6, 4))
     for name in ("p.png", "p.tif"):

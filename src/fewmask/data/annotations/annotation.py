@@ -95,6 +95,11 @@ def is_background(name: str) -> bool:
     return name.strip().strip("_").casefold() == BACKGROUND
 
 
+def of_objects(names: Iterable[str]) -> list[str]:
+    """The names of classes without the background, and without blanks around them."""
+    return [name.strip() for name in names if name.strip() and not is_background(name)]
+
+
 def polygon(name: str, points: np.ndarray) -> Shape | str:
     """A polygon, or its kind if it has fewer than three corners."""
     return Shape(name, points) if len(points) >= 3 else "empty polygon"

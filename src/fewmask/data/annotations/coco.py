@@ -16,9 +16,8 @@ from fewmask.data.annotations.annotation import (
     pixel_shape,
     polygon,
 )
-from fewmask.data.annotations.objects import Labeled, objects, runs_of
+from fewmask.data.annotations.objects import Labeled, objects, pixels_of, runs_of
 from fewmask.data.annotations.source import Source
-from fewmask.data.decoding import require_pixels
 from fewmask.data.own_files import OwnFiles
 
 
@@ -53,13 +52,13 @@ def _annotations(content: dict[str, Any], names: dict[Any, str]) -> Iterator[Ann
             raise ValueError(
                 f"{which} has category {one['category_id']}, which `categories` does not list"
             )
-        runs = one.get("segmentation")
-        if isinstance(runs, dict) and [*runs["size"]] != sizes[one["image_id"]]:
+        outline, size = one.get("segmentation"), sizes[one["image_id"]]
+        if isinstance(outline, dict) and [*outline["size"]] != size:
             raise ValueError(
-                f"{which} has run lengths for {runs['size']} pixels (height, width), but its image "
-                f"has {sizes[one['image_id']]}"
+                f"{which} has run lengths for {outline['size']} pixels (height, width), but its "
+                f"image has {size}"
             )
-        shapes[one["image_id"]] += _shapes(one.get("segmentation"), names[one["category_id"]])
+        shapes[one["image_id"]] += _shapes(outline, names[one["category_id"]])
     for image in content["images"]:
         yield annotation(image["file_name"], image["width"], image["height"], shapes[image["id"]])
 
@@ -89,11 +88,8 @@ def run_lengths(segmentation: Mapping[str, Any]) -> np.ndarray:
     height, width = segmentation["size"]
     counts = segmentation["counts"]
     runs = _uncompressed(counts) if isinstance(counts, str) else [int(run) for run in counts]
-    if min(runs, default=0) < 0 or sum(runs) != height * width:
-        raise ValueError(f"run lengths (RLE) that do not fill {width} x {height} pixels")
-    require_pixels((width, height))
-    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return flat.reshape(width, height).T
+    # COCO's runs go down the columns, so rows and columns change places.
+    return pixels_of(runs, (height, width)).T
 
 
 def _uncompressed(text: str) -> list[int]:
@@ -118,14 +114,7 @@ def _uncompressed(text: str) -> list[int]:
 
 
 def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path, own: OwnFiles) -> None:
-    """Writes one annotation for each object, as run lengths, which are exact and allow holes.
-
-    Args:
-        photos: read one after the other, so that one at a time is in memory.
-        names: of the classes, by label.
-        file: to write to.
-        own: notes what was written.
-    """
+    """Writes one annotation for each object, as run lengths, which are exact and allow holes."""
     ids = {name: number for number, name in enumerate(names.values(), 1)}
     categories = [{"id": number, "name": name} for name, number in ids.items()]
     images: list[dict[str, Any]] = []
@@ -153,7 +142,6 @@ def _outline(shape: Shape, height: int, width: int) -> dict[str, Any]:
     """What COCO says about the pixels of an object."""
     assert shape.pixels is not None
     (left, top), (rows, columns) = shape.corner, shape.pixels.shape
-    # COCO's runs go down the columns, so rows and columns change places.
     counts = runs_of(shape.pixels.T, (top, left), (height, width))
     return {
         "segmentation": {"size": [height, width], "counts": counts},

@@ -17,9 +17,8 @@ from fewmask.data.annotations.annotation import (
     polygon,
     rotate,
 )
-from fewmask.data.annotations.objects import Labeled, objects, runs_of
+from fewmask.data.annotations.objects import Labeled, objects, pixels_of, runs_of
 from fewmask.data.annotations.source import Source
-from fewmask.data.decoding import require_pixels
 from fewmask.data.own_files import OwnFiles
 
 
@@ -35,7 +34,7 @@ def read(source: Source) -> Export | None:
     if root.find("track") is not None:
         raise ValueError("this is 'CVAT for video': export as 'CVAT for images'")
     declared = root.findall("./meta//labels/label/name")
-    return Export(_annotations(root), [str(label.text) for label in declared])
+    return Export(_annotations(root), [label.text or "" for label in declared])
 
 
 def _annotations(root: ElementTree.Element) -> Iterator[Annotation]:
@@ -63,25 +62,13 @@ def _shape(shape: ElementTree.Element) -> Shape | str:
         return Shape(name, rotate(ellipse(np.array([x, y]), width, height), rotation))
     if shape.tag == "mask":
         left, top, width, height = (int(n) for n in numbers("left", "top", "width", "height"))
-        # Run lengths row by row. They alternate between outside and inside, outside first.
         runs = [int(run) for run in shape.get("rle", "").split(",")]
-        if min(runs) < 0 or sum(runs) != height * width:
-            raise ValueError(f"run lengths (RLE) that do not fill {width} x {height} pixels")
-        require_pixels((width, height))
-        flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-        return pixel_shape(name, flat.reshape(height, width), (left, top))
+        return pixel_shape(name, pixels_of(runs, (width, height)), (left, top))
     return shape.tag
 
 
 def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path, own: OwnFiles) -> None:
-    """Writes one `<mask>` for each object.
-
-    Args:
-        photos: read one after the other, so that one at a time is in memory.
-        names: of the classes, by label.
-        file: to write to.
-        own: notes what was written.
-    """
+    """Writes one `<mask>` for each object."""
     meta = ElementTree.Element("meta")
     labels = ElementTree.SubElement(ElementTree.SubElement(meta, "task"), "labels")
     for name in names.values():

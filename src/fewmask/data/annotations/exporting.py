@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from fewmask.batch import IGNORE
-from fewmask.data.annotations.annotation import is_background
+from fewmask.data.annotations.annotation import is_background, of_objects
 from fewmask.data.annotations.formats import SUFFIXES, WRITERS
 from fewmask.data.annotations.objects import Labeled
 from fewmask.data.classes import Classes
@@ -22,7 +22,7 @@ class Masked(NamedTuple):
     photo: Path
     mask: Path
     name: str
-    """The photo's file name with its folders, as a labeling tool shall know it."""
+    """The photo's file name with its folders, as a labeling tool is to know it."""
 
 
 def require_formats(formats: Sequence[str]) -> None:
@@ -103,11 +103,12 @@ def way_back(classes: Classes) -> str:
     objects are background, or get no label if no class is one.
     """
     pairs = [*zip(classes.names, classes.values, strict=True)]
-    names = [name.strip() for name, _ in pairs if not is_background(name)]
-    outside: list[int | None] = [value for name, value in pairs if is_background(name)]
-    outside.append(classes.with_no_label().no_label)
-    values = [outside[0], *(value for name, value in pairs if not is_background(name))]
-    words = f"fewmask import EXPORT --out MASKS --names {shlex.quote(','.join(names))}"
+    names = ",".join(of_objects(classes.names))
+    outside = next((value for name, value in pairs if is_background(name)), None)
+    if outside is None:
+        outside = classes.with_no_label().no_label
+    values = [outside, *(value for name, value in pairs if not is_background(name))]
+    words = f"fewmask import EXPORT --out MASKS --names {shlex.quote(names)}"
     if values == [*range(len(values))]:
         return words
     return f"{words} --values {','.join(map(str, values))}"

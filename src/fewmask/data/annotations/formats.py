@@ -22,7 +22,11 @@ FORMATS: dict[str, Callable[[Source], Export | None]] = {
 """What an export is, and its reader, which returns None for another format. A new format is one
 file and a line here. A reader may raise ValueError, KeyError and the like for a damaged export."""
 
-WRITERS: dict[str, Callable[[Iterable[Labeled], Mapping[int, str], Path, OwnFiles], None]] = {
+Writer = Callable[[Iterable[Labeled], Mapping[int, str], Path, OwnFiles], None]
+"""Writes photos, one of which is in memory at a time, and the names of their classes by label, to a
+file or a folder, and notes what it wrote."""
+
+WRITERS: dict[str, Writer] = {
     "coco": coco.write,
     "cvat": cvat.write,
     "labelme": labelme.write,

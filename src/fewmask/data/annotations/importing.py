@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from fewmask import atomic
-from fewmask.data.annotations.annotation import BACKGROUND, Annotation, Export
+from fewmask.data.annotations.annotation import BACKGROUND, Annotation, Export, of_objects
 from fewmask.data.annotations.drawing import draw_mask
 from fewmask.data.annotations.formats import read_annotations
 from fewmask.data.annotations.source import Source
 from fewmask.data.convert import save_mask
+from fewmask.data.lists.reading import read_text
 from fewmask.data.own_files import OwnFiles
 from fewmask.errors import MANY, UserError, listed
 
@@ -161,14 +162,12 @@ def _beside_photo(one: Annotation, source: Source) -> Annotation:
 
 def _classes(source: Path, export: Export, names: Sequence[str], out: Path) -> list[str]:
     """The classes, background first, in the order of their labels."""
-    found = sorted({shape.name for one in export.annotations for shape in one.shapes})
-    names = [name for name in names if name.casefold() != BACKGROUND]
+    found = of_objects(sorted({shape.name for one in export.annotations for shape in one.shapes}))
+    names = of_objects(names)
     if len({*names}) < len(names):
         raise UserError(f"--names {_some(names)}: expected each name once.")
-    found = [name for name in found if name != BACKGROUND]
-    declared = [name for name in export.names if name.casefold() != BACKGROUND]
     before = _lines(out / NAMES)[1:]
-    wanted = [*names] or before or [*dict.fromkeys(declared)] or found
+    wanted = names or before or [*dict.fromkeys(of_objects(export.names))] or found
     classes = [BACKGROUND, *wanted]
     foreign = [name for name in found if name not in classes]
     if foreign and not names and before:
@@ -182,7 +181,7 @@ def _classes(source: Path, export: Export, names: Sequence[str], out: Path) -> l
             f"{source} has objects called {listed(foreign)}, which --names leaves out. All names "
             f"there: --names {_some(found)}."
         )
-    if names and before and [*names][: len(before)] != before:
+    if names and before and names[: len(before)] != before:
         raise UserError(
             f"{out} holds masks with the classes {listed(before)}, in this order. Give --names "
             "that begin with them, or another --out."
@@ -229,7 +228,7 @@ def _remember(out: Path, classes: Sequence[str], table: np.ndarray) -> None:
 
 def _lines(file: Path) -> list[str]:
     """What an earlier import noted, background first, or nothing."""
-    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return read_text(file).splitlines() if file.is_file() else []
 
 
 def _require_free(

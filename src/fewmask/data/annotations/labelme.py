@@ -25,6 +25,7 @@ from fewmask.data.annotations.objects import Labeled, objects
 from fewmask.data.annotations.photos import upright_size
 from fewmask.data.annotations.source import Source
 from fewmask.data.decoding import decoded
+from fewmask.data.image_files import files_below
 from fewmask.data.own_files import OwnFiles
 from fewmask.errors import UserError
 
@@ -37,7 +38,7 @@ def read(source: Source) -> Export | None:
     """
     path = source.path
     if path.is_dir():
-        files = sorted(path.rglob("*.json"))
+        files = [file for file in files_below(path) if file.suffix == ".json"]
         if not files:
             raise UserError(
                 f"{path} has neither LabelMe .json files nor a folder labels with YOLO .txt files."
@@ -107,12 +108,6 @@ def write(photos: Iterable[Labeled], names: Mapping[int, str], folder: Path, own
 
     LabelMe saves corrections into the same files. So a file that was changed is kept, and so is one
     that is newer than its mask.
-
-    Args:
-        photos: read one after the other, so that one at a time is in memory.
-        names: of the classes, by label.
-        folder: to write to.
-        own: knows which files were changed.
     """
     for photo in photos:
         file = folder / PurePosixPath(photo.name).with_suffix(".json")

@@ -23,12 +23,6 @@ def write(photos: Iterable[Labeled], names: Mapping[int, str], file: Path, own: 
     Not one for each object, because Label Studio draws every region on a canvas of the photo's
     size.
 
-    Args:
-        photos: read one after the other, so that one at a time is in memory.
-        names: of the classes, by label.
-        file: to write to.
-        own: notes what was written.
-
     Raises:
         UserError: for a photo that is too large for the format.
     """

@@ -1,6 +1,6 @@
 """The way back from a mask to what labeling tools edit: its connected objects, and their pixels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from fewmask.data.annotations.annotation import Shape, pixel_shape
+from fewmask.data.decoding import require_pixels
 
 
 class Labeled(NamedTuple):
@@ -16,7 +17,7 @@ class Labeled(NamedTuple):
 
     photo: Path
     name: str
-    """The photo's file name with its folders, as the tool shall know it."""
+    """The photo's file name with its folders, as the tool is to know it."""
     labels: np.ndarray
     """uint8 [H, W]"""
     since: int
@@ -38,6 +39,23 @@ def objects(labels: np.ndarray, names: Mapping[int, str]) -> Iterator[Shape]:
             left, top, width, height, _ = facts[piece].tolist()
             inside = pieces[top : top + height, left : left + width] == piece
             yield pixel_shape(names[label], inside, (left, top))
+
+
+def pixels_of(runs: Sequence[int], size: tuple[int, int]) -> np.ndarray:
+    """The pixels bool [H, W] that runs stand for, the way back from `runs_of`.
+
+    Args:
+        runs: lengths of the runs outside and inside, in turns, outside first, row by row.
+        size: width, height.
+
+    Raises:
+        ValueError: if the runs do not fill the image, or it is beyond the limit on images.
+    """
+    width, height = size
+    if min(runs, default=0) < 0 or sum(runs) != height * width:
+        raise ValueError(f"run lengths (RLE) that do not fill {width * height} pixels")
+    require_pixels(size)
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(height, width)
 
 
 def runs_of(pixels: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> list[int]:

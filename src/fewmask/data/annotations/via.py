@@ -71,7 +71,7 @@ def _attribute(regions: Sequence[Json], wanted: str) -> str:
         raise ValueError("no region has an attribute that names its class. Add one in VIA")
     known = [f"{key} ({listed(dict.fromkeys(found), 3)})" for key, found in values.items()]
     raise ValueError(
-        f"which attribute of the regions names the class? Say --attribute {[*values][0]}, or "
+        f"which attribute of the regions names the class? Give --attribute {[*values][0]}, or "
         f"another of these: {listed(known, 6)}"
     )
 

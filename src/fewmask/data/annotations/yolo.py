@@ -7,6 +7,7 @@ import numpy as np
 from fewmask.config import read_yaml
 from fewmask.data.annotations.annotation import Annotation, Export, Shape, annotation, stem_of
 from fewmask.data.annotations.source import Source
+from fewmask.data.image_files import files_below
 
 LABELS = "labels"
 NAMES = ("data.yaml", "data.yml", "classes.txt")
@@ -25,17 +26,20 @@ def read(source: Source) -> Export | None:
         return None
     folder = source.path.resolve()
     root = folder.parent if folder.name == LABELS else folder
+    found = files_below(folder)
     files = [
         file
-        for file in sorted(folder.rglob("*.txt"))
-        if LABELS in file.relative_to(root).parts[:-1] and file.name not in NAMES
+        for file in found
+        if file.suffix == ".txt"
+        and LABELS in file.relative_to(root).parts[:-1]
+        and file.name not in NAMES
     ]
     if not files:
         return None
     places = dict.fromkeys([folder, root, root / LABELS, root.parent])
     file_of_names = next((p / n for p in places for n in NAMES if (p / n).is_file()), None)
     if file_of_names is None:
-        if any(folder.rglob("*.json")):  # of LabelMe, with notes beside them
+        if any(file.suffix == ".json" for file in found):  # of LabelMe, with notes beside them
             return None
         raise ValueError(f"there is no data.yaml or classes.txt in {root} that names the classes")
     names = _names(file_of_names)

@@ -3,13 +3,16 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+
+import numpy as np
 
 from fewmask import atomic
 from fewmask.data.cache import cache_folder
-from fewmask.data.checks.finding import require_no_error
+from fewmask.data.checks.finding import Finding, require_no_error
 from fewmask.data.checks.labels import label_findings
 from fewmask.data.checks.loaded import loaded_findings
 from fewmask.data.checks.survey import survey_masks
@@ -46,7 +49,8 @@ def check_data(data: Data, needs_unlabeled: bool, tell: Tell) -> None:
         tell(note)
     _require_images(data, needs_unlabeled)
     _require_apart(data)
-    _check_labels(data, tell)
+    for warning in _label_warnings(data):
+        tell(warning)
     with ThreadPoolExecutor() as executor:  # Pillow decodes without the interpreter lock
         for dataset in (data.labeled, data.val):
             _check_all(dataset, True, executor, tell)
@@ -54,9 +58,8 @@ def check_data(data: Data, needs_unlabeled: bool, tell: Tell) -> None:
             _check_sample(data.unlabeled, executor, tell)
         elif needs_unlabeled:
             _check_all(data.unlabeled, False, executor, tell)
-    for finding in loaded_findings(data):
-        if finding.level == "warning":
-            tell(f"{finding.what} {finding.advice}")
+    for warning in _remembered("loaded", data, lambda: loaded_findings(data)):
+        tell(warning)
 
 
 def _require_images(data: Data, needs_unlabeled: bool) -> None:
@@ -107,37 +110,43 @@ def _check_sample(pool: Dataset, executor: ThreadPoolExecutor, tell: Tell) -> No
         )
 
 
-def _check_labels(data: Data, tell: Tell) -> None:
-    """Looks at what the masks hold, unless the same masks have passed before."""
-    table = data.labeled.label_table()
+def _label_warnings(data: Data) -> list[str]:
+    """What is doubtful about what the masks hold; nothing if they are not files."""
+    table, names = data.labeled.label_table(), data.classes.names
     masks = {"labeled": mask_files(data.labeled), "val": mask_files(data.val)}
     if table is None or any(len(masks[s]) < len(getattr(data, s)) for s in masks):
-        return  # masks that are not files
+        return []
+    return _remembered(
+        "surveyed", data, lambda: label_findings(survey_masks(masks, table), names, table)
+    )
+
+
+def _remembered(kind: str, data: Data, find: Callable[[], Iterable[Finding]]) -> list[str]:
+    """The warnings about labeled and val images; found once, until one of their files changes.
+
+    Raises:
+        UserError: for the first error that is found.
+    """
     states = [dataset.state(True) for dataset in (data.labeled, data.val)]
     mark = None
     if None not in states:
-        name = hashlib.sha256(repr((states, data.classes.names)).encode()).hexdigest()
-        mark = cache_folder() / "surveyed" / name
-    try:
-        warnings = None if mark is None else json.loads(mark.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        warnings = None
-    if warnings is None:
-        findings = [*label_findings(survey_masks(masks, table), data.classes.names, table)]
-        require_no_error(findings)
-        warnings = [f"{one.what} {one.advice}" for one in findings if one.level == "warning"]
-        if mark is not None:
-            _leave(mark, json.dumps(warnings))
-    for warning in warnings:
-        tell(warning)
+        facts = hashlib.sha256(repr((states, data.classes.names, data.value_range)).encode())
+        for array in (one for one in vars(data).values() if isinstance(one, np.ndarray)):
+            facts.update(array.tobytes())  # image-level labels come from a file of their own
+        mark = cache_folder() / kind / facts.hexdigest()
+        with suppress(OSError, ValueError, TypeError):  # not there, or damaged
+            return [*map(str, json.loads(mark.read_text(encoding="utf-8")))]
+    findings = [*find()]
+    require_no_error(findings)
+    warnings = [f"{one.what} {one.advice}" for one in findings if one.level == "warning"]
+    if mark is not None:
+        _leave(mark, json.dumps(warnings))
+    return warnings
 
 
 def _leave(mark: Path, text: str) -> None:
-    try:
-        mark.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # a read-only home: looked at again next time
         atomic.write_text(mark, text)
-    except OSError:
-        pass  # a read-only home: looked at again next time
 
 
 def _check_all(

@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 
 from fewmask.batch import IGNORE
-from fewmask.data.checks.finding import Finding, names_of
+from fewmask.data.checks.finding import Finding, file_of, names_of
 from fewmask.data.dataset import Dataset
-from fewmask.data.images import as_rgb
+from fewmask.data.images import as_rgb, size_at
 
 SAMPLED = 32
-"""As many labeled images are looked at, spread over all of them."""
+"""This many labeled images are looked at, spread over all of them."""
 FEWEST = 8
 """With fewer masks, chance decides."""
 SIDE = 256
@@ -26,13 +26,13 @@ SIDE = 256
 SHORTEST = 20
 """Pixels of border that a mask needs to be judged."""
 CLOSE = 0.01
-"""Fits that differ by less are equal."""
+"""Fits that differ by less count as equal."""
 MANY = 0.4
-"""If so many masks fit no better than others would, it is no chance: half of them do by chance."""
+"""If this share of the masks fits no better than others would, it is no accident."""
 LEAST = 0.1
 """A lead below this is none."""
 SURELY = 7
-"""A mask that fits another photo better by so many times the usual spread belongs to that one."""
+"""A mask that fits another photo better by this many times the usual spread belongs there."""
 BETTER = 0.2
 """How much better all masks must fit elsewhere, times the square root of their number."""
 ON_EDGES = 0.62
@@ -54,9 +54,7 @@ def edge_findings(labeled: Dataset) -> Iterator[Finding]:
     if moved := _better_elsewhere(edges, masks):
         yield _misplaced(moved)
         return
-    places = [sampled[k] for k in judged]
-    files = [labeled.file(place) or Path(labeled.names[place]) for place in places]
-    yield from _misfits(files, edges, masks)
+    yield from _misfits([file_of(labeled, sampled[k]) for k in judged], edges, masks)
 
 
 def _sampled(count: int) -> list[int]:
@@ -94,11 +92,9 @@ def borders(mask: np.ndarray) -> np.ndarray:
 
 
 def _small(picture: np.ndarray, how: int) -> np.ndarray:
-    scale = SIDE / max(picture.shape[:2])
-    if scale >= 1:
+    if max(picture.shape[:2]) <= SIDE:
         return np.ascontiguousarray(picture)
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    return cv2.resize(picture, size, interpolation=how)
+    return cv2.resize(picture, size_at(picture, SIDE), interpolation=how)
 
 
 def fit(edges: np.ndarray, mask: np.ndarray) -> float:
@@ -128,15 +124,20 @@ def _misfits(
     others = others - level[:, None]
     habit = np.nanmedian(others, axis=0)
     others = others - habit
-    # The spread is that of most fits: of a few right ones, it shall not take notice.
+    # The spread is that of most fits, whatever a few right ones among them are.
     spread = 1.4826 * float(np.nanmedian(abs(others)))
     lead = np.nanmax(others, axis=0) - (own - level - habit)
     is_odd = own - level < -CLOSE
     swapped = (own - level < CLOSE) & (lead > max(SURELY * spread, LEAST))
     if swapped.any():
-        yield _swapped(len(files), [file for file, one in zip(files, swapped, strict=True) if one])
+        what = "another photo better than those of their own. They may belong to other photos."
+        yield _misfit(files, swapped, what)
     elif is_odd.mean() >= MANY:
-        yield _odd(len(files), [file for file, one in zip(files, is_odd, strict=True) if one])
+        what = (
+            "their photo no better than masks of other photos do. They may be coarse, misplaced, "
+            "or belong to other photos."
+        )
+        yield _misfit(files, is_odd, what)
 
 
 def _better_elsewhere(edges: Sequence[np.ndarray], masks: Sequence[np.ndarray]) -> str:
@@ -178,21 +179,10 @@ def _misplaced(better: str) -> Finding:
     )
 
 
-def _swapped(judged: int, files: Sequence[Path]) -> Finding:
+def _misfit(files: Sequence[Path], does_misfit: np.ndarray, what: str) -> Finding:
     return Finding(
         "warning",
-        f"{len(files)} of {judged} masks fit the edges of another photo better than those of their "
-        "own. They may belong to other photos.",
+        f"{does_misfit.sum()} of {len(files)} masks fit the edges of {what}",
         LOOK,
-        names_of(files),
-    )
-
-
-def _odd(judged: int, files: Sequence[Path]) -> Finding:
-    return Finding(
-        "warning",
-        f"{len(files)} of {judged} masks fit the edges of their photo no better than masks of "
-        "other photos do. They may be coarse, misplaced, or belong to other photos.",
-        LOOK,
-        names_of(files),
+        names_of(file for file, one in zip(files, does_misfit, strict=True) if one),
     )

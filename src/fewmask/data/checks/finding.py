@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from fewmask.data.dataset import Dataset
 from fewmask.errors import UserError
 
 Level = Literal["error", "warning", "note"]
@@ -49,6 +50,11 @@ def option(name: str, value: Mapping[Any, int], can_be_drafted: bool = True) -> 
     if can_be_drafted:
         return f"data.{name}, which fewmask check DATA --write data.yaml drafts"
     return f"data.{name} with all {len(value)} of them"
+
+
+def file_of(dataset: Dataset, index: int) -> Path:
+    """The file of an image, or the name of one that is no file."""
+    return dataset.file(index) or Path(dataset.names[index])
 
 
 def names_of(files: Iterable[Path]) -> tuple[str, ...]:

@@ -42,8 +42,8 @@ def _dropped(images: Sequence[ImageFacts], channels: int) -> Iterator[Finding]:
     if stacks:
         yield Finding(
             "warning",
-            f"{len(stacks)} image(s) have several pages (first: {stacks[0].pages}), of which the "
-            "first one alone is read.",
+            f"{len(stacks)} image(s) have several pages (first: {stacks[0].pages}), of which only "
+            "the first is read.",
             "Save the page that counts as an image of its own.",
             names_of(image.file for image in stacks),
         )

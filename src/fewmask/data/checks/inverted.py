@@ -4,7 +4,7 @@ What an object looks like beside its ground, brighter or redder, is much the sam
 it is the other way round exactly where class 1 takes most of the photo, these masks are inverted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -14,27 +14,26 @@ from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.images import as_rgb
 
 FEWEST = 4
-"""As many masks of the usual kind are needed to know how objects look."""
+"""This many masks of the usual kind are needed to know how objects look."""
 CLEAR = 2.0
 """How much of its spread the usual difference must be, at least."""
 
 
 def inverted_findings(
-    files: Sequence[Path], images: Sequence[np.ndarray], masks: Sequence[np.ndarray]
+    labeled: Iterable[tuple[Path, np.ndarray, np.ndarray]],
 ) -> Iterator[Finding]:
     """A warning for masks of 0 and 1 that seem to be inverted.
 
     Args:
-        files: names of the images.
-        images: uint8 [H, W, C].
-        masks: labels [H, W] of any size; they are brought to that of their image.
+        labeled: the name of each image, the image uint8 [H, W, C] and its labels [H, W], of any
+            size; they are brought to that of the image. One at a time is in memory.
     """
-    looks = [_difference(image, mask) for image, mask in zip(images, masks, strict=True)]
-    known = [k for k, look in enumerate(looks) if look is not None]
-    is_large = np.array([(masks[k] == 1).mean() > 0.5 for k in known], bool)
+    looks = [(file, (mask == 1).mean() > 0.5, _difference(i, mask)) for file, i, mask in labeled]
+    known = [look for look in looks if look[2] is not None]
+    is_large = np.array([large for _, large, _ in known], bool)
     if not 0 < is_large.sum() < len(known):
         return
-    seen = np.array([looks[k] for k in known])  # [N, 3]
+    seen = np.array([difference for _, _, difference in known])  # [N, 3]
     usual = is_large if is_large.sum() > len(known) / 2 else ~is_large
     if usual.sum() < FEWEST:
         return
@@ -48,7 +47,7 @@ def inverted_findings(
             f"{odd.sum()} of {len(known)} masks seem to be inverted: what is class 1 there looks "
             "like class 0 in the others.",
             "Look at them: fewmask check DATA --picture labels.png. If they are, invert them.",
-            names_of(files[k] for k, one in zip(known, odd, strict=True) if one),
+            names_of(file for (file, *_), one in zip(known, odd, strict=True) if one),
         )
 
 

@@ -50,7 +50,7 @@ def _classes(survey: Survey, names: Sequence[str] | None, labels: LabelTable) ->
             "warning",
             f"No labeled image shows {listed(missing)}."
             + (f" Val shows {listed(scored)}, which will score 0." if scored else ""),
-            "Label images that show it, or leave the class out of data.names.",
+            "Label images that show them, or leave them out of data.names.",
         )
     if rare:
         yield Finding(

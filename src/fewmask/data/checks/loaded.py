@@ -1,17 +1,17 @@
 """Findings about images and masks as they are loaded, after all that reading does to them."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from fewmask.data.checks.edges import edge_findings
-from fewmask.data.checks.finding import Finding, names_of
+from fewmask.data.checks.finding import Finding, file_of, names_of
 from fewmask.data.checks.inverted import inverted_findings
+from fewmask.data.dataset import Dataset
 from fewmask.data.source import Data
 
 SAMPLED_IMAGES = 20
-"""As many labeled images are looked at, spread over all of them."""
+"""About this many images of a set are looked at, spread over all of them."""
 FLAT = 12
 """An image whose values differ by less than this, of 0 to 255, shows next to nothing."""
 MOSTLY = 0.5
@@ -28,32 +28,27 @@ def loaded_findings(data: Data) -> Iterator[Finding]:
             f"Another range: data.range='[{low:g}, {high:g}]'.",
         )
     yield from edge_findings(data.labeled)
-    images = data.labeled
-    sampled = range(0, len(images), max(1, len(images) // SAMPLED_IMAGES))
-    yield from _inverted(data)
+    if len(data.classes) == 2:
+        yield from inverted_findings(
+            (file_of(part, index), part.image(index), part.mask(index))
+            for part in (data.labeled, data.val)
+            for index in _sampled(part)
+        )
+    images, sampled = data.labeled, _sampled(data.labeled)
     flat = [index for index in sampled if _is_flat(images.image(index))]
     if len(flat) > MOSTLY * len(sampled):
         yield Finding(
             "warning",
-            f"{len(flat)} of {len(sampled)} labeled images show hardly any values once they are "
+            f"{len(flat)} of {len(sampled)} labeled images have hardly any contrast once they are "
             "loaded: nearly all of their pixels look alike.",
             "Open one of them. If its values have another range, set data.range; if another page "
             "or band counts, save that one.",
-            names_of(images.file(index) or Path(images.names[index]) for index in flat),
+            names_of(file_of(images, index) for index in flat),
         )
 
 
-def _inverted(data: Data) -> Iterator[Finding]:
-    """Masks of two classes, of which some are inverted; those of val are looked at as well."""
-    if len(data.classes) != 2:
-        return
-    found = []
-    for part in (data.labeled, data.val):
-        for index in range(0, len(part), max(1, len(part) // SAMPLED_IMAGES)):
-            file = part.file(index) or Path(part.names[index])
-            found.append((file, part.image(index), part.mask(index)))
-    files, images, masks = zip(*found, strict=True)
-    yield from inverted_findings(files, images, masks)
+def _sampled(dataset: Dataset) -> range:
+    return range(0, len(dataset), max(1, len(dataset) // SAMPLED_IMAGES))
 
 
 def _is_flat(image: np.ndarray) -> bool:

@@ -37,10 +37,8 @@ def _numbers(
     if not values:
         return
     asked = values - labels.mapping.keys() - {*range(count or 1), IGNORE}
-    wrong = None
-    if len(asked) > MANY_COLORS and not labels.is_binary:
-        wrong = _too_many(masks, values)
-    wrong = wrong or _wrong_values(masks, count, labels)
+    are_many = len(asked) > MANY_COLORS and not labels.is_binary
+    wrong = _too_many(masks, values) if are_many else _wrong_values(masks, count, labels)
     if wrong is not None or labels.is_binary:
         wrong = _smoothed(masks, values) or wrong
     if wrong is not None:
@@ -66,7 +64,9 @@ def _smoothed(masks: Sequence[MaskFacts], values: set[int]) -> Finding | None:
     """Many values between two that most pixels have: edges drawn or resized with smoothing."""
     kept = sorted(values - {IGNORE})
     low, high = min(values), max(values)
-    pixels = sum((Counter(mask.values) for mask in masks), Counter[int]())
+    pixels = Counter[int]()
+    for mask in masks:
+        pixels.update(mask.values)
     between = max((n for value, n in pixels.items() if low < value < high), default=0)
     are_ends = pixels[low] + pixels[high] > pixels.total() / 2 and pixels[high] > 5 * between
     several = [mask for mask in masks if len(mask.values) >= FEW_GRAYS]
@@ -154,7 +154,7 @@ def _object_or_nothing(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterat
     two = [mask for mask in has_255 if {*mask.values} == {0, IGNORE}]
     others = [mask for mask in masks if IGNORE not in mask.values and len(mask.values) > 1]
     # A border round objects is 255, too, but takes fewer pixels than objects do.
-    both = [mask for mask in has_255 if mask not in two]
+    both = [mask for mask in has_255 if {*mask.values} != {0, IGNORE}]
     if not merged and both and _share_of_255(two) < 3 * _share_of_255(both):
         return
     if merged or (two and (others or both)):

@@ -8,7 +8,7 @@ from fewmask.data.checks.survey import ImageFacts, MaskFacts, Survey
 from fewmask.data.images import IMAGE_SUFFIXES
 
 MOST_REASONS = 4
-"""Each of so many reasons is told; rarer ones are counted."""
+"""This many reasons are told; rarer ones are counted."""
 
 
 def readability_findings(survey: Survey) -> Iterator[Finding]:
@@ -17,7 +17,7 @@ def readability_findings(survey: Survey) -> Iterator[Finding]:
         kinds = ", ".join(sorted({file.suffix for file in survey.unread}))
         yield Finding(
             "warning",
-            f"{len(survey.unread)} file(s) are not read, for their kind or their name ({kinds}). "
+            f"{len(survey.unread)} file(s) are not read because of their kind or name ({kinds}). "
             "They are left out.",
             f"Save them in one of these formats: {', '.join(IMAGE_SUFFIXES)}.",
             names_of(survey.unread),

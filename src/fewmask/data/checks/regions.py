@@ -9,7 +9,7 @@ FEW_GRAYS = 8
 """A mask with fewer values was not smoothed."""
 
 STEPS = 0.7
-"""Of the pixels of an edge, so many differ from a neighbor; of a region, those at its border."""
+"""This share of the pixels of an edge differs from a neighbor; of a region, those at its border."""
 
 
 def has_numbered_objects(mask: np.ndarray) -> bool:

@@ -65,7 +65,8 @@ def _every(dataset: Dataset, counts: Sequence[int], rng: np.random.Generator) ->
     for count in reversed(counts):
         start = int(rng.integers(max(1, len(chosen) // count)))
         kept = [chosen[start + i * len(chosen) // count] for i in range(count)]
-        order = [i for i in chosen if i not in set(kept)] + order
+        taken = {*kept}
+        order = [i for i in chosen if i not in taken] + order
         chosen = kept
     return chosen + order
 

@@ -15,7 +15,7 @@ from fewmask.data.pool.name_index import NameIndex
 from fewmask.data.read_options import ReadOptions
 
 SAMPLED_FILES = 2000
-"""About as many files are read before training. A damaged one is skipped while training."""
+"""About this many files are read before training. A damaged one is skipped while training."""
 
 
 class FilePool(Dataset):

@@ -33,7 +33,7 @@ from fewmask.errors import UserError
 MIXED = 16
 """How many shards are mixed at a time."""
 SAMPLED_IMAGES = 16
-"""As many images are read before training: the first, because each shard may be a download."""
+"""This many images are read before training: the first, as each shard may be a download."""
 
 
 class ShardPool(Dataset):
@@ -172,7 +172,7 @@ class _OpenShard:
         return os.pread(self.file.fileno(), size, offset)  # safe across forks: moves no pointer
 
 
-@lru_cache(maxsize=MIXED)  # as many shards are in use at a time
+@lru_cache(maxsize=MIXED)  # this many shards are in use at a time
 def _open(downloads: Downloads, url: str, size: int) -> _OpenShard:
     try:
         shard = _OpenShard(downloads.open(url), url)

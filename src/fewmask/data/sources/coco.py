@@ -24,7 +24,13 @@ from fewmask.data.classes import Classes
 from fewmask.data.convert import convert_all, save_mask
 from fewmask.data.files import Files, Paths
 from fewmask.data.label_table import LabelTable
-from fewmask.data.sources.published_dataset import Archive, PublishedDataset, first_folder, names_in
+from fewmask.data.sources.published_dataset import (
+    Archive,
+    PublishedDataset,
+    Split,
+    first_folder,
+    names_in,
+)
 from fewmask.errors import UserError
 
 NAMES = (
@@ -58,15 +64,8 @@ class COCO(PublishedDataset):
         ),
     )
 
-    def train(self) -> Files:
-        """The training images."""
-        return self._files("train")
-
-    def val(self) -> Files:
-        """The validation images."""
-        return self._files("val")
-
-    def _files(self, split: str) -> Files:
+    def files(self, split: Split) -> Files:
+        """All training or validation images."""
         root = self.config.root
         folder = root / f"{split}{_year(root)}"
         names = self.list_folder(folder, ".jpg")

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ class Folder(DataSource):
         if unread := self._unread_masks(files):
             notes.append(
                 f"{len(unread)} file(s) among the masks are not read (first: {unread[0].name}), "
-                "for their kind or their name: their images count as unlabeled."
+                "because of their kind or name: their images count as unlabeled."
             )
         names, doubts = self._names(files)
         notes += doubts
@@ -135,16 +136,17 @@ class Folder(DataSource):
             config.names,
             config.label_table(len(config.names or range(256))),
             unpaired,
-            [file for file in self._unread(files) if file not in {*unpaired}],
+            self._unread(files, {*unpaired}),
             config.resize_masks,
             was_opened=False,
         )
 
-    def _unread(self, files: Files) -> list[Path]:
-        """Pictures among the images and masks that are not read."""
+    def _unread(self, files: Files, unpaired: AbstractSet[Path]) -> list[Path]:
+        """Pictures among the images and masks that are not read, and not reported as unpaired."""
         images, _ = self.config.places()
-        found = unread_pictures(images) if images.is_dir() else []
-        return [file for file in found if file not in {*files.masks}] + self._unread_masks(files)
+        masks = {*files.masks}
+        found = [f for f in unread_pictures(images) if f not in masks] if images.is_dir() else []
+        return [file for file in found + self._unread_masks(files) if file not in unpaired]
 
     def _unread_masks(self, files: Files) -> list[Path]:
         """Files among the masks that are named like an image without a mask."""

@@ -13,7 +13,7 @@ from fewmask.errors import UserError
 MASK_WORDS = "mask|label|annot|seg|truth|gt|class"
 """In the name of a folder, they say that it may hold masks."""
 NAMED_FOLDERS = 5
-"""As many folders are named in a message, those with the most pictures."""
+"""A message names this many folders, those with the most pictures."""
 
 
 def require_layout(root: Path, images: Path, masks: Path) -> None:
@@ -108,11 +108,11 @@ def _require_no_folder_per_mask(root: Path, images: Path, masks: Path) -> None:
     if not (root / images).is_dir():
         return
     stems = {file.stem for file in files_below(root / images)}
-    subfolders = {folder.name for folder in _folders(root / images)}
-    inner = [f for f in _folders(root / masks) if f.name in stems - subfolders]
-    if inner:
+    stems -= {folder.name for folder in _folders(root / images)}
+    inner = next((f for f in _folders(root / masks) if f.name in stems), None)
+    if inner is not None:
         raise UserError(
-            f"{inner[0]} is a folder with the name of an image. If it holds one mask for each "
+            f"{inner} is a folder with the name of an image. If it holds one mask for each "
             f"object of that image: data.masks={masks.as_posix()}/{NAME}."
         )
 

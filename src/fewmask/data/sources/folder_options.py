@@ -101,7 +101,7 @@ class FolderOptions(DataSource.Config):
         return Affixes(self.mask_prefix, mask_suffix, image_suffix, self.image_prefix)
 
     def wish(self) -> Wish:
-        """How the images shall be divided."""
+        """How the images are to be divided."""
         wanted = self.labeled
         place = self.root / wanted if isinstance(wanted, Path) else wanted
         return Wish(place, self.val_fraction, self.split_seed)

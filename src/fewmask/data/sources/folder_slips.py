@@ -35,7 +35,10 @@ def with_hash(palette: Any) -> Any:
     """Colors as #rrggbb. Without the hash and quotes, YAML sees numbers in some of them."""
     if not isinstance(palette, Mapping):
         return palette
-    return {_color(key): value for key, value in palette.items()}
+    colors = [_color(key) for key in palette]
+    if len({color.lower() for color in colors}) < len(colors):
+        raise ValueError("expected each color once, in capital or small letters")
+    return dict(zip(colors, palette.values(), strict=True))
 
 
 def _color(key: Any) -> Any:

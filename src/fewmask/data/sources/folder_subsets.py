@@ -22,7 +22,7 @@ class Subsets(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """How the images shall be divided; see the options of `Folder`."""
+    """How the images are to be divided; see the options of `Folder`."""
 
     labeled: int | Path | None
     val_fraction: float

@@ -15,6 +15,7 @@ from fewmask.batch import IGNORE
 from fewmask.data.classes import Classes
 from fewmask.data.dataset import Dataset
 from fewmask.data.files import Files
+from fewmask.data.lists.reading import read_text
 from fewmask.data.source import SUBSETS, Data
 from fewmask.errors import UserError, did_you_mean
 
@@ -71,8 +72,17 @@ def keep_classes(data: Data, kept: Sequence[str], image_labels: Path) -> Data:
 
 
 def _images_showing(wanted: set[str], image_labels: Path) -> set[str]:
-    rows = csv.reader(image_labels.read_text(encoding="utf-8").splitlines())
+    rows = _rows(image_labels)
+    if any(len(row) != 2 for row in rows):
+        raise UserError(
+            f"{image_labels} is damaged: expected rows such as 2007_000032,aeroplane;person. "
+            "Remove it, and run fewmask prepare voc again."
+        )
     return {name for name, classes in rows if wanted & {*classes.split(";")}}
+
+
+def _rows(file: Path) -> list[list[str]]:
+    return [*csv.reader(read_text(file).splitlines())]
 
 
 def write_image_labels(datasets: Sequence[Dataset], names: Sequence[str], file: Path) -> None:
@@ -86,10 +96,8 @@ def write_image_labels(datasets: Sequence[Dataset], names: Sequence[str], file: 
         file: `.csv`, with rows such as `2007_000032,aeroplane;person`.
     """
     images = [name for dataset in datasets for name in dataset.names]
-    if file.is_file():
-        rows = csv.reader(file.read_text(encoding="utf-8").splitlines())
-        if [name for name, _ in rows][1:] == images:
-            return
+    if file.is_file() and [row[0] for row in _rows(file) if len(row) == 2][1:] == images:
+        return
     lines = ["image,classes\n"]
     with ThreadPoolExecutor() as executor:  # masks are decoded without the interpreter lock
         for dataset in datasets:

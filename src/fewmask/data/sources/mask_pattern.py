@@ -67,7 +67,9 @@ def _all_masks(pattern: Path) -> list[Path]:
     suffix = pattern.suffix.lower()
     below = below if suffix in MASK_SUFFIXES else f"{below}*"
     found = Path(*parts[:first]).glob(below.replace("**", "*"))  # ** would go into subfolders
-    return [place for place in found if _holds_a_mask(place)]
+    # Hidden ones are left out as elsewhere: a Mac adds ._p1.png to p1.png.
+    seen = (f for f in found if not any(part.startswith(".") for part in f.parts[first:]))
+    return [place for place in seen if _holds_a_mask(place)]
 
 
 def _holds_a_mask(place: Path) -> bool:

@@ -14,6 +14,8 @@ from fewmask.data.lists.reading import match_names, read_lines
 from fewmask.data.source import Data, DataSource
 from fewmask.errors import UserError, listed
 
+Split = Literal["train", "val"]
+
 
 class Archive(NamedTuple):
     """A public file with some of the images or masks of a data set."""
@@ -54,12 +56,8 @@ class PublishedDataset(DataSource):
     config: Config
 
     @abc.abstractmethod
-    def train(self) -> Files:
-        """All training images, with the paths where their masks belong."""
-
-    @abc.abstractmethod
-    def val(self) -> Files:
-        """The validation images, with the paths where their masks belong."""
+    def files(self, split: Split) -> Files:
+        """All training or validation images, with the paths where their masks belong."""
 
     @classmethod
     def convert(cls, root: Path) -> None:  # noqa: B027 - most need no conversion
@@ -76,12 +74,12 @@ class PublishedDataset(DataSource):
         Raises:
             UserError: naming the first missing file, where it comes from and where it belongs.
         """
-        train, val = self.train(), self.val()
-        listed = self._labeled(train)
-        labeled = train.subset(listed)
+        train, val = self.files("train"), self.files("val")
+        chosen = self._labeled(train)
+        labeled = train.subset(chosen)
         unlabeled: Sequence[int] = range(len(train))
         if self.config.unlabeled == "others":
-            unlabeled = sorted(set(unlabeled) - set(listed))
+            unlabeled = sorted(set(unlabeled) - set(chosen))
         # Masks of unlabeled images are never read, so they may be missing.
         for files in (labeled, val):
             self._require(files.masks, "mask")
@@ -145,12 +143,12 @@ class PublishedDataset(DataSource):
 
     def _require(self, files: Sequence[Path | None], what: str) -> None:
         """Every file must exist. Folders are listed once, so that 118,000 files take a second."""
-        listed: dict[Path, set[str]] = {}
+        names: dict[Path, set[str]] = {}
         for file in files:
             assert file is not None
-            if file.parent not in listed:
-                listed[file.parent] = names_in(file.parent)
-            if file.name not in listed[file.parent]:
+            if file.parent not in names:
+                names[file.parent] = names_in(file.parent)
+            if file.name not in names[file.parent]:
                 raise UserError(self.missing(file, what))
 
     def missing(self, file: Path, what: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fewmask.data.lists.reading import image_id, read_lines
+from fewmask.data.matlab_files import read_matlab
 from fewmask.data.sources.published_dataset import first_folder, names_in
 from fewmask.errors import UserError
 
@@ -65,11 +66,9 @@ def read_sbd(file: Path) -> np.ndarray:
         UserError: if SciPy is missing, or the file is missing, damaged or not of SBD.
     """
     try:
-        from scipy.io import loadmat
-    except ImportError:
-        raise UserError("SBD's .mat files need SciPy: pip install 'fewmask[prepare]'") from None
-    try:
-        content = loadmat(file, mat_dtype=True)["GTcls"][0]["Segmentation"][0]
+        content = read_matlab(file)["GTcls"]["Segmentation"]
+    except UserError:
+        raise
     except FileNotFoundError:
         raise UserError(f"The SBD file {file} is missing. It is part of {SBD_HOME}.") from None
     except Exception as error:  # SciPy raises a dozen kinds for a damaged file

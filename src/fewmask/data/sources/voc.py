@@ -14,7 +14,6 @@ Layout, below `VOCdevkit/VOC2012` or in the folder itself:
 Source: Everingham et al., IJCV 2015; Hariharan et al., ICCV 2011.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +28,7 @@ from fewmask.data.lists.reading import image_id, read_lines
 from fewmask.data.masks import read_mask
 from fewmask.data.source import Data
 from fewmask.data.sources.kept_classes import keep_classes, require_known, write_image_labels
-from fewmask.data.sources.published_dataset import Archive, PublishedDataset, first_folder
+from fewmask.data.sources.published_dataset import Archive, PublishedDataset, Split, first_folder
 from fewmask.data.sources.sbd import SBD_HOME, find_sbd, read_sbd, sbd_ids, stems
 from fewmask.errors import UserError
 
@@ -103,28 +102,25 @@ class VOC(PublishedDataset):
             )
         return keep_classes(data, self.config.classes, file)
 
-    def train(self) -> Files:
-        """The augmented training set."""
+    def files(self, split: Split) -> Files:
+        """The augmented training set, or the validation set with VOC's own masks."""
         layout = Layout.of(self.config.root)
+        if split == "val":
+            own = (layout.home / "SegmentationClass").is_dir()
+            masks = "SegmentationClass" if own else "SegmentationClassAug"
+            return self._files(layout.lists / "val.txt", masks)
         file = layout.lists / "train_aug.txt"
         if not file.is_file():
             raise UserError(
                 f"The list {file} is missing: VOC and SBD are not joined yet. Run: fewmask prepare "
                 f"voc --root {self.config.root} (add --download to fetch both archives)."
             )
-        return self._files(self.read_own_list(file), "SegmentationClassAug")
+        return self._files(file, "SegmentationClassAug")
 
-    def val(self) -> Files:
-        """The validation set, with VOC's own masks."""
-        layout = Layout.of(self.config.root)
-        own = (layout.home / "SegmentationClass").is_dir()
-        masks = "SegmentationClass" if own else "SegmentationClassAug"
-        return self._files(self.read_own_list(layout.lists / "val.txt"), masks)
-
-    def _files(self, lines: Sequence[str], masks: str) -> Files:
+    def _files(self, file: Path, masks: str) -> Files:
         home = Layout.of(self.config.root).home
         # VOC's own lists and its copies write ids, file names or pairs.
-        names = [image_id(line) for line in lines]
+        names = [image_id(line) for line in self.read_own_list(file)]
         if len(set(names)) < len(names):
             twice = next(name for i, name in enumerate(names) if name in names[:i])
             raise UserError(f"A list of {home} names '{twice}' twice. Run fewmask prepare voc.")

@@ -18,7 +18,7 @@ from fewmask.models.encoders.weights import load_weights
 
 Origin = Literal["timm", "package"]
 Pretrained = Literal["auto", "timm", "package", False] | Path
-"""Where weights shall come from: the first of all origins that has them, one origin, nowhere
+"""Where weights come from: the first of all origins that has them, one origin, nowhere
 (random weights), or a file."""
 LIGHT = "tf_efficientnet_lite0"
 """The light encoder, whose weights can also be had as a package."""
