@@ -54,7 +54,9 @@ def check_data(data: Data, needs_unlabeled: bool, tell: Tell) -> None:
             _check_sample(data.unlabeled, executor, tell)
         elif needs_unlabeled:
             _check_all(data.unlabeled, False, executor, tell)
-    for finding in loaded_findings(data):
+    findings = [*loaded_findings(data)]
+    require_no_error(findings)
+    for finding in findings:
         if finding.level == "warning":
             tell(f"{finding.what} {finding.advice}")
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from fewmask.data.checks.edges import edge_findings
 from fewmask.data.checks.finding import Finding, names_of
+from fewmask.data.checks.image_labels import image_label_findings
 from fewmask.data.checks.inverted import inverted_findings
 from fewmask.data.source import Data
 
@@ -27,6 +28,7 @@ def loaded_findings(data: Data) -> Iterator[Finding]:
             f"The images have more than 8 bits: values from {low:g} to {high:g} become 0 to 255.",
             f"Another range: data.range='[{low:g}, {high:g}]'.",
         )
+    yield from image_label_findings(data)
     yield from edge_findings(data.labeled)
     images = data.labeled
     sampled = range(0, len(images), max(1, len(images) // SAMPLED_IMAGES))
