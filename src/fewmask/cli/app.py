@@ -15,6 +15,7 @@ import typer
 
 from fewmask.cli.printing import make_printable
 from fewmask.errors import Stopped, UserError, nearest
+from fewmask.version import __version__
 
 app = typer.Typer(
     add_completion=False,
@@ -23,6 +24,21 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Train segmentation models from a few labeled and many unlabeled images.",
 )
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"fewmask {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version)
+    ] = False,
+) -> None:
+    """Options of the program itself."""
 
 
 def checked_words(context: typer.Context, words: list[str] | None) -> list[str] | None:

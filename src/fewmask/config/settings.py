@@ -88,7 +88,11 @@ def _explain(item: Any, config_class: type[BaseConfig], prefix: str) -> str:
     path = prefix + ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         owner = _owner(config_class, item["loc"][:-1])
-        return f"{path}: unknown option. {did_you_mean(str(item['loc'][-1]), owner.model_fields)}"
+        section, _, name = path.rpartition(".")
+        hint = did_you_mean(name, owner.model_fields)
+        if section:  # the whole key, as it is typed
+            hint = hint.replace("mean '", f"mean '{section}.")
+        return f"{path}: unknown option. {hint}"
     if item["type"] == "missing":
         return f"{path}: is needed and was not given. Add {path}=..."
     if item["type"] == "value_error":
