@@ -113,7 +113,7 @@ def test_the_documented_decoder_trains_from_the_command_line(lab):
 
 def test_options_of_a_users_decoder_are_checked_like_ours(lab):
     with pytest.raises(
-        UserError, match="model.decoder.chanels: unknown option.*'model.decoder.channels'"
+        UserError, match="decoder.chanels: unknown option.*'model.decoder.channels'"
     ):
         recipe_from_words(
             ["synthetic", "model.decoder=my_decoder:Linear", "model.decoder.chanels=8"]

@@ -26,7 +26,7 @@ def test_an_unknown_option_comes_with_the_nearest():
         "'method.threshold'",
     )
     expect(["training.stepz=9"], "training.stepz", "'training.steps'")
-    expect(["model.decoder.chanels=9"], "model.decoder.chanels", "'channels'")
+    expect(["model.decoder.chanels=9"], "model.decoder.chanels", "'model.decoder.channels'")
     expect(["trainig.steps=9"], "trainig", "'training'")
 
 
@@ -61,7 +61,7 @@ def test_options_of_a_method_by_its_name():
     own = parse_options(["methods.my.lab:Soft.supervised_loss.kind=ohem"])
     assert own == {"methods": {"my.lab:Soft": {"supervised_loss": {"kind": "ohem"}}}}
     expect(["methods.imsa.threshold=1"], "methods.imsa: unknown method. Did you mean 'imas'?")
-    expect(["methods.pcr.treshold=1"], "methods.pcr.treshold: unknown", "'method.threshold'")
+    expect(["methods.pcr.treshold=1"], "methods.pcr.treshold: unknown", "'methods.pcr.threshold'")
 
 
 def test_a_users_method_is_found_by_import_path():
