@@ -46,11 +46,20 @@ def _classes(survey: Survey, names: Sequence[str] | None, labels: LabelTable) ->
     if names is None:  # nobody asked for the others: numbers between those of the masks
         missing = scored
     if missing and survey.masks["labeled"]:
+        has_255 = any(IGNORE in mask.values for mask in survey.masks["labeled"])
+        is_ignored = has_255 and not labels.palette and labels.label_of(IGNORE) == IGNORE
         yield Finding(
             "warning",
             f"No labeled image shows {listed(missing)}."
             + (f" Val shows {listed(scored)}, which will score 0." if scored else ""),
-            "Label images that show it, or leave the class out of data.names.",
+            "Label images that show it, or leave the class out of data.names."
+            + " (255, which the masks hold, counts as 'no label'.)" * is_ignored,
+        )
+    if len(in_val) == 1 and sum(images > 0 for _, images in shares["labeled"].values()) > 1:
+        yield Finding(
+            "warning",
+            f"The images of val show {listed(in_val)} alone, so their score says little.",
+            "Choose images that show all classes: data.val.",
         )
     if rare:
         yield Finding(

@@ -9,6 +9,8 @@ from fewmask.data.checks.edges import edge_findings
 from fewmask.data.checks.finding import Finding, names_of
 from fewmask.data.checks.image_labels import image_label_findings
 from fewmask.data.checks.inverted import inverted_findings
+from fewmask.data.checks.steps import step_findings
+from fewmask.data.dataset import Dataset
 from fewmask.data.source import Data
 
 SAMPLED_IMAGES = 20
@@ -30,14 +32,20 @@ def loaded_findings(data: Data) -> Iterator[Finding]:
         )
     yield from image_label_findings(data)
     yield from edge_findings(data.labeled)
-    images = data.labeled
-    sampled = range(0, len(images), max(1, len(images) // SAMPLED_IMAGES))
+    yield from step_findings(data.labeled)
     yield from _inverted(data)
+    for subset, images in (("labeled", data.labeled), ("val", data.val)):
+        yield from _flat(subset, images)
+
+
+def _flat(subset: str, images: Dataset) -> Iterator[Finding]:
+    """Images that are black, or nearly of one color."""
+    sampled = range(0, len(images), max(1, len(images) // SAMPLED_IMAGES))
     flat = [index for index in sampled if _is_flat(images.image(index))]
     if len(flat) > MOSTLY * len(sampled):
         yield Finding(
             "warning",
-            f"{len(flat)} of {len(sampled)} labeled images show hardly any values once they are "
+            f"{len(flat)} of {len(sampled)} {subset} images show hardly any values once they are "
             "loaded: nearly all of their pixels look alike.",
             "Open one of them. If its values have another range, set data.range; if another page "
             "or band counts, save that one.",
