@@ -30,7 +30,9 @@ def require_layout(root: Path, images: Path, masks: Path) -> None:
             the options that fit what is there.
     """
     if not root.is_dir():
-        raise UserError(f"data.root={root}: there is no such folder.")
+        raise UserError(
+            f"data.root={root}: there is no such folder. If it has moved: data.root=PLACE."
+        )
     if not (root / images).exists():
         if root.name == images.name and (root.parent / masks).is_dir():
             raise UserError(
