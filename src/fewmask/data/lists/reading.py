@@ -11,7 +11,7 @@ from fewmask.data.images import IMAGE_SUFFIXES
 from fewmask.errors import UserError
 
 # "JPEGImages/2007_000032.jpg SegmentationClass/2007_000032.png": an image and its mask.
-_PAIR = re.compile(r"(\S+\.(?:jpg|jpeg|png))\s+\S+\.png", re.IGNORECASE)
+_PAIR = re.compile(r"(\S+\.(?:jpg|jpeg|png))\s+(\S+\.png)", re.IGNORECASE)
 # What COCO 2014 and Cityscapes add to the id of an image.
 _DECORATION = re.compile(r"^COCO_(?:train|val)2014_|_leftImg8bit$")
 
@@ -94,6 +94,12 @@ def match_names(lines: Sequence[str], names: Sequence[str], source: Path | str) 
             raise UserError(
                 f"{source} lists '{line}', but several images have that name. Write "
                 f"it with its folder, like '{names[meant[0]]}'."
+            )
+        pair = _PAIR.fullmatch(line)
+        if pair and by_id.get(image_id(pair[2]), [index]) != [index]:
+            raise UserError(
+                f"{source} lists '{line}', but {pair[2]} is the mask of another image. Masks are "
+                "found by their names: rename them, or write the image alone into each line."
             )
         if index in matched:
             raise UserError(
