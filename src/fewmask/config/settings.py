@@ -100,6 +100,8 @@ def _explain(item: Any, config_class: type[BaseConfig], prefix: str) -> str:
         return f"{path}: {message}" + ("" if message.endswith("?") else ".")
     if item["type"] in ("tuple_type", "list_type"):
         return f"{path}={item['input']!r}: expected several values: [a, b]."
+    if item["type"] == "string_type" and item["input"] is None:
+        return f"{path}: expected a word. If it is the word null: put it in quotes, 'null'."
     if item["type"] == "string_type" and isinstance(item["input"], (bool, int, float)):
         return f"{path}={item['input']!r}: expected a word. Put it in quotes: '{item['input']}'."
     return f"{path}={item['input']!r}: {item['msg']}."
