@@ -15,7 +15,6 @@ import typer
 
 from fewmask.cli.printing import make_printable
 from fewmask.errors import Stopped, UserError, nearest
-from fewmask.version import __version__
 
 app = typer.Typer(
     add_completion=False,
@@ -28,7 +27,9 @@ app = typer.Typer(
 
 def _show_version(is_wanted: bool) -> None:
     if is_wanted:
-        print(f"fewmask {__version__}")
+        from fewmask.engine.devices import environment
+
+        print(f"fewmask {environment()['fewmask']}")
         raise typer.Exit
 
 

@@ -31,6 +31,7 @@ def label_findings(
         yield from _empty(survey, names, labels)
     if not values:
         yield from _classes(survey, names, labels)
+        yield from _one_in_val(class_shares(survey, names, labels))
 
 
 def _classes(survey: Survey, names: Sequence[str] | None, labels: LabelTable) -> Iterator[Finding]:
@@ -55,17 +56,25 @@ def _classes(survey: Survey, names: Sequence[str] | None, labels: LabelTable) ->
             "Label images that show it, or leave the class out of data.names."
             + " (255, which the masks hold, counts as 'no label'.)" * is_ignored,
         )
-    if len(in_val) == 1 and sum(images > 0 for _, images in shares["labeled"].values()) > 1:
-        yield Finding(
-            "warning",
-            f"The images of val show {listed(in_val)} alone, so their score says little.",
-            "Choose images that show all classes: data.val.",
-        )
     if rare:
         yield Finding(
             "warning",
             f"Rare among the labeled images: {listed(rare)}.",
             "The model will not learn them well. Label more images that show them.",
+        )
+
+
+def _one_in_val(shares: Mapping[str, Mapping[str, tuple[float, int]]]) -> Iterator[Finding]:
+    """A single class in val, although more of them are learned."""
+    in_val, learned = (
+        [name for name, (_, images) in shares.get(subset, {}).items() if images]
+        for subset in ("val", "labeled")
+    )
+    if len(in_val) == 1 and len(learned) > 1:
+        yield Finding(
+            "warning",
+            f"The images of val show {in_val[0]} alone, so their score says little.",
+            "Choose images that show all classes: data.val.",
         )
 
 
