@@ -106,6 +106,7 @@ def test_names_that_no_list_can_hold(name, done, tmp_path):
         ("data.long_side=-5", "greater than or equal to 1"),
         ("data.names=a", r"expected several values: [a, b]"),
         ("data.names=[true, false]", "Put it in quotes"),
+        ("data.names=[null, coat]", "If it is the word null: put it in quotes"),
         ("data.names=[a, a]", "each once"),
     ],
 )

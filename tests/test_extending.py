@@ -67,7 +67,7 @@ def test_the_documented_method_trains_from_the_command_line(lab):
 
 def test_options_of_a_users_method_are_checked_like_ours(lab):
     with pytest.raises(
-        UserError, match="method.ema_dekay: unknown option. Did you mean 'ema_decay'"
+        UserError, match="method.ema_dekay: unknown option. Did you mean 'method.ema_decay'"
     ):
         recipe_from_words(["synthetic", "method=my_lab:SoftTeacher", "method.ema_dekay=0.9"])
 
@@ -112,7 +112,9 @@ def test_the_documented_decoder_trains_from_the_command_line(lab):
 
 
 def test_options_of_a_users_decoder_are_checked_like_ours(lab):
-    with pytest.raises(UserError, match="model.decoder.chanels: unknown option.*'channels'"):
+    with pytest.raises(
+        UserError, match="decoder.chanels: unknown option.*'model.decoder.channels'"
+    ):
         recipe_from_words(
             ["synthetic", "model.decoder=my_decoder:Linear", "model.decoder.chanels=8"]
         )

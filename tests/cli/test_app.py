@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from fewmask.version import __version__
 from tests.program import fewmask
 
 
@@ -29,10 +30,14 @@ def test_an_option_given_twice_in_a_row_is_refused(tmp_path):
     assert "seed: 2" in text
 
 
+def test_the_version_is_told(tmp_path):
+    assert fewmask("--version", cwd=tmp_path) == f"fewmask {__version__}\n"
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["train", "synthetic", "training.stepz=3"], "Did you mean 'steps'"),
+        (["train", "synthetic", "training.stepz=3"], "Did you mean 'training.steps'"),
         (["train"], "Which images?"),
         (["train", "data=nowhere"], "no such folder"),
         (["train", "--resume", "nowhere"], "not a run folder"),
@@ -46,6 +51,7 @@ def test_an_option_given_twice_in_a_row_is_refused(tmp_path):
         (["predict", "nowhere", "images"], "nowhere is not a run folder"),
         (["evaluate", "nowhere"], "not a run folder"),
         (["results", "nowhere"], "is not a run folder"),
+        (["train", "imas", "data=photos"], "'imas' is a method, not a recipe: method=imas."),
         (["recipes", "voc/imass"], "Did you mean 'voc/imas'"),
         (["prepare", "vok", "--root", "."], "Did you mean 'voc'"),
         (["prepare", "voc", "--root", "."], "VOCtrainval_11-May-2012.tar"),

@@ -236,8 +236,10 @@ def test_photos_that_have_moved_are_found_by_an_option(run, tmp_path):
     photos = shutil.copytree(run.parents[1] / "photos", tmp_path / "moved")
     recipe = (copied / "recipe.yaml").read_text().replace(str(run.parents[1] / "photos"), "/gone")
     (copied / "recipe.yaml").write_text(recipe)
-    assert "data.root=/gone: there is no such folder" in fewmask("rank", copied, code=2)
-    place = f"data.root={photos}"
+    text = fewmask("rank", copied, code=2)
+    assert "/gone: there is no such folder. If it has moved: data.root=PLACE." in text
+    place = text.split()[-1].rstrip(".").replace("PLACE", str(photos))
     assert "Label these next" in fewmask("rank", copied, place, "--count", "2")
+    assert "mIoU" in fewmask("evaluate", copied, place)
     text = fewmask("pseudo", copied, place, "--out", tmp_path / "pseudo")
     assert "image(s) predicted" in text

@@ -20,9 +20,13 @@ def expect(words: list[str], *parts: str, base: str | None = "synthetic") -> Non
 
 
 def test_an_unknown_option_comes_with_the_nearest():
-    expect(["method=imas", "method.treshold=0.9"], "method.treshold: unknown option", "'threshold'")
-    expect(["training.stepz=9"], "training.stepz", "'steps'")
-    expect(["model.decoder.chanels=9"], "model.decoder.chanels", "'channels'")
+    expect(
+        ["method=imas", "method.treshold=0.9"],
+        "method.treshold: unknown option",
+        "'method.threshold'",
+    )
+    expect(["training.stepz=9"], "training.stepz", "'training.steps'")
+    expect(["model.decoder.chanels=9"], "model.decoder.chanels", "'model.decoder.channels'")
     expect(["trainig.steps=9"], "trainig", "'training'")
 
 
@@ -57,7 +61,7 @@ def test_options_of_a_method_by_its_name():
     own = parse_options(["methods.my.lab:Soft.supervised_loss.kind=ohem"])
     assert own == {"methods": {"my.lab:Soft": {"supervised_loss": {"kind": "ohem"}}}}
     expect(["methods.imsa.threshold=1"], "methods.imsa: unknown method. Did you mean 'imas'?")
-    expect(["methods.pcr.treshold=1"], "methods.pcr.treshold: unknown", "'threshold'")
+    expect(["methods.pcr.treshold=1"], "methods.pcr.treshold: unknown", "'methods.pcr.threshold'")
 
 
 def test_a_users_method_is_found_by_import_path():

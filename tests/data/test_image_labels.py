@@ -1,5 +1,7 @@
 """Files that tell which classes an image shows."""
 
+import re
+
 import pytest
 
 from fewmask.cli.words import recipe_from_words
@@ -101,3 +103,34 @@ def test_blanks_in_a_name_are_kept(tmp_path):
         [False, True],
         [True, False],
     ]
+
+
+def test_images_without_labels_are_left_out_as_advised(tmp_path, photos):
+    unlabeled = sorted(f.stem for f in (photos / "images").iterdir())
+    words = [f"data={photos}", f"data.image_labels={tmp_path / 'l.csv'}"]
+    (tmp_path / "l.csv").write_text("nothing,class 1\n")
+    with pytest.raises(UserError) as error:
+        open_data(recipe_from_words(words))
+    (first, more) = re.findall(r"image '(\w+)' and (\d+) more", str(error.value))[0]
+    assert "data.images may be a .txt list" in str(error.value) and first in unlabeled
+    data = open_data(recipe_from_words(words[:1]))
+    assert len(data.unlabeled) == 1 + int(more)
+    (tmp_path / "l.csv").write_text(f"{first},class 1\n")
+    kept = [*data.labeled.names, *data.val.names, first]
+    lines = [f"images/{file.name}" for file in (photos / "images").iterdir() if file.stem in kept]
+    (photos / "kept.txt").write_text("\n".join(lines))
+    found = open_data(recipe_from_words([*words, "data.images=kept.txt"]))
+    assert found.unlabeled.names == [f"images/{first}"] or found.unlabeled.names == [first]
+    assert found.image_labels.tolist() == [[False, True]]
+
+
+def test_several_separators_are_read_as_the_message_says(tmp_path):
+    (tmp_path / "l.csv").write_text("0001\n0002\n")
+    with pytest.raises(UserError) as error:
+        read_image_labels(tmp_path / "l.csv", NAMES, CLASSES)
+    (example,) = re.findall(r"such as (\S+) \(separated", str(error.value))
+    row = example.replace("p1.jpg", "0001.jpg")
+    for mark in ",;\t ":
+        (tmp_path / "l.csv").write_text(f"{row.replace(',', mark)}\n0002.jpg{mark}\n")
+        found = read_image_labels(tmp_path / "l.csv", NAMES, CLASSES)
+        assert found.tolist() == [[False, True, True], [False, False, False]]

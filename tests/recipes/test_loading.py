@@ -86,7 +86,7 @@ def test_options_for_one_method_as_given_take_precedence(tmp_path: Path):
 @pytest.mark.parametrize(
     ("word", "says"),
     [
-        ("methods.gta.keep_procent=9", "methods.gta.keep_procent: unknown .*'keep_percent'"),
+        ("methods.gta.keep_procent=9", "methods.gta.keep_procent: unknown .*gta.keep_percent'"),
         ("methods.gta.keep_percent=much", "methods.gta.keep_percent='much'"),
         ("methods.gta=9", "methods.gta=9: expected options. Write them as methods.gta.KEY=VALUE"),
         ("methods=9", "methods=9: expected options"),

@@ -11,6 +11,7 @@ from fewmask.report.draft import write_draft
 from fewmask.tasks.check import check
 from tests.data import trees
 from tests.photos import ten_photos
+from tests.program import fewmask
 
 
 def drafted(photos, file):
@@ -31,6 +32,16 @@ def test_other_values_get_a_mapping(tmp_path):
         Image.fromarray(np.asarray(Image.open(file)) * 200 + 7).save(file)
     values = drafted(photos, tmp_path / "data.yaml")
     assert values["label_mapping"] == {7: 0, 207: 1} and values["names"] == ["class 0", "class 1"]
+
+
+def test_an_existing_file_is_refused_before_anything_is_read(tmp_path):
+    file = tmp_path / "data.yaml"
+    file.write_text("mine")
+    text = fewmask("check", ten_photos(tmp_path), "--write", file, code=2)
+    assert text.strip() == f"Error: {file} exists. Remove it first, or give another name."
+    text = fewmask("check", tmp_path / "source", "--write", tmp_path / "no" / "data.yaml", code=2)
+    assert text.strip().endswith(f"there is no folder {tmp_path / 'no'}.")
+    assert file.read_text() == "mine"
 
 
 def test_existing_files_and_published_data_are_refused(tmp_path):

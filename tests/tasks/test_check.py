@@ -33,7 +33,7 @@ def test_what_training_would_refuse_is_an_error(clean):
     (clean / "val.txt").write_text("p01\n")
     (clean / "labeled.txt").write_text("p01\np02\n")
     words = [f"data={clean}", "data.val=val.txt", "data.labeled=labeled.txt"]
-    assert "1 val image(s) are the same file as a labeled image" in "\n".join(
+    assert "1 val image(s) are the same files as labeled ones" in "\n".join(
         f.what for f in checking.check(recipe_from_words(words)).findings
     )
 

@@ -36,6 +36,20 @@ def test_names_of_all_kinds_of_places(folder):
             find_images(folder / nothing)
 
 
+def test_a_list_of_names_that_rank_has_written(folder, tmp_path):
+    rows = [
+        f"1,a/x,{folder / 'a/x.png'},0.9,1",
+        f"2,b/x,{folder / 'b/x.png'},0.8,",
+        "3,shard/1,,0,",
+    ]
+    (tmp_path / "rank.csv").write_text("\n".join(["rank,image,file,entropy,chosen", *rows]))
+    (tmp_path / "to_label.txt").write_text("b/x\na/x\n")
+    found = find_images(tmp_path / "to_label.txt")
+    assert [item.file for item in found] == [folder / "b/x.png", folder / "a/x.png"]
+    (tmp_path / "rank.csv").write_text("a table of something else")
+    assert find_images(tmp_path / "to_label.txt")[0].file == tmp_path / "b/x"  # told as missing
+
+
 def test_names_stay_inside_the_folder_of_predictions(folder, monkeypatch):
     """A name with `..` would lead out of it, to the photo itself."""
     (folder / "b" / "list.txt").write_text("x.png\n../a/x.png\n")

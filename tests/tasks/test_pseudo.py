@@ -1,5 +1,6 @@
 """Pseudo-labels are exported for images that a person can correct."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -80,3 +81,17 @@ def test_it_says_how_much_of_each_class_is_labeled(run, tmp_path):
             for kind in ("masks", "full", "unsure")
         )
         assert (mask == 255).all() and (unsure == 255).all() and set(np.unique(full)) <= {0, 1}
+
+
+def test_the_threshold_that_is_advised_labels_more(run, tmp_path):
+    threshold, said = 0.999, []
+    for _ in range(20):  # each advice is halfway to where every pixel gets a label
+        said.clear()
+        pseudo_labels(run, tmp_path / "out", threshold, overwrite=True, tell=said.append)
+        advice = re.search(r"--threshold ([\d.]+) --overwrite", said[-1])
+        if advice is None:
+            break
+        threshold = float(advice[1])
+    assert threshold < 0.999 and advice is None
+    masks = [np.asarray(Image.open(file)) for file in (tmp_path / "out/masks").iterdir()]
+    assert any((mask < 2).any() for mask in masks)

@@ -25,6 +25,23 @@ app = typer.Typer(
 )
 
 
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from fewmask.engine.devices import environment
+
+        print(f"fewmask {environment()['fewmask']}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version)
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
 def checked_words(context: typer.Context, words: list[str] | None) -> list[str] | None:
     """Refuses `--steps 100`, and `data.pool=0.tar data.pool=1.tar`.
 

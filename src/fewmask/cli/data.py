@@ -34,11 +34,13 @@ def check(
     import json
 
     from fewmask.cli.words import recipe_from_words
-    from fewmask.report.draft import write_draft
+    from fewmask.report.draft import require_new, write_draft
     from fewmask.tasks import check as task
 
     is_option = data.startswith(("data=", "data.")) and "=" in data  # as for `train`
     recipe = recipe_from_words([data if is_option else f"data={data}", *(options or [])])
+    if write is not None:
+        require_new(write)  # before all files are read
     found = task.check(recipe)
     print(json.dumps(found.as_dict(), indent=2) if as_json else found.in_words())
     if write is not None:

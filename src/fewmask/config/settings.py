@@ -88,7 +88,11 @@ def _explain(item: Any, config_class: type[BaseConfig], prefix: str) -> str:
     path = prefix + ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         owner = _owner(config_class, item["loc"][:-1])
-        return f"{path}: unknown option. {did_you_mean(str(item['loc'][-1]), owner.model_fields)}"
+        section, _, name = path.rpartition(".")
+        hint = did_you_mean(name, owner.model_fields)
+        if section:  # the whole key, as it is typed
+            hint = hint.replace("mean '", f"mean '{section}.")
+        return f"{path}: unknown option. {hint}"
     if item["type"] == "missing":
         return f"{path}: is needed and was not given. Add {path}=..."
     if item["type"] == "value_error":
@@ -96,6 +100,8 @@ def _explain(item: Any, config_class: type[BaseConfig], prefix: str) -> str:
         return f"{path}: {message}" + ("" if message.endswith("?") else ".")
     if item["type"] in ("tuple_type", "list_type"):
         return f"{path}={item['input']!r}: expected several values: [a, b]."
+    if item["type"] == "string_type" and item["input"] is None:
+        return f"{path}: expected a word. If it is the word null: put it in quotes, 'null'."
     if item["type"] == "string_type" and isinstance(item["input"], (bool, int, float)):
         return f"{path}={item['input']!r}: expected a word. Put it in quotes: '{item['input']}'."
     return f"{path}={item['input']!r}: {item['msg']}."

@@ -70,6 +70,13 @@ def decoded(source: Path | BinaryIO) -> Image.Image:
     return picture
 
 
+OTHER_TIFF = (
+    "If it holds bands other than RGB, set model.in_channels.",
+    "If it holds numbers of 32 or 64 bits, save it as PNG of 8 or 16 bits.",
+)
+"""What else a TIFF may be that is no image here: a photo, and a mask."""
+
+
 class opened:
     """Opens and decodes an image file. Any failure, here or in the block, becomes a UserError."""
 
@@ -102,7 +109,7 @@ class opened:
         return UserError(
             f"Cannot read {file}: {reason}. The file is damaged or not an image; replace it or "
             "remove it from the data."
-            + (" If it holds bands other than RGB, set model.in_channels." * may_be_bands)
+            + (f" {OTHER_TIFF[self.what == 'mask']}" if may_be_bands else "")
         )
 
 

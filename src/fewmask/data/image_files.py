@@ -83,7 +83,8 @@ def list_images(place: Path) -> list[Path]:
 
 def _listed(place: Path, line: str) -> Path:
     """The file that a line of a list means; on Windows, paths have backslashes."""
-    for written in (line, line.replace("\\", "/"), line.partition(" ")[0]):  # or image and mask
+    slashed = line.replace("\\", "/")
+    for written in (line, slashed, slashed.partition(" ")[0]):  # or image and mask
         if (place.parent / written).is_file():
             return place.parent / written
     raise UserError(f"{place} lists {place.parent / line}, but there is no such file.")

@@ -4,59 +4,86 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fewmask.data.classes import Classes
+from fewmask.data.label_table import LabelTable
 from fewmask.data.lists.reading import read_text, without_suffix
+from fewmask.data.tag_files import read_tag_files
 from fewmask.errors import UserError, did_you_mean
 
 
-def read_image_labels(file: Path, names: Sequence[str], classes: Classes) -> np.ndarray:
+def read_image_labels(
+    file: Path,
+    names: Sequence[str],
+    classes: Classes,
+    table: LabelTable | None = None,
+    needed: int | None = None,
+) -> np.ndarray:
     """Reads the classes of every image of a set.
 
     A CSV file has rows with the name of an image and one or more of its classes. Columns are
     separated by commas, semicolons, tabs or spaces; several classes in one column, by semicolons,
     blanks or |.
     Several rows of one image add up. A JSON file is one object: `{"image": ["class", ...], ...}`.
-    The file may name images of other sets too.
+    The file may name images of other sets too. A folder holds a file for each image, see
+    `read_tag_files`.
 
     Args:
-        file: `.csv` or `.json`.
+        file: `.csv` or `.json`, or a folder.
         names: the images' names. The file may add a suffix such as `.jpg`.
         classes: the classes of the data.
+        table: how values in masks become labels.
+        needed: so many images, from the first one, must be in the file. By default all.
 
     Returns:
-        bool [N, K], in the order of `names`.
+        bool [N, K], in the order of `names`. Images that are not in the file have no class.
 
     Raises:
         UserError: for an unreadable file, an unknown class, or an image that is not in it.
     """
-    rows = _read_rows(file, names, classes)
-    by_name = {without_suffix(name): labels for name, labels in rows.items()}
-    # A bare name means an image in a subfolder, if there is only one of that name.
-    bare = Counter(Path(name).stem for name in names)
+    known = {key for name in names for key in _keys(name, is_unique=True)}
+    if file.is_dir():
+        rows = read_tag_files(file, known, classes, table)
+    else:
+        rows = _read_rows(file, known, classes)
+    found = _rows_of(names, rows)
+    missing = [name for name, row in zip(names[:needed], found, strict=False) if row is None]
+    if missing:
+        raise UserError(
+            f"data.image_labels={file} does not name the unlabeled image '{missing[0]}'"
+            + f" and {len(missing) - 1} more" * (len(missing) > 1)
+            + ". Add what is missing, or leave these images out: data.images may be a .txt list."
+        )
     present = np.zeros((len(names), len(classes)), dtype=bool)
-    for i, name in enumerate(names):
-        labels = rows.get(name)
-        for key in _keys(name, bare[Path(name).stem] == 1):
-            labels = by_name.get(key) if labels is None else labels
-        if labels is None:
-            raise UserError(
-                f"data.image_labels={file} does not name the unlabeled image '{name}'. Add a row "
-                "for it, or take the image out of the unlabeled set."
-            )
-        for label in (part for one in labels for part in _split(one, classes.names)):
+    for i, row in enumerate(found):
+        for label in (part for one in row or () for part in _split(one, classes.names)):
             if label not in classes.names:
                 raise UserError(
-                    f"data.image_labels={file} gives '{name}' the class '{label}'. "
+                    f"data.image_labels={file} gives '{names[i]}' the class '{label}'. "
                     f"{did_you_mean(label, classes.names)}"
                 )
             present[i, classes.names.index(label)] = True
     return present
+
+
+def _rows_of(names: Sequence[str], rows: Mapping[str, list[str]]) -> list[list[str] | None]:
+    """The classes of each image, or None if the file does not name it."""
+    by_name = {without_suffix(name): labels for name, labels in rows.items()}
+    # A bare name means an image in a subfolder, if there is only one of that name.
+    bare = Counter(Path(name).stem for name in {*names})
+    found = []
+    for name in names:
+        labels = rows.get(name)
+        for key in _keys(name, bare[Path(name).stem] == 1):
+            labels = by_name.get(key) if labels is None else labels
+        found.append(labels)
+    return found
 
 
 def _split(label: str, names: Sequence[str]) -> list[str]:
@@ -71,7 +98,7 @@ def _keys(name: str, is_unique: bool) -> tuple[str, ...]:
     return (name, without_suffix(name), *((path.name, without_suffix(path.name)) * is_unique))
 
 
-def _read_rows(file: Path, names: Sequence[str], classes: Classes) -> dict[str, list[str]]:
+def _read_rows(file: Path, known: AbstractSet[str], classes: Classes) -> dict[str, list[str]]:
     """The class names of each image."""
     try:
         text = read_text(file)
@@ -81,7 +108,7 @@ def _read_rows(file: Path, names: Sequence[str], classes: Classes) -> dict[str, 
         raise UserError(f"Cannot read data.image_labels={file}: {error}") from None
     rows: dict[str, list[str]] = {}
     lines = [line for line in text.splitlines() if line.strip()]
-    mark = _separator(lines, names)
+    mark = _separator(lines, known)
     for name, *cells in csv.reader(lines, delimiter=mark, skipinitialspace=True):
         labels = [label for cell in cells for label in _labels(cell.strip(), classes)]
         rows.setdefault(name.strip(), []).extend(labels)
@@ -110,9 +137,8 @@ def _labels(cell: str, classes: Classes) -> list[str]:
     return [label.strip() for label in re.split("[,;|]", cell) if label.strip()]
 
 
-def _separator(lines: Sequence[str], names: Sequence[str]) -> str:
+def _separator(lines: Sequence[str], known: AbstractSet[str]) -> str:
     """What separates the columns: that which leaves names of images in the first one."""
-    known = {key for name in names for key in _keys(name, is_unique=True)}
 
     def images(mark: str) -> int:
         firsts = (line.partition(mark)[0].strip().strip('"') for line in lines if mark in line)

@@ -27,7 +27,7 @@ def read_array(file: Path, wanted: str = "") -> np.ndarray:
         UserError: if the file is missing or damaged, holds no array that can be a mask, or several
             of which none is wanted.
     """
-    values = _chosen(_content(file), wanted, file)
+    values = _chosen(read_content(file), wanted, file)
     numbers = whole_numbers(values, file) if values.dtype.kind in "fu" else values
     return numbers.astype(np.uint8) if numbers.dtype == bool else numbers
 
@@ -49,8 +49,16 @@ def whole_numbers(values: np.ndarray, file: Path) -> np.ndarray:
     return values.astype(np.int64)
 
 
-def _content(file: Path) -> Any:
-    """What the file holds: an array, or arrays by name."""
+def read_content(file: Path, kind: str = "mask") -> Any:
+    """What the file holds: an array, or arrays by name.
+
+    Args:
+        file: with a suffix of `ARRAY_SUFFIXES`.
+        kind: what it is, for messages.
+
+    Raises:
+        UserError: if the file is missing, damaged, or holds Python objects.
+    """
     try:
         if file.exists() and not file.is_file():
             raise OSError("it is a pipe or a device, and not a file")
@@ -64,11 +72,11 @@ def _content(file: Path) -> Any:
     except UserError:
         raise
     except FileNotFoundError:
-        raise UserError(f"There is no mask {file}.") from None
+        raise UserError(f"There is no {kind} {file}.") from None
     except Exception as error:  # SciPy and zipfile raise a dozen kinds for a damaged file
         is_pickled = "allow_pickle" in str(error)
         reason = "it holds Python objects, not numbers" if is_pickled else error
-        raise UserError(f"Cannot read mask {file}: {reason}. Export it again.") from None
+        raise UserError(f"Cannot read {kind} {file}: {reason}. Export it again.") from None
 
 
 def _numbers_of(archive: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

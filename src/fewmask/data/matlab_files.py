@@ -32,9 +32,7 @@ def read_matlab(file: Path) -> Any:
     try:
         from scipy.io import loadmat
     except ImportError:
-        raise UserError(
-            f"Mask {file}: .mat files need SciPy: pip install 'fewmask[prepare]'"
-        ) from None
+        raise UserError(f"{file}: .mat files need SciPy: pip install 'fewmask[prepare]'") from None
     content = file.read_bytes()
     mark = content[HEADER - 4 : HEADER]
     if mark in VERSION_5:
@@ -43,7 +41,7 @@ def read_matlab(file: Path) -> Any:
         return loadmat(BytesIO(content), simplify_cells=True)
     except NotImplementedError:
         raise UserError(
-            f"Mask {file}: it is a MATLAB file of version 7.3 (HDF5). Save it with "
+            f"{file}: it is a MATLAB file of version 7.3 (HDF5). Save it with "
             "save(..., '-v7'), or as PNG."
         ) from None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from fewmask.data.cache import DecodedFolder
 from fewmask.data.checks.before_training import check_data
@@ -53,8 +54,7 @@ def open_data(
     if needs_unlabeled and config.pool is not None:
         data = _with_pool(data, config, options, tell)
     if needs_unlabeled and config.image_labels is not None:
-        present = read_image_labels(config.image_labels, data.unlabeled.names, data.classes)
-        data = replace(data, image_labels=present)
+        data = _with_image_labels(data, config.image_labels)
     check_data(data, needs_unlabeled, tell)
     return data
 
@@ -91,6 +91,14 @@ def _as_read(data: Data, options: ReadOptions) -> Data:
     if options.decoded is not None and not any(dataset.is_cached for dataset in sets.values()):
         notes = (*notes, "data.cache is not used: the images of this data source are not files.")
     return replace(data, notes=notes, **sets)
+
+
+def _with_image_labels(data: Data, file: Path) -> Data:
+    """The data with image-level labels of the unlabeled images, and of those labeled ones named."""
+    unlabeled, labeled = data.unlabeled.names, data.labeled.names
+    table, needed = data.labeled.label_table(), len(unlabeled)
+    present = read_image_labels(file, [*unlabeled, *labeled], data.classes, table, needed)
+    return replace(data, image_labels=present[:needed], labeled_shows=present[needed:])
 
 
 def _with_pool(

@@ -33,6 +33,8 @@ class Data:
     """The values that become 0 and 255, if the images have more than 8 bits."""
     image_labels: np.ndarray | None = None
     """The classes known to be in each unlabeled image, bool [N, K], if a file tells them."""
+    labeled_shows: np.ndarray | None = None
+    """What it tells of the labeled images, to be compared with their masks; it may be nothing."""
     own: "Data | None" = None
     """The same data with the source's own unlabeled images, if those of a pool replace them."""
 
@@ -108,8 +110,8 @@ class DataSource(abc.ABC):
         pool_disk_gb: float = Field(default=50, gt=0, le=10**9)
         """Disk space in GB for the shards of a pool behind a URL while they are used."""
         image_labels: Path | None = None
-        """CSV or JSON file with the classes that are in each unlabeled image. PseudoSeg uses
-        it."""
+        """The classes that are in each unlabeled image: a CSV or JSON file, or a folder of .mat,
+        .npy or .txt files, one for each image. PseudoSeg uses it."""
 
     def __init__(self, config: Config):
         self.config = config

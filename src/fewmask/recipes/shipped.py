@@ -8,6 +8,7 @@ from typing import Any
 
 from fewmask.config import BaseConfig, parse_yaml, validate
 from fewmask.errors import UserError, did_you_mean
+from fewmask.methods import METHODS
 
 
 class PublishedScore(BaseConfig):
@@ -39,6 +40,8 @@ def recipe_text(name: str) -> str:
         if Path(os.path.expanduser(name)).is_dir():
             option = shlex.quote(f"data={Path(os.path.expanduser(name))}")
             raise UserError(f"'{name}' is a folder, not a recipe. To use its images: {option}")
+        if name.lower() in METHODS:
+            raise UserError(f"'{name}' is a method, not a recipe: method={name.lower()}.")
         raise UserError(
             f"There is no recipe '{name}'. {did_you_mean(name, recipe_names())} A recipe can also "
             "be a YAML file; options are written as key=value."

@@ -30,12 +30,11 @@ def write_draft(checked: Checked, file: Path) -> None:
     Raises:
         UserError: for a published data set, or if the file exists.
     """
+    require_new(file)
     if checked.config is None:
         raise UserError(
             "--write drafts a YAML file for your own folder. A published data set needs none."
         )
-    if file.exists():
-        raise UserError(f"{file} exists. Remove it first, or give another name.")
     values = checked.config.model_dump(mode="json", exclude_unset=True, exclude={"name", *OF_A_RUN})
     # Relative to the file, so that folder and file can be moved together.
     values["root"] = os.path.relpath(checked.config.root, file.parent)
@@ -46,6 +45,14 @@ def write_draft(checked: Checked, file: Path) -> None:
     # One line per option, as in the documentation: lines are easy to replace.
     text = "".join(f"{key}: {_in_one_line(value)}\n" for key, value in values.items())
     atomic.write_text(file, f"{comments}{text}")
+
+
+def require_new(file: Path) -> None:
+    """Raises a UserError if there is such a file, or no folder for it."""
+    if file.exists():
+        raise UserError(f"{file} exists. Remove it first, or give another name.")
+    if not file.parent.is_dir():
+        raise UserError(f"{file}: there is no folder {file.parent}.")
 
 
 def _in_one_line(value: Any) -> str:

@@ -1,5 +1,7 @@
 """Finds the images and videos at the places that `predict` is given."""
 
+import csv
+import io
 import os
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
@@ -19,6 +21,7 @@ from fewmask.data.lists.reading import read_lines
 from fewmask.data.remote_image import file_for
 from fewmask.data.video import VIDEO_SUFFIXES, is_video
 from fewmask.errors import UserError
+from fewmask.tasks.rank import RANKING
 
 IMAGES, MASKS = "images", "masks"
 """The folders of a data set."""
@@ -136,7 +139,8 @@ def find_images(place: Path | str) -> list[Named]:
         return _named(files, unique_names(files, path))
     if path.suffix.lower() == ".txt" and path.is_file():
         # A missing file is not an error here: it is reported later, like an unreadable one.
-        files = [path.parent / line for line in read_lines(path)]
+        ranked = _ranked(path.parent)
+        files = [ranked.get(line, path.parent / line) for line in read_lines(path)]
     elif _is_read(path) and path.is_file():
         files = [path]
     else:
@@ -152,6 +156,15 @@ def find_images(place: Path | str) -> list[Named]:
     plain = [Path(os.path.abspath(file)) for file in files]
     base = Path(os.path.commonpath([file.parent for file in plain]))
     return _named(files, unique_names(plain, base))
+
+
+def _ranked(folder: Path) -> dict[str, Path]:
+    """The files of images by name, in a folder that `rank` has written."""
+    try:
+        rows = csv.DictReader(io.StringIO((folder / RANKING).read_text(encoding="utf-8")))
+        return {row["image"]: Path(row["file"]) for row in rows if row["file"]}
+    except (OSError, ValueError, KeyError, csv.Error):  # no such table, or a foreign one
+        return {}
 
 
 def _named(files: Sequence[Path], names: Sequence[str]) -> list[Named]:

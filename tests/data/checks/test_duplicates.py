@@ -17,6 +17,6 @@ def test_the_same_image_twice_and_in_val(clean):
     Image.fromarray(smooth).save(clean / "val" / "images" / "p01.jpg", quality=95)
     (clean / "val" / "images" / "p01.png").unlink()
     text = said(clean)
-    assert "error: 1 val image(s) are the same file as a labeled image (p00.png = p02.png)" in text
-    assert "warning: 1 unlabeled image(s) are the same file as a labeled image" in text
+    assert "error: 1 val image(s) are the same files as labeled ones (p00.png = p02.png)" in text
+    assert "warning: 1 unlabeled image(s) are the same files as labeled ones" in text
     assert "1 val image(s) look almost like a labeled image (p01.jpg, p03.png)" in text

@@ -9,7 +9,7 @@ from fewmask.cli.words import recipe_from_words
 from fewmask.data.images import read_image
 from fewmask.errors import UserError
 from fewmask.tasks import check as checking
-from tests.data.checks.photos import said
+from tests.data.checks.photos import NAMED, masks_of, said
 
 
 def write_bands(file, image):
@@ -67,3 +67,11 @@ def test_images_of_different_numbers_of_bands_are_one_finding(clean):
     text = said(clean)
     assert "16 images have 4, 5, 6, 7, 8, 9 ... (9 in all) bands, which are not colors." in text
     assert text.count("not colors") == 1 and "Leave out the images with another number" in text
+
+
+def test_gray_images_among_colored_ones_may_be_masks(clean):
+    (clean / "images" / "drawn").mkdir()
+    for file in masks_of(clean)[:3]:
+        Image.open(file).save(clean / "images" / "drawn" / file.name)
+    text = said(clean, NAMED)
+    assert "3 unlabeled images are gray or indexed, and all labeled ones in colors." in text

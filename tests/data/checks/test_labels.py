@@ -7,7 +7,7 @@ from PIL import Image
 from fewmask.cli.words import recipe_from_words
 from fewmask.errors import UserError
 from fewmask.runs.build import open_data
-from tests.data.checks.photos import check, said
+from tests.data.checks.photos import NAMED, check, loaded, rewrite, said
 
 
 def test_binary_masks_get_a_mapping(clean):
@@ -64,3 +64,22 @@ def test_empty_rare_and_missing_classes(clean):
     assert "1 mask(s) of labeled images hold no label at all" in text
     assert "Rare among the labeled images: well (0." in text
     assert "No labeled image shows tree." in text
+
+
+def test_val_with_one_class_alone_is_told(clean):
+    for file in (clean / "val" / "masks").iterdir():
+        Image.fromarray(np.zeros((30, 40), np.uint8)).save(file)
+    assert "The images of val show a alone, so their score says little." in said(clean, NAMED)
+    assert any("show a alone" in line for line in loaded(clean, NAMED)[1])
+
+
+def test_255_is_named_where_a_class_is_missing(clean):
+    rewrite(
+        clean,
+        lambda mask, i: np.where((np.indices(mask.shape)[1] > 20) & (mask > 0), 255, mask).astype(
+            np.uint8
+        ),
+    )
+    text = said(clean, "data.names=[a, b, c]")
+    assert "No labeled image shows c." in text
+    assert "(255, which the masks hold, counts as 'no label'.)" in text

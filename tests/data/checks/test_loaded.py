@@ -1,10 +1,12 @@
 """Images as they are loaded: what training sees, and not what lies on disk."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data.checks.photos import loaded, said
+from tests.data.checks.photos import NAMED, loaded, said
 
 tifffile = pytest.importorskip("tifffile")
 
@@ -72,3 +74,22 @@ def test_images_that_show_hardly_any_values_are_told(clean):
 def test_8_bit_images_have_no_range(clean):
     data, told = loaded(clean)
     assert data.value_range is None and not any("bits" in line for line in told)
+
+
+def test_dark_images_of_val_are_told(clean):
+    for file in (clean / "val" / "images").iterdir():
+        Image.fromarray(np.asarray(Image.open(file)) // 64).save(file)
+    assert "4 of 4 val images show hardly any values" in said(clean, NAMED)
+    assert any("4 of 4 val images show" in line for line in loaded(clean, NAMED)[1])
+
+
+def test_the_range_that_is_told_can_be_given(clean):
+    rescaled(clean, lambda gray, number: (-30 + gray / 10).astype(np.float32))
+    data, told = loaded(clean)
+    (note,) = (line for line in told if "data.range=" in line)
+    (option,) = re.findall(r"data\.range='\[[^]]+\]'", note)
+    assert option in said(clean)
+    given, _ = loaded(clean, option.replace("'", ""))
+    assert given.value_range == data.value_range
+    for i in range(len(data.labeled)):
+        assert (given.labeled.image(i) == data.labeled.image(i)).all()

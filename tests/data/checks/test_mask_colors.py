@@ -106,3 +106,33 @@ def test_grays_are_never_nearly_the_same():
         "#010101": 1,
         "#020202": 2,
     }
+
+
+def test_numbers_in_one_channel_are_not_joined(clean):
+    """Simulators write the class into the red channel: #000000, #010000, #020000."""
+
+    def red(mask, i):
+        mask[22:] = 2
+        return np.dstack([mask, 0 * mask, 0 * mask])
+
+    rewrite(clean, red)
+    expected = 'data.palette=\'{"#000000": 0, "#010000": 1, "#020000": 2}\''
+    assert expected in check(clean).in_words()
+    assert suggested_palette(Counter({0: 9, 0xFE0000: 5, 0xFF0000: 4}))["#ff0000"] == 1
+
+
+def test_palettes_beside_numbers_without_colors_are_told(clean):
+    black, red, blue = (0, 0, 0), (255, 0, 0), (0, 0, 255)
+
+    def change(mask, i):
+        mask[22:] = 2
+        swapped = np.array([0, 2, 1], np.uint8)[mask]
+        return paletted(swapped, [black, blue, red]) if i % 2 else mask
+
+    rewrite(clean, change)
+    names = "data.names=[a, b, c]"
+    text = check(clean, names).in_words()
+    assert "8 of 16 masks have palettes of colors, the others hold numbers alone" in text
+    assert "Is 1, #0000ff there, the same class everywhere?" in text
+    assert any("Is 1, #0000ff there" in line for line in loaded(clean, names)[1])
+    assert check(clean, names, "data.label_mapping={0: 0, 1: 1, 2: 2}").exit_code == 0

@@ -57,3 +57,10 @@ def test_names_that_repeat_in_folders_are_told_apart(form):
     lines = [form.format(name) for name in ("b/000", "a/000")]
     assert match_names(lines, names, "list") == [2, 0]
     assert match_names(["b\\000.jpg"], names, "list") == [2]
+
+
+def test_the_mask_of_another_image_in_a_line_is_refused():
+    names = ["p0", "p1"]
+    assert match_names(["a/p1.png m/p1.png", "a/p0.jpg m/p0_mask.png"], names, "l") == [1, 0]
+    with pytest.raises(UserError, match="m/p1.png is the mask of another image. Masks are found"):
+        match_names(["a/p0.png m/p1.png"], names, "l")

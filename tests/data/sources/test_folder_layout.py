@@ -68,6 +68,18 @@ def test_a_folder_for_each_image_needs_a_pattern_that_works(tmp_path):
     assert len(data.labeled) + len(data.val) == 3
 
 
+def test_folders_for_each_image_in_one_for_training(tmp_path):
+    for i in range(4):
+        save_object(tmp_path / "train" / f"n{i}" / "images" / f"n{i}.png", (0, 0, 6, 4))
+        save_object(tmp_path / "test" / f"t{i}" / "images" / f"t{i}.png", (0, 0, 6, 4))
+        save_object(tmp_path / "train" / f"n{i}" / "masks" / f"{i}7f.png", (0, 0, 2, 2))
+    with pytest.raises(UserError, match=r"data.images=\. data.masks=train/\{name\}/masks\."):
+        require_layout(tmp_path, IMAGES, MASKS)
+    data = opened_folder(tmp_path, images=Path(), masks=Path("train/{name}/masks"), binary=True)
+    assert len(data.labeled) + len(data.val) == 4
+    assert [Path(name).name for name in data.unlabeled.names] == ["t0", "t1", "t2", "t3"]
+
+
 def test_a_folder_for_each_mask_needs_a_pattern_that_works(tmp_path):
     for i in range(3):
         save_object(tmp_path / "images" / f"p{i}.png", (0, 0, 6, 4))

@@ -54,7 +54,7 @@ def test_a_sink_is_added_by_its_word(word):
 def test_options_of_your_own_sink_are_checked(lab):
     *_, post = chosen('logging.sinks=[{name: "sink_lab:Post", url: there}]')
     assert post.config.url == "there"
-    with pytest.raises(UserError, match=r"logging\.sinks.*\.ulr: unknown option.*'url'"):
+    with pytest.raises(UserError, match=r"logging\.sinks.*\.ulr: unknown option.*url'"):
         chosen('logging.sinks=[{name: "sink_lab:Post", ulr: there}]')
 
 

@@ -93,7 +93,7 @@ def test_ones_own_decoder_is_found_from_the_command_line():
 
 
 def test_options_of_ones_own_decoder_are_checked_like_ours():
-    with pytest.raises(UserError, match="model.decoder.faktor: unknown option.*'factor'"):
+    with pytest.raises(UserError, match="model.decoder.faktor: unknown option.*factor'"):
         recipe_from_words(["synthetic", f"model.decoder={PATH}Linear", "model.decoder.faktor=3"])
     with pytest.raises(UserError, match="model.decoder.factor='x'"):
         recipe_from_words(["synthetic", f"model.decoder={PATH}Linear", "model.decoder.factor=x"])

@@ -48,7 +48,7 @@ def _duplicates(one: str, other: str, pairs: Pairs) -> Finding:
     is_leak = "val" in (one, other) and one != other
     return Finding(
         "error" if is_leak else "warning",
-        f"{len(pairs)} {other} image(s) are the same file as a {one} image"
+        f"{len(pairs)} {other} image(s) are the same files as {one} ones"
         f" ({pairs[0][1].file.name} = {pairs[0][0].file.name}).",
         "Scores on images that were trained on are meaningless. Take them out of one of the sets."
         if is_leak

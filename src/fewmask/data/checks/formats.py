@@ -10,6 +10,9 @@ from fewmask.data.checks.sizes import in_pixels
 from fewmask.data.checks.survey import ImageFacts, Survey
 from fewmask.errors import listed
 
+GRAY = ("1", "L", "P", "I", "I;16", "I;16B", "F")
+"""Modes of masks, and of gray photos."""
+
 
 def format_findings(survey: Survey) -> Iterator[Finding]:
     """All findings about how images are stored."""
@@ -18,9 +21,23 @@ def format_findings(survey: Survey) -> Iterator[Finding]:
     if turned:
         what = f"{len(turned)} photo(s) are turned upright by their EXIF tag."
         yield Finding("note", what, "", names_of(turned))
+    yield from _gray_among_colors(survey)
     yield from _sizes(images)
     yield from _dropped(images, survey.channels)
     yield from _bands(images)
+
+
+def _gray_among_colors(survey: Survey) -> Iterator[Finding]:
+    """Unlabeled images that may be masks: gray or indexed, where no labeled image is."""
+    labeled, unlabeled = survey.images.get("labeled", []), survey.images.get("unlabeled", [])
+    odd = [image for image in unlabeled if image.mode in GRAY and image.error is None]
+    if odd and labeled and not any(image.mode in GRAY for image in labeled):
+        yield Finding(
+            "warning",
+            f"{len(odd)} unlabeled images are gray or indexed, and all labeled ones in colors.",
+            "Are they masks or maps? Move them out of the folder of the images.",
+            names_of(image.file for image in odd),
+        )
 
 
 def _sizes(images: Sequence[ImageFacts]) -> Iterator[Finding]:

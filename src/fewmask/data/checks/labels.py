@@ -31,6 +31,7 @@ def label_findings(
         yield from _empty(survey, names, labels)
     if not values:
         yield from _classes(survey, names, labels)
+        yield from _one_in_val(class_shares(survey, names, labels))
 
 
 def _classes(survey: Survey, names: Sequence[str] | None, labels: LabelTable) -> Iterator[Finding]:
@@ -46,17 +47,34 @@ def _classes(survey: Survey, names: Sequence[str] | None, labels: LabelTable) ->
     if names is None:  # nobody asked for the others: numbers between those of the masks
         missing = scored
     if missing and survey.masks["labeled"]:
+        has_255 = any(IGNORE in mask.values for mask in survey.masks["labeled"])
+        is_ignored = has_255 and not labels.palette and labels.label_of(IGNORE) == IGNORE
         yield Finding(
             "warning",
             f"No labeled image shows {listed(missing)}."
             + (f" Val shows {listed(scored)}, which will score 0." if scored else ""),
-            "Label images that show them, or leave them out of data.names.",
+            "Label images that show them, or leave them out of data.names."
+            + " (255, which the masks hold, counts as 'no label'.)" * is_ignored,
         )
     if rare:
         yield Finding(
             "warning",
             f"Rare among the labeled images: {listed(rare)}.",
             "The model will not learn them well. Label more images that show them.",
+        )
+
+
+def _one_in_val(shares: Mapping[str, Mapping[str, tuple[float, int]]]) -> Iterator[Finding]:
+    """A single class in val, although more of them are learned."""
+    in_val, learned = (
+        [name for name, (_, images) in shares.get(subset, {}).items() if images]
+        for subset in ("val", "labeled")
+    )
+    if len(in_val) == 1 and len(learned) > 1:
+        yield Finding(
+            "warning",
+            f"The images of val show {in_val[0]} alone, so their score says little.",
+            "Choose images that show all classes: data.val.",
         )
 
 

@@ -6,7 +6,9 @@ import numpy as np
 
 from fewmask.data.checks.edges import edge_findings
 from fewmask.data.checks.finding import Finding, file_of, names_of
+from fewmask.data.checks.image_labels import image_label_findings
 from fewmask.data.checks.inverted import inverted_findings
+from fewmask.data.checks.steps import step_findings
 from fewmask.data.dataset import Dataset
 from fewmask.data.source import Data
 
@@ -27,19 +29,27 @@ def loaded_findings(data: Data) -> Iterator[Finding]:
             f"The images have more than 8 bits: values from {low:g} to {high:g} become 0 to 255.",
             f"Another range: data.range='[{low:g}, {high:g}]'.",
         )
+    yield from image_label_findings(data)
     yield from edge_findings(data.labeled)
+    yield from step_findings(data.labeled)
     if len(data.classes) == 2:
         yield from inverted_findings(
             (file_of(part, index), part.image(index), part.mask(index))
             for part in (data.labeled, data.val)
             for index in _sampled(part)
         )
-    images, sampled = data.labeled, _sampled(data.labeled)
+    for subset, images in (("labeled", data.labeled), ("val", data.val)):
+        yield from _flat(subset, images)
+
+
+def _flat(subset: str, images: Dataset) -> Iterator[Finding]:
+    """Images that are black, or nearly of one color."""
+    sampled = _sampled(images)
     flat = [index for index in sampled if _is_flat(images.image(index))]
     if len(flat) > MOSTLY * len(sampled):
         yield Finding(
             "warning",
-            f"{len(flat)} of {len(sampled)} labeled images have hardly any contrast once they are "
+            f"{len(flat)} of {len(sampled)} {subset} images have hardly any contrast once they are "
             "loaded: nearly all of their pixels look alike.",
             "Open one of them. If its values have another range, set data.range; if another page "
             "or band counts, save that one.",

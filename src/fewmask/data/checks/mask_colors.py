@@ -96,6 +96,7 @@ def _inverted(masks: Sequence[MaskFacts]) -> Iterator[Finding]:
 def _palettes(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
     """Numbers that have one color here and another one there."""
     seen: dict[int, dict[int, MaskFacts]] = defaultdict(dict)
+    yield from _beside_numbers(masks, labels)
     has_gray_palette = any(mask.mode == "P" and _is_gray(mask.palette) for mask in masks)
     for mask in masks:
         colors = mask.palette
@@ -117,6 +118,23 @@ def _palettes(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Findin
                 names_of(mask.file for mask in by_color.values()),
             )
             return
+
+
+def _beside_numbers(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
+    """Palettes of colors beside numbers without colors, which may be others."""
+    paletted = [mask for mask in masks if mask.palette and not _is_gray(mask.palette)]
+    plain = {n for mask in masks if mask.mode in ("L", "I;16", "I") for n in mask.values}
+    both = sorted({n for mask in paletted for n in mask.palette} & plain - {0, *labels.mapping})
+    if both and not labels.is_binary:
+        colors = (mask.palette[both[0]] for mask in paletted if both[0] in mask.palette)
+        yield Finding(
+            "warning",
+            f"{len(paletted)} of {len(masks)} masks have palettes of colors, the others hold "
+            f"numbers alone. Is {both[0]}, #{next(colors):06x} there, the same class everywhere?",
+            f"If it is, say so: {option('label_mapping', _identity({0, *both}), False)}. If not, "
+            "export all masks in the same way.",
+            names_of(mask.file for mask in paletted),
+        )
 
 
 def _is_gray(palette: Mapping[int, int]) -> bool:
@@ -146,7 +164,11 @@ def suggested_palette(pixels: Counter[int]) -> dict[str, int]:
 
 
 def _are_near(one: int, other: int) -> bool:
-    if one % 0x010101 == 0 and other % 0x010101 == 0:  # grays may be numbers: 0, 1, 2
+    # Grays may be numbers: 0, 1, 2; and so may what one channel holds, as simulators write it.
+    for bits in (0x010101, 0x010000, 0x000100, 0x000001):
+        if all(color % bits == 0 and color // bits < MANY_COLORS for color in (one, other)):
+            return False
+    if one % 0x010101 == 0 and other % 0x010101 == 0:
         return False
     return all(abs((one >> bits & 255) - (other >> bits & 255)) <= NEAR for bits in (0, 8, 16))
 

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from fewmask.batch import IGNORE
 from fewmask.data.checks.finding import Finding, names_of, option
 from fewmask.data.checks.mask_colors import color_findings
+from fewmask.data.checks.mask_meanings import meaning_findings
 from fewmask.data.checks.regions import FEW_GRAYS
 from fewmask.data.checks.survey import MANY_COLORS, MaskFacts, Survey
 from fewmask.data.label_table import LabelTable
 from fewmask.errors import listed
 
+NO_DATA = (254, 32767, 65535, 2**31 - 1)
+"""The largest values of a few types. As 255, they often mean "no label"."""
 MOSTLY = 0.8
 """A property that this share of the masks have is no accident."""
 
@@ -44,8 +47,7 @@ def _numbers(
     if wrong is not None:
         yield wrong
         return
-    yield from _object_or_nothing(masks, labels)
-    yield from _joined(masks, labels)
+    yield from meaning_findings(masks, labels)
     yield from _numbered_objects(masks, count, labels)
 
 
@@ -130,11 +132,14 @@ def _what_they_may_be(
     if len(values) == 2 and values[0] == 0:
         return f"{advice}, or data.binary=true: every value above 0 is class 1."
     advice += "." if count == len(mapping) else " and name as many classes."
-    if count == 2 and values[0] == 0:
-        advice += " If all above 0 are one class: data.binary=true."
     if IGNORE in values and IGNORE not in mapping and count != len(mapping):
         whole = {value: label for label, value in enumerate(values)}
         advice += f" If 255 is a class, too: {option('label_mapping', whole)}."
+    if count in (None, 2) and values[0] == 0:
+        advice += " If all above 0 are one class: data.binary=true."
+    top = values[-1]
+    if IGNORE not in values and top in NO_DATA and len(values) > 2:
+        advice += f" If {top} means 'no label': data.ignore='{json.dumps([top, IGNORE])}'."
     # Names for 1..K, and 0 for what nobody labeled.
     if count is not None and foreign == [count] and values[0] == 0:
         shifted = {value: value - 1 for value in range(1, count + 1)}
@@ -143,57 +148,6 @@ def _what_they_may_be(
             f"data.label_mapping='{shifted}'."
         )
     return advice
-
-
-def _object_or_nothing(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
-    """Masks of 0 and 255 beside masks in which 255 does not occur: two ways to say 'object'?"""
-    if labels.label_of(IGNORE) != IGNORE or IGNORE in labels.mapping:
-        return
-    has_255 = [mask for mask in masks if IGNORE in mask.values]
-    merged = [mask for mask in has_255 if mask.mode == "folder" and len(mask.values) > 2]
-    two = [mask for mask in has_255 if {*mask.values} == {0, IGNORE}]
-    others = [mask for mask in masks if IGNORE not in mask.values and len(mask.values) > 1]
-    # A border round objects is 255, too, but takes fewer pixels than objects do.
-    both = [mask for mask in has_255 if {*mask.values} != {0, IGNORE}]
-    if not merged and both and _share_of_255(two) < 3 * _share_of_255(both):
-        return
-    if merged or (two and (others or both)):
-        values = sorted({value for mask in [*others, *both] for value in mask.values})
-        mapping = {value: value for value in values} | {IGNORE: 1}
-        yield Finding(
-            "error",
-            f"{len(merged)} mask(s) are of files with 255 and with other values above 0. Is 255 an "
-            "object there?"
-            if merged
-            else f"{len(two)} mask(s) hold 0 and 255, {len(others) + len(both)} others hold "
-            f"{listed(values)}. Is 255 the object there?",
-            f"If it is: data.label_mapping='{mapping}'. If it means 'no label': "
-            f"data.label_mapping='{ {IGNORE: IGNORE} }'.",
-            names_of(mask.file for mask in merged or two),
-        )
-
-
-def _share_of_255(masks: Sequence[MaskFacts]) -> float:
-    """The mean share of the pixels with this value."""
-    shares = [mask.values[IGNORE] / sum(mask.values.values()) for mask in masks]
-    return sum(shares) / max(1, len(shares))
-
-
-def _joined(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[Finding]:
-    """Values that nobody mapped, and that join the class of a value that somebody did map."""
-    values = sorted({value for mask in masks for value in mask.values})
-    mapped = {labels.mapping[value]: value for value in values if value in labels.mapping}
-    for value in values:
-        label = labels.label_of(value)
-        if value not in labels.mapping and label in mapped and label != IGNORE:
-            yield Finding(
-                "error",
-                f"The values {value} and {mapped[label]} both become class {label}, but "
-                f"data.label_mapping does not name {value}.",
-                f"Say what {value} is: data.ignore='{json.dumps([value, IGNORE])}' if it means 'no "
-                f"label', or {value}: {label} in data.label_mapping.",
-                names_of(mask.file for mask in masks if value in mask.values),
-            )
 
 
 def _numbered_objects(

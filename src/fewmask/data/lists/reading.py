@@ -4,14 +4,14 @@ import codecs
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fewmask.data.images import IMAGE_SUFFIXES
 from fewmask.errors import UserError
 
 # "JPEGImages/2007_000032.jpg SegmentationClass/2007_000032.png": an image and its mask.
-_PAIR = re.compile(r"(\S+\.(?:jpg|jpeg|png))\s+\S+\.png", re.IGNORECASE)
+_PAIR = re.compile(r"(\S+\.(?:jpg|jpeg|png))\s+(\S+\.png)", re.IGNORECASE)
 # What COCO 2014 and Cityscapes add to the id of an image.
 _DECORATION = re.compile(r"^COCO_(?:train|val)2014_|_leftImg8bit$")
 
@@ -95,12 +95,25 @@ def match_names(lines: Sequence[str], names: Sequence[str], source: Path | str) 
                 f"{source} lists '{line}', but several images have that name. Write "
                 f"it with its folder, like '{names[meant[0]]}'."
             )
+        _require_own_mask(line, index, by_id, source)
         if index in matched:
             raise UserError(
                 f"{source} lists one image twice: '{matched[index]}' and '{line}'. Keep one."
             )
         matched[index] = line
     return list(matched)
+
+
+def _require_own_mask(
+    line: str, index: int, by_id: Mapping[str, list[int]], source: Path | str
+) -> None:
+    """Refuses a line of an image with the mask of another one."""
+    pair = _PAIR.fullmatch(line)
+    if pair and by_id.get(image_id(pair[2]), [index]) != [index]:
+        raise UserError(
+            f"{source} lists '{line}', but {pair[2]} is the mask of another image. Masks are "
+            "found by their names: rename them, or write the image alone into each line."
+        )
 
 
 def _only_one(line: str, meant: Sequence[int], names: Sequence[str]) -> int | None:

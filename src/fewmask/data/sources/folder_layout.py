@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from fewmask.data.image_files import files_below
@@ -29,7 +30,9 @@ def require_layout(root: Path, images: Path, masks: Path) -> None:
             the options that fit what is there.
     """
     if not root.is_dir():
-        raise UserError(f"data.root={root}: there is no such folder.")
+        raise UserError(
+            f"data.root={root}: there is no such folder. If it has moved: data.root=PLACE."
+        )
     if not (root / images).exists():
         if root.name == images.name and (root.parent / masks).is_dir():
             raise UserError(
@@ -85,22 +88,30 @@ def _pictures(root: Path) -> str:
 
 
 def _propose_inner_folders(root: Path, images: Path, masks: Path) -> None:
-    inner = [folder for folder in _folders(root) if (folder / masks).is_dir()]
-    both = [folder for folder in inner if (folder / images).is_dir()]
-    if not both:
-        return
-    if len(files_below(both[0] / images)) > 1:  # train/images, val/images
-        first = next((folder for folder in both if "train" in folder.name), both[0]).name
-        val = [f.name for f in both if f.name.startswith("val")]
+    below = _folders(root)
+    for inner in (below, *map(_folders, below)):  # ID/images, or train/ID/images
+        both = [folder for folder in inner if (folder / masks).is_dir()]
+        both = [folder for folder in both if (folder / images).is_dir()]
+        if not both:
+            continue
+        if inner is below and len(files_below(both[0] / images)) > 1:
+            raise UserError(_of_training(root, images, masks, both))
+        place = both[0].parent.relative_to(root) / NAME / masks
         raise UserError(
-            f"There is no folder {root / images}, but {first}/{images}. Set data.images="
-            f"{first}/{images} data.masks={first}/{masks}"
-            + (f" data.val={val[0]}." if val and val[0] != first else ".")
+            f"There is no folder {root / images}, but {len(both)} folders such as "
+            f"{(both[0] / masks).relative_to(root)}. If each holds one image and its masks: "
+            f"data.images=. data.masks={place.as_posix()}."
         )
-    raise UserError(
-        f"There is no folder {root / images}, but {len(inner)} folders such as "
-        f"{inner[0].name}/{masks}. If each holds one image and its masks: "
-        f"data.images=. data.masks={NAME}/{masks}."
+
+
+def _of_training(root: Path, images: Path, masks: Path, both: Sequence[Path]) -> str:
+    """What to set for train/images and val/images."""
+    first = next((folder for folder in both if "train" in folder.name), both[0]).name
+    val = [f.name for f in both if f.name.startswith("val")]
+    return (
+        f"There is no folder {root / images}, but {first}/{images}. Set data.images="
+        f"{first}/{images} data.masks={first}/{masks}"
+        + (f" data.val={val[0]}." if val and val[0] != first else ".")
     )
 
 

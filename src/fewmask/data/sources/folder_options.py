@@ -1,9 +1,9 @@
 """The options of your own images: where the files are, and what the masks mean."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from fewmask.batch import IGNORE
 from fewmask.data.affixes import Affixes
@@ -19,6 +19,7 @@ from fewmask.data.sources.folder_slips import (
 )
 from fewmask.data.sources.folder_subsets import Wish
 from fewmask.data.sources.mask_pattern import is_pattern
+from fewmask.data.sources.names_file import NAMES_SUFFIXES, read_names
 
 Label = Annotated[int, Field(ge=0, le=255)]
 Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
@@ -60,8 +61,8 @@ class FolderOptions(DataSource.Config):
     """Random seed for what is held out and what counts as labeled. The run's own seed does not
     change it."""
     names: Annotated[tuple[str, ...], BeforeValidator(names_in_order)] | None = None
-    """Names of the classes, in order of their labels; or {0: soil, 1: weed}. null counts the
-    labels in the masks."""
+    """Names of the classes, in order of their labels; or {0: soil, 1: weed}; or a file: a .txt list
+    of them, or a .mat file with a cell array. null counts the labels in the masks."""
     label_mapping: Annotated[dict[int, Label], BeforeValidator(spaced)] = {}
     """Mask value to label, for masks whose values are not 0..K-1. 255 means: no label. A value
     that stands here means what stands here, and is not asked about."""
@@ -73,6 +74,15 @@ class FolderOptions(DataSource.Config):
     255 means: no label."""
     ignore: Annotated[tuple[int, ...] | None, BeforeValidator(several)] = None
     """Mask values that mean: no label. null: 255, or none with `binary`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_names(cls, values: Any) -> Any:
+        """The options with the names that stand in a file."""
+        names = Path(text) if isinstance(text := values.get("names"), str) else Path()
+        if names.suffix.lower() not in NAMES_SUFFIXES:
+            return values
+        return {**values, "names": read_names(Path(values.get("root", ""), names))}
 
     def label_table(self, num_classes: int) -> LabelTable:
         """How values in the masks become labels."""

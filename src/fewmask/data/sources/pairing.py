@@ -15,6 +15,7 @@ from fewmask.data.image_files import (
     without_predictions,
 )
 from fewmask.data.label_table import LabelTable
+from fewmask.data.lists.reading import read_lines
 from fewmask.data.sources.mask_pattern import NAME, is_pattern, pair_by_pattern
 from fewmask.errors import UserError
 
@@ -46,8 +47,27 @@ def pair(images: Path, masks: Path, affixes: Affixes = NO_AFFIXES) -> tuple[File
         mask = mask_of.get(key)
         if found[i] is None and mask not in used and bare[key] == 1:
             found[i] = mask
+    if not images.is_dir():
+        _require_listed_masks(images, files, found)
     unpaired = sorted(set(mask_of.values()) - set(found))
     return Files(files, found, unique_names(files, base), LabelTable(num_classes=256)), unpaired
+
+
+def _require_listed_masks(
+    place: Path, images: Sequence[Path], masks: Sequence[Path | None]
+) -> None:
+    """Refuses a list of images with their masks that names other masks than those found."""
+    for line, image, mask in zip(read_lines(place), images, masks, strict=True):
+        second = line.replace("\\", "/").rpartition(" ")[2]
+        listed = place.parent / second
+        if not listed.is_file() or listed.samefile(image):  # one column, or a mask elsewhere
+            continue
+        if mask is None or not listed.samefile(mask):
+            raise UserError(
+                f"{place} gives {image.name} the mask {second}, but data.masks gives it "
+                f"{mask or 'none'}. Set data.masks to the folder that counts, or write the image "
+                "alone into each line."
+            )
 
 
 def _without_masks(
