@@ -1,6 +1,7 @@
 """A test for each promise of docs/security.md."""
 
 import io
+import os
 import shutil
 import sys
 import tarfile
@@ -211,3 +212,33 @@ def test_a_cache_that_is_no_path_is_one_message(cache, work):
     (work / "data.yaml").write_text(f"cache: {cache}")
     said = fewmask("train", "data=data.yaml", "--print-config", code=0 if "~" in cache else 2)
     assert "~nobody_of_this_name" in said or "no NUL bytes" in said
+
+
+def test_hard_links_are_backups_that_stay_as_they_are(foreign):
+    run, predict = foreign.folder, ("predict", foreign.folder, "photos", "--out", "out")
+    fewmask(*predict, "--annotations", "coco")
+    fewmask("report", run)
+    fewmask("rank", run)
+    for folder in (run, Path("out")):
+        shutil.copytree(folder, f"{folder}-backup", copy_function=os.link)
+    backups = [file for file in Path().rglob("*-backup/**/*") if file.is_file()]
+    before = [file.read_bytes() for file in backups]
+    Image.new("RGB", (48, 40)).save(Path("photos/2.png"))
+    fewmask("train", "--resume", run, "training.steps=3")
+    fewmask(*predict, "--overwrite", "--annotations", "coco")
+    fewmask("report", run)
+    fewmask("rank", run, "--count", 1)
+    fewmask("export", run, "--format", "safetensors")
+    assert [file.read_bytes() for file in backups] == before and len(before) > 30
+    assert (run / "train.log").read_bytes() != Path(f"{run}-backup/train.log").read_bytes()
+
+
+@pytest.mark.parametrize("place", ["masks", "confidence", "annotations", "downloaded"])
+def test_a_folder_of_predictions_leads_nowhere(place, foreign):
+    words = ("predict", foreign.folder, "photos", "--out", "out", "--annotations", "labelme")
+    fewmask(*words)
+    Path("mine").mkdir()
+    shutil.rmtree(Path("out") / place, ignore_errors=True)
+    (Path("out") / place).symlink_to(Path("mine").resolve())
+    said = fewmask(*words, "--overwrite", code=2)
+    assert f"out/{place} is a link to" in said and not [*Path("mine").iterdir()]

@@ -14,7 +14,7 @@ from fewmask.methods import AUTO, BEST, METHODS
 from fewmask.models.decoders.decoder import UNNAMED as UNNAMED_DECODER
 from fewmask.recipes.automatic import AUTOMATIC, automatic_recipe
 from fewmask.recipes.foreign import require_followed
-from fewmask.recipes.recipe import Recipe, method_class
+from fewmask.recipes.recipe import Recipe, method_class, require_whole
 from fewmask.recipes.shipped import recipe_values
 
 Values = dict[str, Any]
@@ -100,6 +100,7 @@ def _read(name: str | Path, heirs: tuple[str, ...] = ()) -> Values:
         raise UserError(f"{name}: this recipe is its own base: {' -> '.join([*heirs, str(name)])}.")
     if Path(name).suffix in (".yaml", ".yml") or Path(name).is_file():
         values = _expand_data(read_yaml(Path(name)))
+        require_whole(Path(name))
     else:
         values = recipe_values(str(name))
     base = values.pop("base", None)

@@ -62,10 +62,12 @@ class PredictionFolder:
         """Records in the folder which weights and threshold its predictions come from.
 
         Raises:
-            UserError: if the folder is a file, or holds other predictions or masks of another
-                program.
+            UserError: if the folder is a file, holds other predictions or masks of another program,
+                or a link in it leads elsewhere.
         """
         require_folder(self.folder)
+        for name in PREDICTIONS:
+            self.own.require_inside(self.folder / name)
         file = self.folder / MADE_BY
         mine = {"weights_sha256": _digest(predictor), "threshold": self.threshold}
         if not file.is_file():
