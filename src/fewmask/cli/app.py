@@ -181,10 +181,10 @@ def main() -> None:
     except OSError as error:  # a full disk, a missing permission, a folder instead of a file
         print(f"Error: the file system reports: {error}", file=sys.stderr)
         sys.exit(2)
-    except MemoryError as error:
-        print(f"Error: there is not enough memory. {error} {LESS}", file=sys.stderr)
-        sys.exit(2)
     except Exception as error:
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # of torch
+            print(f"Error: there is not enough memory. {error} {LESS}", file=sys.stderr)
+            sys.exit(2)
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
         print(f"Error: {type(error).__name__}: {error} ({where}). {OURS}", file=sys.stderr)

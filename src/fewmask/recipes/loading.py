@@ -15,7 +15,7 @@ from fewmask.models.decoders.decoder import UNNAMED as UNNAMED_DECODER
 from fewmask.recipes.automatic import AUTOMATIC, automatic_recipe
 from fewmask.recipes.foreign import require_followed
 from fewmask.recipes.recipe import Recipe, method_class, require_whole
-from fewmask.recipes.shipped import recipe_values
+from fewmask.recipes.shipped import recipe_names, recipe_values
 
 Values = dict[str, Any]
 """Settings by section and name, as in a YAML file."""
@@ -98,7 +98,9 @@ def _read(name: str | Path, heirs: tuple[str, ...] = ()) -> Values:
     """The settings of a recipe, on top of those of the recipe that it names as `base`."""
     if str(name) in heirs:
         raise UserError(f"{name}: this recipe is its own base: {' -> '.join([*heirs, str(name)])}.")
-    if Path(name).suffix in (".yaml", ".yml") or Path(name).is_file():
+    # Shipped recipes first: where one works, a stranger may have put a file called auto/cpu.
+    is_shipped = str(name) in recipe_names()
+    if not is_shipped and (Path(name).suffix in (".yaml", ".yml") or Path(name).is_file()):
         values = _expand_data(read_yaml(Path(name)))
         require_whole(Path(name))
     else:
@@ -108,7 +110,8 @@ def _read(name: str | Path, heirs: tuple[str, ...] = ()) -> Values:
         return values
     # A file names another one as seen from its own folder.
     beside = Path(name).parent / str(base)
-    inherited = _read(beside if beside.is_file() else str(base), (*heirs, str(name)))
+    is_beside = beside.is_file() and not is_shipped
+    inherited = _read(beside if is_beside else str(base), (*heirs, str(name)))
     inherited.pop("published", None)
     merged = merge(inherited, values)
     _drop_overriding(merged, values)

@@ -50,7 +50,7 @@ def load(file: Path, *needed: str) -> dict[str, Any]:
         with safe_open(file, "pt") as opened:
             content = json.loads((opened.metadata() or {}).get(HEADER, "{}"))
             weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, OSError) as error:
+    except (SafetensorError, ValueError, OSError, RecursionError) as error:
         raise UserError(f"Cannot read {file}: {error}. Export the run again.") from None
     found = {**content, "weights": weights} if isinstance(content, dict) else {}
     if found.pop(CHECKSUM, None) not in (None, _digest(weights)):
