@@ -242,3 +242,12 @@ def test_a_folder_of_predictions_leads_nowhere(place, foreign):
     (Path("out") / place).symlink_to(Path("mine").resolve())
     said = fewmask(*words, "--overwrite", code=2)
     assert f"out/{place} is a link to" in said and not [*Path("mine").iterdir()]
+
+
+def test_where_one_works_no_file_takes_the_place_of_automatic_settings(work):
+    (work / "evil.py").write_text(EVIL)
+    (work / "auto").mkdir()
+    for machine in ("cpu", "gpu"):
+        (work / "auto" / machine).write_text("method: {name: 'evil:X'}")
+    fewmask("train", "--print-config", "data=synthetic")
+    assert not Path("PWNED").exists()
