@@ -7,17 +7,19 @@ import sys
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from PIL import Image
 
+from fewmask.data.cache import DecodedFolder
 from fewmask.data.download import unpack
 from fewmask.errors import UserError
 from fewmask.run_folder import checkpoint, weights_file
 from fewmask.run_folder.paths import RunPaths
 from tests.conftest import TINY_WORDS
-from tests.program import fewmask
+from tests.program import TINY_PHOTOS, fewmask
 
 pytestmark = pytest.mark.usefixtures("newcomer")
 
@@ -251,3 +253,37 @@ def test_where_one_works_no_file_takes_the_place_of_automatic_settings(work):
         (work / "auto" / machine).write_text("method: {name: 'evil:X'}")
     fewmask("train", "--print-config", "data=synthetic")
     assert not Path("PWNED").exists()
+
+
+def test_the_cache_of_a_data_set_leads_nowhere(work):
+    (work / "data.yaml").write_text("images: photos\nmasks: photos\ncache: inside")
+    (work / "inside").mkdir()
+    (work / "mine").mkdir()
+    for number in range(256):
+        (work / "inside" / f"{number:02x}").symlink_to(work / "mine")
+    decoded = DecodedFolder(work / "inside")
+    with pytest.raises(UserError, match="is a link to .*mine"):
+        decoded.get(work / "photos/1.png", "", lambda: np.zeros(3))
+    assert not [*(work / "mine").iterdir()]
+
+
+def test_names_are_text_in_a_report_and_no_part_of_its_page(work):
+    rng = np.random.default_rng(0)
+    evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
+    for kind in ("images", "masks"):
+        (work / "set" / kind).mkdir(parents=True)
+    for number in range(6):
+        pixels = rng.integers(0, 2, (40, 40), np.uint8)
+        name = f"<img src=x onerror=alert({number})>.png"
+        Image.fromarray(pixels * 255).convert("RGB").save(work / "set" / "images" / name)
+        if number < 4:
+            Image.fromarray(pixels).save(work / "set" / "masks" / name)
+    (work / "set" / "data.yaml").write_text(yaml.safe_dump({"names": [evil, "b"]}))
+    run = work / "<script>alert(3)<"
+    fewmask("train", "data=set/data.yaml", "method=imas", *TINY_PHOTOS, "--out", run)
+    fewmask("report", run)
+    pages = [run / "report.html", *(run / "plots").glob("*.svg")]
+    for page in pages:
+        text = page.read_text()
+        assert "<img src=x" not in text and "<script>alert" not in text
+    assert "&lt;img src=x onerror=alert(" in pages[0].read_text() and len(pages) > 5

@@ -72,12 +72,7 @@ class OwnFiles:
         Raises:
             UserError: if a link leads out of the folder of the notes.
         """
-        home, found = os.path.realpath(self.notes.parent), os.path.realpath(place)
-        if not Path(found).is_relative_to(home):
-            raise UserError(
-                f"{place} is a link to {found}, or behind one, and what is written there would be "
-                f"outside of {self.notes.parent}. Remove the link, or write to another place."
-            )
+        require_inside(place, self.notes.parent)
 
     @contextmanager
     def replacing(self, file: Path) -> Iterator[Path]:
@@ -157,6 +152,20 @@ def require_no_link(file: Path) -> None:
         raise UserError(
             f"{file} is a link to {os.path.realpath(file)}, which fewmask would change. Remove the "
             "link."
+        )
+
+
+def require_inside(place: Path, home: Path) -> None:
+    """Makes sure that a place to write to is in a folder, and that no link leads out of it.
+
+    Raises:
+        UserError: if one does.
+    """
+    found = os.path.realpath(place)
+    if not Path(found).is_relative_to(os.path.realpath(home)):
+        raise UserError(
+            f"{place} is a link to {found}, or behind one, and what is written there would be "
+            f"outside of {home}. Remove the link, or write to another place."
         )
 
 
