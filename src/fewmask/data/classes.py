@@ -12,6 +12,9 @@ from fewmask.errors import UserError
 FREE_COLORS = [(255, 255, 255), *((level, level, level) for level in range(254, -1, -1))]
 """Colors for pixels without a label, the best one first."""
 
+LONGEST_NAME = 200
+"""Characters of a class name."""
+
 
 class Classes:
     """The classes of a data set.
@@ -70,6 +73,11 @@ def require_names(names: Sequence[str]) -> None:
         # characters, which no file can hold.
         if re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", name):
             raise UserError(f"The class name {name!r} holds control characters. Rename the class.")
+        if len(name) > LONGEST_NAME:
+            raise UserError(
+                f"The class name that begins with {name[:60]!r} has {len(name)} characters, more "
+                f"than {LONGEST_NAME}. Rename the class."
+            )
 
 
 def numbered(count: int) -> list[str]:

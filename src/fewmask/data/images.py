@@ -165,12 +165,20 @@ def to_8_bits(values: np.ndarray, value_range: Range | None = None) -> np.ndarra
 
 
 def to_long_side(image: np.ndarray, long_side: int | None) -> np.ndarray:
-    """Resizes uint8 [H, W, C] to a longer side of `long_side` pixels. None changes nothing."""
+    """Resizes uint8 [H, W, C] to a longer side of `long_side` pixels. None changes nothing.
+
+    Raises:
+        UserError: if it would be beyond the limit on images.
+    """
     height, width = image.shape[:2]
     if long_side is None or max(height, width) == long_side:
         return image
     scale = long_side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    try:
+        require_pixels(size)
+    except TooLarge as error:
+        raise UserError(f"An image cannot be resized to long_side={long_side}: {error}") from None
     return resize_image(image, size)
 
 

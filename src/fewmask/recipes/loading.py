@@ -85,13 +85,18 @@ def load_run_recipe(file: Path, changes: Mapping[str, Any] | None = None) -> Rec
     if "base" in named:  # what it names could change after the run is trusted
         raise UserError(f"{file}: base: the recipe of a run is complete. Remove this line.")
     unnamed: Values = {}
-    if "aligned" not in (named.get("model") or {}):
+    if _lacks(named, "model", "aligned"):
         unnamed["model"] = {"aligned": False}
     # And each image of more than 8 bits was stretched by itself.
-    if "range" not in (named.get("data") or {}):
+    if _lacks(named, "data", "range"):
         unnamed["data"] = {"range": None}
     admit = partial(require_followed, file=file, typed=changes or {})
     return _load(file, merge(unnamed, changes or {}), admit)
+
+
+def _lacks(named: Values, section: str, option: str) -> bool:
+    options = named.get(section, {})
+    return isinstance(options, Mapping) and option not in options
 
 
 def _read(name: str | Path, heirs: tuple[str, ...] = ()) -> Values:
