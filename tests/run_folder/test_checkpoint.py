@@ -96,8 +96,6 @@ def nested(times: int) -> list:
         {"model": nested(40)},  # 40 lists, and a trillion parts for whoever looks at each
         {"deep": [[[nested(60)]]]},
         {"weights": {"a": torch.zeros(1).expand(10**6, 10**6)}},
-        {"weights": {"a": torch.zeros(3, dtype=torch.complex64)}},
-        {"weights": {"a": torch.zeros(3).to_sparse()}},
         {"weights": {"a": torch.empty(3, device="meta")}},
     ],
 )

@@ -124,14 +124,15 @@ def _require_plain(content: Any) -> None:
             inner = one.values() if isinstance(one, Mapping) else one
             waiting += [(part, depth + 1) for part in inner]
         elif isinstance(one, torch.Tensor) and not _is_plain(one):
-            raise ValueError("it holds a tensor that is none of a network")
+            raise ValueError("it holds a tensor without its numbers")
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:
-    if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_complex():
-        return False
-    # A small one may repeat its numbers.
-    return tensor.numel() * tensor.itemsize <= max(tensor.untyped_storage().nbytes(), 1 << 20)
+    """Whether a tensor has all of its numbers; a small one may repeat them."""
+    if tensor.layout != torch.strided:
+        return True  # sparse: load_state_dict compares its shape
+    size = tensor.numel() * tensor.itemsize
+    return tensor.device.type == "cpu" and size <= max(tensor.untyped_storage().nbytes(), 1 << 20)
 
 
 def fill(network: nn.Module, weights: dict[str, Any], file: Path) -> None:
