@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fewmask.atomic import is_leftover, replacing, write_bytes, write_text
+from fewmask.atomic import is_leftover, replacing, unshare, write_bytes, write_text
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -77,3 +77,14 @@ def test_what_a_kill_leaves_is_recognized(tmp_path):
         assert is_leftover(temporary)
     for name in ("recipe.yaml", ".writer", "12-34.yaml", ".hidden.yaml"):
         assert not is_leftover(tmp_path / name)
+
+
+def test_a_file_that_grows_is_no_hard_link(tmp_path):
+    (tmp_path / "log").write_text("old")
+    os.link(tmp_path / "log", tmp_path / "backup")
+    unshare(tmp_path / "log")
+    with (tmp_path / "log").open("a") as stream:
+        stream.write(" and new")
+    assert (tmp_path / "log").read_text() == "old and new"
+    assert (tmp_path / "backup").read_text() == "old"
+    unshare(tmp_path / "missing")

@@ -57,8 +57,9 @@ def test_a_corrected_mask_is_kept_and_a_damaged_one_is_made_again(done, run, tmp
     assert f"Kept: {corrected} was edited by hand" in text
     assert (np.asarray(Image.open(corrected)) == 1).all()
     assert all(Image.open(file).load() for file in (damaged, cut))
+    damaged.write_text("mine")  # no picture at all: nothing that fewmask could have left
     fewmask(*words, "--overwrite")  # which replaces predictions, not what a person made of them
-    assert (np.asarray(Image.open(corrected)) == 1).all()
+    assert (np.asarray(Image.open(corrected)) == 1).all() and damaged.read_text() == "mine"
 
 
 def test_pictures_of_other_kinds_are_named(done, tmp_path):

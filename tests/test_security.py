@@ -1,22 +1,25 @@
 """A test for each promise of docs/security.md."""
 
 import io
+import os
 import shutil
 import sys
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from PIL import Image
 
+from fewmask.data.cache import DecodedFolder
 from fewmask.data.download import unpack
 from fewmask.errors import UserError
 from fewmask.run_folder import checkpoint, weights_file
 from fewmask.run_folder.paths import RunPaths
 from tests.conftest import TINY_WORDS
-from tests.program import fewmask
+from tests.program import TINY_PHOTOS, fewmask
 
 pytestmark = pytest.mark.usefixtures("newcomer")
 
@@ -211,3 +214,76 @@ def test_a_cache_that_is_no_path_is_one_message(cache, work):
     (work / "data.yaml").write_text(f"cache: {cache}")
     said = fewmask("train", "data=data.yaml", "--print-config", code=0 if "~" in cache else 2)
     assert "~nobody_of_this_name" in said or "no NUL bytes" in said
+
+
+def test_hard_links_are_backups_that_stay_as_they_are(foreign):
+    run, predict = foreign.folder, ("predict", foreign.folder, "photos", "--out", "out")
+    fewmask(*predict, "--annotations", "coco")
+    fewmask("report", run)
+    fewmask("rank", run)
+    for folder in (run, Path("out")):
+        shutil.copytree(folder, f"{folder}-backup", copy_function=os.link)
+    backups = [file for file in Path().rglob("*-backup/**/*") if file.is_file()]
+    before = [file.read_bytes() for file in backups]
+    Image.new("RGB", (48, 40)).save(Path("photos/2.png"))
+    fewmask("train", "--resume", run, "training.steps=3")
+    fewmask(*predict, "--overwrite", "--annotations", "coco")
+    fewmask("report", run)
+    fewmask("rank", run, "--count", 1)
+    fewmask("export", run, "--format", "safetensors")
+    assert [file.read_bytes() for file in backups] == before and len(before) > 30
+    assert (run / "train.log").read_bytes() != Path(f"{run}-backup/train.log").read_bytes()
+
+
+@pytest.mark.parametrize("place", ["masks", "confidence", "annotations", "downloaded"])
+def test_a_folder_of_predictions_leads_nowhere(place, foreign):
+    words = ("predict", foreign.folder, "photos", "--out", "out", "--annotations", "labelme")
+    fewmask(*words)
+    Path("mine").mkdir()
+    shutil.rmtree(Path("out") / place, ignore_errors=True)
+    (Path("out") / place).symlink_to(Path("mine").resolve())
+    said = fewmask(*words, "--overwrite", code=2)
+    assert f"out/{place} is a link to" in said and not [*Path("mine").iterdir()]
+
+
+def test_where_one_works_no_file_takes_the_place_of_automatic_settings(work):
+    (work / "evil.py").write_text(EVIL)
+    (work / "auto").mkdir()
+    for machine in ("cpu", "gpu"):
+        (work / "auto" / machine).write_text("method: {name: 'evil:X'}")
+    fewmask("train", "--print-config", "data=synthetic")
+    assert not Path("PWNED").exists()
+
+
+def test_the_cache_of_a_data_set_leads_nowhere(work):
+    (work / "data.yaml").write_text("images: photos\nmasks: photos\ncache: inside")
+    (work / "inside").mkdir()
+    (work / "mine").mkdir()
+    for number in range(256):
+        (work / "inside" / f"{number:02x}").symlink_to(work / "mine")
+    decoded = DecodedFolder(work / "inside")
+    with pytest.raises(UserError, match="is a link to .*mine"):
+        decoded.get(work / "photos/1.png", "", lambda: np.zeros(3))
+    assert not [*(work / "mine").iterdir()]
+
+
+def test_names_are_text_in_a_report_and_no_part_of_its_page(work):
+    rng = np.random.default_rng(0)
+    evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
+    for kind in ("images", "masks"):
+        (work / "set" / kind).mkdir(parents=True)
+    for number in range(6):
+        pixels = rng.integers(0, 2, (40, 40), np.uint8)
+        name = f"<img src=x onerror=alert({number})>.png"
+        Image.fromarray(pixels * 255).convert("RGB").save(work / "set" / "images" / name)
+        if number < 4:
+            Image.fromarray(pixels).save(work / "set" / "masks" / name)
+    (work / "set" / "data.yaml").write_text(yaml.safe_dump({"names": [evil, "b"]}))
+    run = work / "<script>alert(3)<"
+    fewmask("train", "data=set/data.yaml", "method=imas", *TINY_PHOTOS, "--out", run)
+    fewmask("report", run)
+    pages = [run / "report.html", *(run / "plots").glob("*.svg")]
+    for page in pages:
+        text = page.read_text()
+        assert "<img src=x" not in text and "<script>alert" not in text
+    assert "&lt;img src=x onerror=alert(" in pages[0].read_text() and len(pages) > 5

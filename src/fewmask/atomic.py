@@ -45,3 +45,12 @@ def write_bytes(file: Path, content: bytes) -> None:
 def write_text(file: Path, text: str) -> None:
     """Writes a text file completely or not at all, as UTF-8 with the line ends of the text."""
     write_bytes(file, text.encode())
+
+
+def unshare(file: Path) -> None:
+    """Gives a file that is about to grow a place of its own.
+
+    It may be a hard link of a file of the user, such as a backup by `cp -al`, which must not grow.
+    """
+    if file.is_file() and file.stat().st_nlink > 1:
+        write_bytes(file, file.read_bytes())

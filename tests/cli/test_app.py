@@ -89,6 +89,7 @@ def test_ctrl_c_ends_any_command_as_shells_expect(monkeypatch):
     ("error", "says", "code"),
     [
         (MemoryError(), "there is not enough memory", 2),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "not enough memory", 2),
         (KeyError("x"), "KeyError: 'x' (test_app.py, line ", 1),
     ],
 )

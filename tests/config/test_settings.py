@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fewmask.config import ascending, find, parse_yaml, read_yaml, validate
+from fewmask.config import BaseConfig, ascending, find, parse_yaml, read_yaml, validate
 from fewmask.errors import UserError
 from fewmask.models import ModelConfig
 
@@ -106,3 +106,14 @@ def test_a_yaml_file_is_a_file_with_words_as_keys(tmp_path):
         read_yaml(tmp_path / "a.yaml")
     with pytest.raises(UserError, match="pipe"):
         read_yaml(Path("/dev/null") if Path("/dev/null").exists() else tmp_path)
+
+
+def test_a_message_does_not_grow_with_the_value():
+    class Many(BaseConfig):
+        numbers: tuple[int, ...] = ()
+
+    for value in ("x" * 10**6, ["x"] * 10**5):
+        with pytest.raises(UserError) as refused:
+            validate(Many, {"numbers": value})
+        assert len(str(refused.value)) < 5000
+    assert "... and 99970 more." in str(refused.value)

@@ -25,3 +25,9 @@ def test_names_that_no_table_can_show_and_too_many_of_them_are_refused():
             Classes(["a", name])
     with pytest.raises(UserError, match="256 classes are more than the 255"):
         Classes([f"c{i}" for i in range(256)])
+
+
+def test_a_class_name_is_no_novel():
+    with pytest.raises(UserError, match="begins with 'xxx.* has 201 characters, more than 200"):
+        Classes(["x" * 201, "b"])
+    assert Classes(["x" * 200, "b"]).names[0] == "x" * 200

@@ -73,3 +73,8 @@ def test_floats_beyond_255_are_taken_for_16_bits(tmp_path):
 def test_rounding_leaves_the_shape_as_it_is():
     assert same_aspect((333, 250), (1333, 1000)) and same_aspect((3, 2), (640, 480))
     assert not same_aspect((20, 20), (40, 30)) and not same_aspect((30, 40), (40, 30))
+
+
+def test_an_image_is_not_resized_beyond_the_limit():
+    with pytest.raises(UserError, match="long_side=65536: it is 65536x49152 pixels, and the limit"):
+        to_long_side(np.zeros((300, 400, 3), np.uint8), 65536)

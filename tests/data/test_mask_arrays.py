@@ -111,3 +111,15 @@ def test_whole_numbers_stay_as_they_are(tmp_path):
     assert np.array_equal(whole_numbers(np.array([0.0, 2.0]), tmp_path), [0, 2])
     with pytest.raises(UserError, match="huge"):
         whole_numbers(np.array([2**63], np.uint64), tmp_path)
+
+
+def test_an_array_beyond_the_limit_of_images_is_refused(tmp_path, monkeypatch):
+    sparse = pytest.importorskip("scipy.sparse")
+    file = saved_mat(tmp_path / "m.mat", mask=sparse.csc_matrix((70_000, 70_000)))  # 600 bytes
+    with pytest.raises(UserError, match="m.mat: it is 70000x70000 pixels, and the limit is 200"):
+        read_array(file)
+    np.save(tmp_path / "m.npy", np.zeros((1001, 1000), np.uint8))
+    read_array(tmp_path / "m.npy")
+    monkeypatch.setenv("FEWMASK_MAX_MEGAPIXELS", "1")
+    with pytest.raises(UserError, match="m.npy: it is 1001x1000 pixels"):
+        read_array(tmp_path / "m.npy")

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fewmask.data.own_files import NOTES, OwnFiles, require_no_link
+from fewmask.data.own_files import NOTES, OwnFiles, links_out, require_no_link
 from fewmask.errors import UserError
+from tests.links import link
 
 
 def test_only_what_is_as_it_was_written_is_free(tmp_path):
@@ -90,3 +91,24 @@ def test_threads_may_ask_while_others_write(tmp_path):
         written = [pool.submit(own.write_text, file, file.name) for file in files]
         asked = [pool.submit(own.has_noted, tmp_path / "other") for _ in files]
         assert not any(future.result() for future in [*written, *asked])
+
+
+def test_nothing_is_written_behind_a_link_that_leads_out(tmp_path):
+    own, other = OwnFiles(tmp_path / "home"), tmp_path / "other"
+    other.mkdir()
+    own.write_text(tmp_path / "home" / "in" / "a.txt", "")
+    link(tmp_path / "home" / "out", other)
+    link(tmp_path / "home" / "alias", tmp_path / "home" / "in")
+    own.write_text(tmp_path / "home" / "alias" / "b.txt", "")
+    with pytest.raises(UserError, match="out is a link to .*other, or behind one"):
+        own.write_text(tmp_path / "home" / "out" / "c.txt", "")
+    assert not [*other.iterdir()]
+    assert links_out(tmp_path / "home") == {"out": str(other)}
+
+
+def test_notes_that_are_a_hard_link_do_not_grow_elsewhere(tmp_path):
+    OwnFiles(tmp_path / "a").write_text(tmp_path / "a" / "1", "")
+    os.link(tmp_path / "a" / NOTES, tmp_path / "backup")
+    before = (tmp_path / "backup").read_text()
+    OwnFiles(tmp_path / "a").write_text(tmp_path / "a" / "2", "")
+    assert (tmp_path / "backup").read_text() == before != (tmp_path / "a" / NOTES).read_text()

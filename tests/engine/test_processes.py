@@ -109,6 +109,29 @@ def test_two_machines_under_torchrun_equal_one(tmp_path):
             assert b[name] == pytest.approx(a[name], abs=1e-4), f"step {a['step']}: {name}"
 
 
+@pytest.mark.slow
+def test_a_run_goes_on_with_other_numbers_of_processes_and_in_other_places(tmp_path):
+    words = (*METHODS["imas"], "training.schedule=constant")
+    one = train(tmp_path / "one", *words)
+    train(tmp_path / "run", *words, "training.steps=2")
+    run = tmp_path / "run"
+    for steps, devices in ((4, 2), (5, 1)):
+        run = run.rename(tmp_path / f"moved-{devices}")
+        options = (f"training.steps={steps}", f"machine.devices={devices}")
+        command = [sys.executable, "-m", "fewmask", "train", "--resume", str(run), *options]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+    resumed = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert len(one) == len(resumed) == 5
+    for a, b in zip(one, resumed, strict=True):
+        for name in a.keys() - {"images_per_second"}:  # one pixel of a share is 1e-4
+            assert b[name] == pytest.approx(a[name], abs=1e-3), f"step {a['step']}: {name}"
+    hardness = [
+        [row[:2] for row in rows(each / "hardness.csv")] for each in (tmp_path / "one", run)
+    ]
+    assert sorted(hardness[0]) == sorted(hardness[1])
+
+
 def large_result(fabric: Fabric) -> np.ndarray:
     return np.full((300, 300), fabric.global_rank)
 

@@ -80,3 +80,12 @@ def test_a_link_in_a_run_leads_to_no_file_outside(run, tmp_path):
         load_run_recipe(file)
     allow(tmp_path)
     load_run_recipe(file)
+
+
+@pytest.mark.parametrize("section", ["model", "data", "method"])
+@pytest.mark.parametrize("value", [None, [], "x", 3])
+def test_a_section_that_holds_no_options_is_one_message(section, value, run):
+    file = run()
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), section: value}))
+    with pytest.raises(UserError, match=f"{section}=.*expected options|Which images"):
+        load_run_recipe(file)

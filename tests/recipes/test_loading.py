@@ -186,3 +186,15 @@ def test_an_encoder_of_your_own_drops_the_automatic_model_of_every_machine():
         model = recipe_from_words(words).model
         assert (model.encoder, model.decoder.name) == ("resnet50", "auto")
         assert model.output_stride is None
+
+
+def test_a_shipped_recipe_comes_before_a_file_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = {name: recipe_from_words([*name, "data=synthetic"]) for name in ((), ("camvid",))}
+    for name in ("auto/cpu", "auto/gpu", "camvid"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("method: {name: no.such:Method}\n")
+    for name, recipe in shipped.items():
+        assert recipe_from_words([*name, "data=synthetic"]) == recipe
+    with pytest.raises(UserError, match="no.such"):
+        recipe_from_words(["./camvid", "data=synthetic"])  # as a path, it is meant

@@ -1,6 +1,7 @@
 """Checkpoints are whole, refused when damaged, and never run code."""
 
 import os
+import zipfile
 
 import pytest
 import torch
@@ -80,3 +81,37 @@ def test_weights_that_are_not_numbers_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"best.pt is damaged: bias is not a number \(NaN\)"):
         checkpoint.fill(network, weights, tmp_path / "best.pt")
     assert not network.bias.isnan().any()
+
+
+def nested(times: int) -> list:
+    parts: list = ["x"]
+    for _ in range(times):
+        parts = [parts, parts]
+    return parts
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"model": nested(40)},  # 40 lists, and a trillion parts for whoever looks at each
+        {"deep": [[[nested(60)]]]},
+        {"weights": {"a": torch.zeros(1).expand(10**6, 10**6)}},
+        {"weights": {"a": torch.empty(3, device="meta")}},
+    ],
+)
+def test_what_no_network_holds_is_refused_before_anybody_looks_at_it(content, tmp_path):
+    torch.save({"format": checkpoint.FORMAT, **content}, tmp_path / "x.pt")
+    with pytest.raises(UserError, match="Cannot read the checkpoint .*x.pt: it h"):
+        checkpoint.load(tmp_path / "x.pt")
+
+
+def test_a_small_file_does_not_fill_the_memory(tmp_path):
+    torch.save({"format": checkpoint.FORMAT, "a": torch.zeros(10**6)}, tmp_path / "x.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "x.pt") as whole,
+        zipfile.ZipFile(tmp_path / "small.pt", "w", zipfile.ZIP_DEFLATED) as small,
+    ):
+        for part in whole.namelist():
+            small.writestr(part, whole.read(part))
+    with pytest.raises(UserError, match="its parts are larger than the file"):
+        checkpoint.load(tmp_path / "small.pt")

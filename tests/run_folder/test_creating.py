@@ -7,6 +7,7 @@ from fewmask.errors import UserError
 from fewmask.run_folder.creating import new_run_folder
 from fewmask.run_folder.lock import one_writer
 from fewmask.run_folder.paths import RunPaths
+from tests.links import link
 
 
 def created(*args, **options):
@@ -90,3 +91,18 @@ def test_a_run_that_is_being_written_is_not_replaced(tmp_path):
     with one_writer(tmp_path), pytest.raises(UserError, match="is being written by another"):
         created("", overwrite=True, out=tmp_path)
     assert paths.results.read_text() == "step"
+
+
+def test_a_run_is_not_replaced_behind_links(tmp_path):
+    paths, mine = RunPaths(tmp_path / "run"), tmp_path / "mine"
+    paths.folder.mkdir()
+    mine.mkdir()
+    paths.recipe.write_text("")
+    link(paths.plots, paths.folder)  # inside: it goes like any file
+    link(paths.last.parent, mine)
+    with pytest.raises(UserError, match="weights is a link to .*mine, where the new run would"):
+        created("", overwrite=True, out=paths.folder)
+    assert not [*mine.iterdir()]
+    paths.last.parent.unlink()
+    created("", overwrite=True, out=paths.folder)
+    assert not paths.plots.is_symlink()

@@ -30,3 +30,20 @@ def test_missing_damaged_and_foreign_files_are_refused(tmp_path):
     save({"weights": {"a": torch.zeros(2)}}, tmp_path / "short.safetensors")
     with pytest.raises(UserError, match="not what fewmask export writes"):
         load(tmp_path / "short.safetensors", "class_names")
+
+
+def test_a_flipped_byte_is_noticed(tmp_path):
+    file = tmp_path / "x.safetensors"
+    save({"weights": {"a": torch.ones(9, dtype=torch.bfloat16), "b": torch.tensor(3)}}, file)
+    assert load(file)["weights"]["b"] == 3
+    content = bytearray(file.read_bytes())
+    content[-5] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="damaged: the checksum of its weights is wrong"):
+        load(file)
+
+
+def test_a_header_that_is_no_mapping_is_one_message(tmp_path):
+    save_file({"a": torch.zeros(2)}, tmp_path / "x.safetensors", {"fewmask": "[1]"})
+    with pytest.raises(UserError, match="not what fewmask export writes"):
+        load(tmp_path / "x.safetensors")

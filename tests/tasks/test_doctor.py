@@ -11,14 +11,15 @@ from tests.server import serving
 def test_every_thing_has_a_line(monkeypatch):
     with serving({"/": b"hello"}) as address:
         monkeypatch.setenv("HF_ENDPOINT", address)
+        monkeypatch.setattr(doctor.constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setenv("PIP_INDEX_URL", address.replace("http://", "http://user:secret@"))
         lines = fewmask("doctor").splitlines()
     titles = [line[4:].partition(":")[0] for line in lines]
     assert titles == [
-        "device", "bf16", "shared memory", "current folder", "cache", "model hub",
-        "package index", "packages",
+        "device", "bf16", "shared memory", "current folder", "cache", "notes on your own runs",
+        "model hub", "package index", "system", "packages",
     ]  # fmt: skip
-    assert lines[5] == "ok  model hub: 127.0.0.1 answers"
+    assert lines[6] == "ok  model hub: 127.0.0.1 answers"
     assert "secret" not in "".join(lines)
     assert "torch 2" in lines[0] and "fewmask 0" in lines[-1]
 
@@ -47,3 +48,17 @@ def test_debug_shows_the_machine_too(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "examine", lambda: ["ok  all of it"])
     printed = fewmask("check", tmp_path / "missing", "--debug", code=1)
     assert "Traceback" in printed and "ok  all of it" in printed
+
+
+def test_a_hub_that_is_switched_off_is_not_asked(monkeypatch):
+    monkeypatch.setattr(doctor.constants, "HF_HUB_OFFLINE", True)
+    assert doctor._hub().startswith("ok  model hub: HF_HUB_OFFLINE is set, so it is not asked.")
+    assert "what is set, which is no URL, is out of reach" in doctor._server("hub", "nonsense", "x")
+
+
+def test_where_nothing_can_be_noted_own_runs_may_ask(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert doctor._own_runs() == f"ok  notes on your own runs: {tmp_path / 'state/fewmask/own'}"
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    assert doctor._own_runs().startswith("!!  notes on your own runs: they cannot be kept. Set XDG")

@@ -198,16 +198,18 @@ def main() -> None:
     except OSError as error:  # a full disk, a missing permission, a folder instead of a file
         print(f"Error: the file system reports: {error}", file=sys.stderr)
         sys.exit(2)
-    except MemoryError as error:
-        print(f"Error: there is not enough memory. {error} {LESS}", file=sys.stderr)
-        sys.exit(2)
     except Exception as error:
+        if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
+            print(f"Error: there is not enough memory. {error} {LESS}", file=sys.stderr)
+            sys.exit(2)
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
         print(f"Error: {type(error).__name__}: {error} ({where}). {OURS}", file=sys.stderr)
         sys.exit(1)
 
 
+NO_MEMORY = ("can't allocate memory", "Insufficient memory")
+"""What torch and OpenCV say, which raise other errors."""
 LESS = "Use smaller images (data.long_side), crops or batches, or close other programs."
 OURS = (
     "This is a defect of fewmask. Please report it with what the same command prints with --debug."

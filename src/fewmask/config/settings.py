@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from fewmask.errors import UserError, did_you_mean
+from fewmask.errors import MANY, UserError, did_you_mean
 
 
 class BaseConfig(BaseModel):
@@ -42,6 +42,9 @@ def _leaves(value: Any) -> list[Any]:
     return [leaf for item in items for leaf in _leaves(item)]
 
 
+LONGEST = 300
+"""Characters of a wrong value that are shown."""
+
 Config = TypeVar("Config", bound=BaseConfig)
 
 
@@ -66,8 +69,10 @@ def validate(config_class: type[Config], values: Mapping[str, Any], where: str =
         for item in error.errors():
             place = tuple(part for part in item["loc"] if not _is_type(part)) or item["loc"]
             items.setdefault(place, []).append({**item, "loc": place})
-        lines = [_explain(_joined(alike), config_class, prefix) for alike in items.values()]
-        raise UserError("\n".join(lines)) from None
+        shown = [*items.values()][:MANY]
+        lines = [_explain(_joined(alike), config_class, prefix) for alike in shown]
+        more = [f"... and {len(items) - MANY} more."] if len(items) > MANY else []
+        raise UserError("\n".join([*lines, *more])) from None
 
 
 def _is_type(part: Any) -> bool:
@@ -99,12 +104,20 @@ def _explain(item: Any, config_class: type[BaseConfig], prefix: str) -> str:
         message = item["msg"].removeprefix("Value error, ").rstrip(".")
         return f"{path}: {message}" + ("" if message.endswith("?") else ".")
     if item["type"] in ("tuple_type", "list_type"):
-        return f"{path}={item['input']!r}: expected several values: [a, b]."
+        return f"{path}={_shown(item['input'])}: expected several values: [a, b]."
     if item["type"] == "string_type" and item["input"] is None:
         return f"{path}: expected a word. If it is the word null: put it in quotes, 'null'."
     if item["type"] == "string_type" and isinstance(item["input"], (bool, int, float)):
-        return f"{path}={item['input']!r}: expected a word. Put it in quotes: '{item['input']}'."
-    return f"{path}={item['input']!r}: {item['msg']}."
+        return (
+            f"{path}={_shown(item['input'])}: expected a word. Put it in quotes: '{item['input']}'."
+        )
+    return f"{path}={_shown(item['input'])}: {item['msg']}."
+
+
+def _shown(value: Any) -> str:
+    """A value as the user wrote it, but not a whole file of it."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _owner(config_class: type[BaseConfig], path: tuple[Any, ...]) -> type[BaseModel]:

@@ -158,7 +158,7 @@ def _place(file: Path) -> str | None:
     return _written.get(digest) or kept("own", digest)
 
 
-def _folder(kind: str) -> Path:
+def folder_of(kind: str) -> Path:
     """Where facts about the user's files are kept: not a cache, which others may share."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "fewmask" / kind
@@ -167,7 +167,7 @@ def _folder(kind: str) -> Path:
 def keep(kind: str, digest: str, fact: str) -> None:
     """Keeps a fact about a file, if there is a folder for it. If not, the user is asked again."""
     with contextlib.suppress(OSError, RuntimeError):  # a home that cannot be written, or none
-        folder = _folder(kind)
+        folder = folder_of(kind)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = folder / f"{digest}.{os.getpid()}"
         temporary.write_text(fact, encoding="utf-8")
@@ -177,7 +177,7 @@ def keep(kind: str, digest: str, fact: str) -> None:
 def kept(kind: str, digest: str) -> str | None:
     """A fact that was kept about a file; None if there is none."""
     with contextlib.suppress(OSError, RuntimeError, UnicodeDecodeError):
-        return (_folder(kind) / digest).read_text(encoding="utf-8")
+        return (folder_of(kind) / digest).read_text(encoding="utf-8")
     return None
 
 

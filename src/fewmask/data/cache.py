@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fewmask import atomic
+from fewmask.data.own_files import require_inside
 from fewmask.errors import UserError
 
 
@@ -64,6 +65,7 @@ class DecodedFolder:
             return found
         except (OSError, ValueError, EOFError):  # there is no copy, or it is damaged
             array = read()
+        require_inside(kept.parent, self.folder)
         content = BytesIO()
         np.save(content, array)
         try:

@@ -1,5 +1,6 @@
 """The classes of a data set: names, colors, and the values that stand for them in mask files."""
 
+import re
 from collections.abc import Sequence
 
 import cv2
@@ -10,6 +11,9 @@ from fewmask.errors import UserError
 
 FREE_COLORS = [(255, 255, 255), *((level, level, level) for level in range(254, -1, -1))]
 """Colors for pixels without a label, the best one first."""
+
+LONGEST_NAME = 200
+"""Characters of a class name."""
 
 
 class Classes:
@@ -32,7 +36,7 @@ class Classes:
         no_label_color: Sequence[int] = (255, 255, 255),
     ):
         self.names = tuple(str(name) for name in names)
-        _require_names(self.names)
+        require_names(self.names)
         self.colors = np.array(colors or default_colors(len(self.names)), dtype=np.uint8)  # [K, 3]
         self.no_label, self.no_label_color = no_label, tuple(no_label_color)
         self.values = tuple(values if values is not None else range(len(self.names)))
@@ -56,13 +60,24 @@ class Classes:
         return Classes(self.names, self.colors.tolist(), self.values, value, color)
 
 
-def _require_names(names: Sequence[str]) -> None:
+def require_names(names: Sequence[str]) -> None:
+    """Makes sure that there are not too many classes, and that their names can be shown.
+
+    Raises:
+        UserError: if not.
+    """
     if len(names) > IGNORE:
         raise UserError(f"{len(names)} classes are more than the {IGNORE} that a mask can hold.")
     for name in names:
-        # What a terminal would obey, and line breaks, which lists and tables cannot hold.
-        if any(ord(sign) < 32 or 127 <= ord(sign) < 160 for sign in name):
+        # What a terminal would obey, line breaks, which lists and tables cannot hold, and halves of
+        # characters, which no file can hold.
+        if re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", name):
             raise UserError(f"The class name {name!r} holds control characters. Rename the class.")
+        if len(name) > LONGEST_NAME:
+            raise UserError(
+                f"The class name that begins with {name[:60]!r} has {len(name)} characters, more "
+                f"than {LONGEST_NAME}. Rename the class."
+            )
 
 
 def numbered(count: int) -> list[str]:

@@ -165,10 +165,19 @@ def to_8_bits(values: np.ndarray, value_range: Range | None = None) -> np.ndarra
 
 
 def to_long_side(image: np.ndarray, long_side: int | None) -> np.ndarray:
-    """Resizes uint8 [H, W, C] to a longer side of `long_side` pixels. None changes nothing."""
+    """Resizes uint8 [H, W, C] to a longer side of `long_side` pixels. None changes nothing.
+
+    Raises:
+        UserError: if it would be beyond the limit on images.
+    """
     if long_side is None or max(image.shape[:2]) == long_side:
         return image
-    return resize_image(image, size_at(image, long_side))
+    size = size_at(image, long_side)
+    try:
+        require_pixels(size)
+    except TooLarge as error:
+        raise UserError(f"An image cannot be resized to long_side={long_side}: {error}") from None
+    return resize_image(image, size)
 
 
 def size_at(picture: np.ndarray, long_side: int) -> tuple[int, int]:

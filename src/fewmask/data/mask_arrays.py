@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fewmask.data.decoding import require_pixels
+from fewmask.data.decoding import TooLarge, require_pixels
 from fewmask.data.matlab_files import read_matlab
 from fewmask.errors import UserError, listed
 
@@ -27,7 +27,11 @@ def read_array(file: Path, wanted: str = "") -> np.ndarray:
         UserError: if the file is missing or damaged, holds no array that can be a mask, or several
             of which none is wanted.
     """
-    values = _chosen(read_content(file), wanted, file)
+    try:
+        values = _chosen(read_content(file), wanted, file)
+        require_pixels(values.shape)
+    except TooLarge as error:
+        raise UserError(f"Cannot read mask {file}: {error}") from None
     numbers = whole_numbers(values, file) if values.dtype.kind in "fu" else values
     return numbers.astype(np.uint8) if numbers.dtype == bool else numbers
 
@@ -136,6 +140,7 @@ def _arrays(content: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
         for place, value in enumerate(content):
             yield from _arrays(value, f"{name}[{place}]")
     elif hasattr(content, "toarray"):  # a sparse matrix
+        require_pixels(content.shape)  # a few bytes may stand for any size
         yield name, content.toarray()
     elif isinstance(content, np.ndarray) and content.dtype.kind in "biuf" and content.size:
         if content.ndim == 3 and 1 in (content.shape[0], content.shape[2]):

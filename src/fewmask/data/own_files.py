@@ -66,9 +66,22 @@ class OwnFiles:
                     "kept. Move it away, or write to another place."
                 )
 
+    def require_inside(self, place: Path) -> None:
+        """Makes sure that a folder to write to is where it seems to be, and not behind a link.
+
+        Raises:
+            UserError: if a link leads out of the folder of the notes.
+        """
+        require_inside(place, self.notes.parent)
+
     @contextmanager
     def replacing(self, file: Path) -> Iterator[Path]:
-        """Yields a path to write to, which replaces the file at the end; see `atomic.replacing`."""
+        """Yields a path to write to, which replaces the file at the end; see `atomic.replacing`.
+
+        Raises:
+            UserError: if a link leads out of the folder of the notes.
+        """
+        self.require_inside(file.parent)
         with atomic.replacing(file) as temporary:
             yield temporary
             # Before the file is in place: after a kill in between, both the old and the new
@@ -110,6 +123,7 @@ class OwnFiles:
             if line in self._noted:
                 return
             self.notes.parent.mkdir(parents=True, exist_ok=True)
+            atomic.unshare(self.notes)
             with self.notes.open("ab") as stream:
                 # A full disk may have cut off the last line, which must not spoil this one.
                 start = "" if self._is_whole else "\n"
@@ -139,3 +153,27 @@ def require_no_link(file: Path) -> None:
             f"{file} is a link to {os.path.realpath(file)}, which fewmask would change. Remove the "
             "link."
         )
+
+
+def require_inside(place: Path, home: Path) -> None:
+    """Makes sure that a place to write to is in a folder, and that no link leads out of it.
+
+    Raises:
+        UserError: if one does.
+    """
+    found = os.path.realpath(place)
+    if not Path(found).is_relative_to(os.path.realpath(home)):
+        raise UserError(
+            f"{place} is a link to {found}, or behind one, and what is written there would be "
+            f"outside of {home}. Remove the link, or write to another place."
+        )
+
+
+def links_out(folder: Path) -> dict[str, str]:
+    """Links in a run folder that lead out of it, where files would be written: name to target."""
+    home, found = os.path.realpath(folder), {}
+    for place in (*folder.glob("*"), *folder.glob("*/*")):
+        target = os.path.realpath(place)
+        if place.is_symlink() and not Path(target).is_relative_to(home):
+            found[place.relative_to(folder).as_posix()] = target
+    return found

@@ -1,11 +1,11 @@
 """What the recipe of a run may make fewmask do: a run folder may come from a stranger."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fewmask.config import read_yaml, trust
+from fewmask.data.own_files import links_out
 
 PLACES = ("data.pool", "data.cache", "data.image_labels", "model.pretrained")
 """Options that lead out of the data's folder: to a URL, to files to read, to a folder to fill."""
@@ -25,7 +25,8 @@ def require_followed(values: Mapping[str, Any], file: Path, typed: Mapping[str, 
         UserError: that says what the recipe wanted, and how to allow it.
     """
     trust.allow_names(typed)
-    wanted, own, links = followed(values), followed(typed), links_out(file.parent)
+    wanted, own = followed(values), followed(typed)
+    links = {f"{name} (a link beside it)": to for name, to in links_out(file.parent).items()}
     asked = {option: text for option, text in wanted.items() if own.get(option) != text}
     trust.require_trusted(asked | links, file, followed(read_yaml(file)) | links)
 
@@ -35,16 +36,6 @@ def followed(values: Mapping[str, Any]) -> dict[str, str]:
     return trust.names_in(values) | {
         place: str(text) for place in PLACES if (text := _at(values, place)) is not None
     }
-
-
-def links_out(folder: Path) -> dict[str, str]:
-    """Links in a run folder that lead out of it, where files would be written: name to target."""
-    home, found = os.path.realpath(folder), {}
-    for place in (*folder.glob("*"), *folder.glob("*/*")):
-        target = os.path.realpath(place)
-        if place.is_symlink() and not Path(target).is_relative_to(home):
-            found[f"{place.relative_to(folder).as_posix()} (a link beside it)"] = target
-    return found
 
 
 def _at(values: Mapping[str, Any], place: str) -> Any:

@@ -14,8 +14,8 @@ from fewmask.methods import AUTO, BEST, METHODS
 from fewmask.models.decoders.decoder import UNNAMED as UNNAMED_DECODER
 from fewmask.recipes.automatic import AUTOMATIC, automatic_recipe
 from fewmask.recipes.foreign import require_followed
-from fewmask.recipes.recipe import Recipe, method_class
-from fewmask.recipes.shipped import recipe_values
+from fewmask.recipes.recipe import Recipe, method_class, require_whole
+from fewmask.recipes.shipped import recipe_names, recipe_values
 
 Values = dict[str, Any]
 """Settings by section and name, as in a YAML file."""
@@ -85,21 +85,29 @@ def load_run_recipe(file: Path, changes: Mapping[str, Any] | None = None) -> Rec
     if "base" in named:  # what it names could change after the run is trusted
         raise UserError(f"{file}: base: the recipe of a run is complete. Remove this line.")
     unnamed: Values = {}
-    if "aligned" not in (named.get("model") or {}):
+    if _lacks(named, "model", "aligned"):
         unnamed["model"] = {"aligned": False}
     # And each image of more than 8 bits was stretched by itself.
-    if "range" not in (named.get("data") or {}):
+    if _lacks(named, "data", "range"):
         unnamed["data"] = {"range": None}
     admit = partial(require_followed, file=file, typed=changes or {})
     return _load(file, merge(unnamed, changes or {}), admit)
+
+
+def _lacks(named: Values, section: str, option: str) -> bool:
+    options = named.get(section, {})
+    return isinstance(options, Mapping) and option not in options
 
 
 def _read(name: str | Path, heirs: tuple[str, ...] = ()) -> Values:
     """The settings of a recipe, on top of those of the recipe that it names as `base`."""
     if str(name) in heirs:
         raise UserError(f"{name}: this recipe is its own base: {' -> '.join([*heirs, str(name)])}.")
-    if Path(name).suffix in (".yaml", ".yml") or Path(name).is_file():
+    # Shipped recipes first: where one works, a stranger may have put a file called auto/cpu.
+    is_shipped = str(name) in recipe_names()
+    if not is_shipped and (Path(name).suffix in (".yaml", ".yml") or Path(name).is_file()):
         values = _expand_data(read_yaml(Path(name)))
+        require_whole(Path(name))
     else:
         values = recipe_values(str(name))
     base = values.pop("base", None)
@@ -107,7 +115,8 @@ def _read(name: str | Path, heirs: tuple[str, ...] = ()) -> Values:
         return values
     # A file names another one as seen from its own folder.
     beside = Path(name).parent / str(base)
-    inherited = _read(beside if beside.is_file() else str(base), (*heirs, str(name)))
+    is_beside = beside.is_file() and not is_shipped
+    inherited = _read(beside if is_beside else str(base), (*heirs, str(name)))
     inherited.pop("published", None)
     merged = merge(inherited, values)
     _drop_overriding(merged, values)

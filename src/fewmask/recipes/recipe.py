@@ -1,5 +1,6 @@
 """The recipe: everything needed to repeat a run."""
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -9,9 +10,14 @@ from fewmask.config import BaseConfig, find_class, validate
 from fewmask.data import SOURCES, DataSource, LoaderConfig
 from fewmask.engine.settings import MachineConfig, TrainingConfig
 from fewmask.engine.sinks.choosing import LoggingConfig
+from fewmask.errors import UserError
 from fewmask.evaluation import EvaluationConfig
 from fewmask.methods import METHODS, Method
 from fewmask.models import ModelConfig
+
+FIRST_LINE = "# The complete recipe of a run, down to the line '# end'."
+LAST_LINE = "# end"
+"""Between them, a file that was cut off would be valid, and defaults would replace what it lost."""
 
 
 class Recipe(BaseConfig):
@@ -66,6 +72,24 @@ class Recipe(BaseConfig):
     def to_yaml(self) -> str:
         """The recipe as text that `load_recipe` reads back to an equal recipe."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def to_run_yaml(self) -> str:
+        """The same text as a run keeps it: `require_whole` notices if a part is missing."""
+        return f"{FIRST_LINE}\n{self.to_yaml()}{LAST_LINE}\n"
+
+
+def require_whole(file: Path) -> None:
+    """Refuses the recipe of a run that has lost its end. Other recipes may be as short as they are.
+
+    Raises:
+        UserError: for such a file.
+    """
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    if FIRST_LINE in lines and LAST_LINE not in lines:
+        raise UserError(
+            f"{file} is not complete: it is the recipe of a run, and its end is missing. Restore "
+            f"it. If you shortened it on purpose, remove the line {FIRST_LINE!r}."
+        )
 
 
 # mypy refuses abstract classes as arguments, although only their subclasses are created here.

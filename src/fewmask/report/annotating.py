@@ -27,11 +27,13 @@ def photos_to_annotate(
         formats: of labeling tools.
 
     Raises:
-        UserError: for an unknown format, or if two photos cannot be told apart.
+        UserError: for an unknown format, if two photos cannot be told apart, or if the folder for
+            the formats is a link to somewhere else.
     """
     require_formats(formats)
     if not formats:
         return []
+    folder.own.require_inside(folder.folder / ANNOTATIONS)
     found = [
         # A tool looks for the file itself, whose name is longer than that of its mask.
         Masked(file, folder.full_mask(name), str(PurePosixPath(name).with_name(file.name)))

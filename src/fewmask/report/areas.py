@@ -9,6 +9,7 @@ from threading import Lock
 
 import numpy as np
 
+from fewmask import atomic
 from fewmask.data import Classes
 from fewmask.data.own_files import OwnFiles, require_no_link
 
@@ -43,8 +44,10 @@ class Areas:
         shares = [*counts[: len(self.classes)], counts[len(self.classes) :].sum()]
         row = [name, *(f"{100 * share / labels.size:.3f}" for share in shares)]
         require_no_link(self.added)
-        with self._lock, self.added.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow(row)
+        with self._lock:
+            atomic.unshare(self.added)
+            with self.added.open("a", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow(row)
 
     def tidy(self) -> None:
         """Writes the table again with a heading, sorted, with one row for each photo."""

@@ -62,10 +62,12 @@ class PredictionFolder:
         """Records in the folder which weights and threshold its predictions come from.
 
         Raises:
-            UserError: if the folder is a file, or holds other predictions or masks of another
-                program.
+            UserError: if the folder is a file, holds other predictions or masks of another program,
+                or a link in it leads elsewhere.
         """
         require_folder(self.folder)
+        for name in PREDICTIONS:
+            self.own.require_inside(self.folder / name)
         file = self.folder / MADE_BY
         mine = {"weights_sha256": _digest(predictor), "threshold": self.threshold}
         if not file.is_file():
@@ -123,8 +125,9 @@ class PredictionFolder:
         if self.own.is_free(mask):
             return True
         origin = origin_of(mask)
-        # What cannot be read is nobody's work, but damaged.
-        return origin is None if self.own.has_noted(mask) else bool(origin)
+        if origin is None:  # a picture that cannot be read is nobody's work, but damaged
+            return self.own.has_noted(mask) and _begins_as_picture(mask)
+        return bool(origin) and not self.own.has_noted(mask)
 
     def _masks(self, name: str) -> list[Path]:
         """The masks of an image, each of which a person may edit."""
@@ -229,3 +232,8 @@ def origin_of(mask: Path) -> str | None:
             return str(picture.info.get(ORIGIN, ""))
     except (OSError, SyntaxError, ValueError):
         return None
+
+
+def _begins_as_picture(file: Path) -> bool:
+    with file.open("rb") as content:
+        return content.read(2) in (b"\x89P", b"\xff\xd8")  # PNG, JPEG

@@ -15,6 +15,8 @@ from fewmask.errors import UserError
 
 FORMAT = 1
 """Version of the format of checkpoint files."""
+MOST_PARTS, DEEPEST = 1_000_000, 50
+"""Values and tensors in a checkpoint, and how deep they are nested; ours have far fewer."""
 OLD_KEYS = {"class_colours": "class_colors"}
 """Keys of version 0.1, and their names today."""
 
@@ -74,7 +76,9 @@ def _read(file: Path) -> Any:
         raise UserError(f"{file} is a pipe or a device, not a checkpoint. Give a file.")
     try:
         _require_intact(file)
-        return torch.load(file, map_location="cpu", weights_only=True)
+        content = torch.load(file, map_location="cpu", weights_only=True)
+        _require_plain(content)
+        return content
     except IsADirectoryError:
         raise UserError(
             f"{file} is a folder, not a checkpoint. In a run folder: weights/best.pt or "
@@ -101,8 +105,34 @@ def _require_intact(file: Path) -> None:
     """Compares the checksums that every part of a file has, which torch does not look at."""
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as opened:
+            # torch compresses nothing, so that more would be a small file that fills the memory.
+            if sum(part.file_size for part in opened.infolist()) > file.stat().st_size:
+                raise zipfile.BadZipFile("its parts are larger than the file")
             if (damaged := opened.testzip()) is not None:
                 raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
+
+
+def _require_plain(content: Any) -> None:
+    """Refuses what has no end: parts in parts in parts, and tensors of more than is in the file."""
+    waiting, count = [(content, 0)], 0
+    while waiting:
+        one, depth = waiting.pop()
+        count += 1
+        if count > MOST_PARTS or depth > DEEPEST:
+            raise ValueError("it has parts in parts without an end")
+        if isinstance(one, (Mapping, list, tuple)):
+            inner = one.values() if isinstance(one, Mapping) else one
+            waiting += [(part, depth + 1) for part in inner]
+        elif isinstance(one, torch.Tensor) and not _is_plain(one):
+            raise ValueError("it holds a tensor without its numbers")
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Whether a tensor has all of its numbers; a small one may repeat them."""
+    if tensor.layout != torch.strided:
+        return True  # sparse: load_state_dict compares its shape
+    size = tensor.numel() * tensor.itemsize
+    return tensor.device.type == "cpu" and size <= max(tensor.untyped_storage().nbytes(), 1 << 20)
 
 
 def fill(network: nn.Module, weights: dict[str, Any], file: Path) -> None:

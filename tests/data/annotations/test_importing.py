@@ -241,3 +241,15 @@ def test_values_on_the_command_line(tmp_path):
     text = fewmask(*words, "0,255,7")
     assert "The masks hold 0 for background, 255 for car, 7 for house." in text
     assert np.asarray(Image.open(tmp_path / "masks" / "a.png"))[3, 3] == 7
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "\ud800"])
+def test_a_class_name_that_no_file_or_terminal_can_show_is_refused(name, tmp_path):
+    export = coco(tmp_path / "in")
+    file = next(export.rglob("*.json")) if export.is_dir() else export
+    content = json.loads(file.read_text())
+    content["categories"][0]["name"] = name
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="holds control characters"):
+        import_masks(export, tmp_path / "masks")
+    assert not (tmp_path / "masks").exists()

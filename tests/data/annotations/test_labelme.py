@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from fewmask.data.annotations.importing import import_masks
+from fewmask.errors import UserError
 from tests.data.exports import drawn
 
 
@@ -32,3 +33,11 @@ def test_four_corners_are_drawn_whatever_they_are_called(kind, tmp_path):
     text = json.dumps({"imageWidth": 4, "imageHeight": 4, "shapes": [shape]})
     mask, found = drawn(tmp_path, "x.json", text)
     assert mask.sum() == 6 and found.classes == ["background", "car"]
+
+
+def test_pixels_that_are_no_picture_are_one_message(tmp_path):
+    shape = {"label": "a", "points": [[2, 1], [3, 2]], "shape_type": "mask", "mask": "AAAA"}
+    text = json.dumps({"imageWidth": 5, "imageHeight": 4, "shapes": [shape]})
+    (tmp_path / "p.json").write_text(text)
+    with pytest.raises(UserError, match="p.json: the pixels of an object 'a' are no picture"):
+        import_masks(tmp_path / "p.json", tmp_path / "m")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fewmask.data import download_bar
 from fewmask.data.pool import downloads as downloads_module
 from fewmask.data.pool.downloads import Downloads
 from fewmask.data.pool.shard_files import list_shards
@@ -16,6 +17,7 @@ from tests.data.pools import (
     number_of,
     write_shards,
 )
+from tests.server import serving
 
 
 def test_shards_stream_through_a_small_disk(tmp_path, served):
@@ -64,3 +66,15 @@ def test_where_the_disk_is_full_shards_of_the_past_go(served, tmp_path, monkeypa
     room = 0
     with pytest.raises(UserError, match="001.tar in .*No space left.*XDG_CACHE_HOME"):
         downloads.open(f"{url}/shards/001.tar")
+
+
+def test_a_server_that_drips_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(download_bar, "SLOW_SECONDS", 0.2)
+    monkeypatch.setattr(downloads_module, "ATTEMPTS", 1)
+    downloads = Downloads(tmp_path / "kept", limit=10**9)
+    with (
+        serving({"/a.tar": bytes(1000)}, pause_seconds=0.05) as url,
+        pytest.raises(UserError, match="a.tar: OSError: fewer than 60000 bytes arrived"),
+    ):
+        downloads.open(f"{url}/a.tar")
+    assert not [*(tmp_path / "kept").glob("*.tar*temporary")]

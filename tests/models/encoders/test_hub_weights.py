@@ -1,5 +1,6 @@
 """What caches hold, what a hub answers, and how long it may take."""
 
+import socket
 import threading
 import time
 from types import SimpleNamespace
@@ -71,3 +72,19 @@ def test_a_network_that_never_answers_is_given_up(online, monkeypatch):
 
 def test_a_model_without_weights_is_said_to_have_none():
     assert ask_hub("resnet200").obstacle == "timm knows no weights of resnet200"
+
+
+def test_a_silent_server_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    use_cache(tmp_path, monkeypatch)
+    weights = SimpleNamespace(hf_hub_id=None, hf_hub_filename=None, url="http://x/y.pth")
+    monkeypatch.setattr(hub_weights, "weights_of", lambda name: weights)
+    waits = []
+
+    def download(url, file):
+        waits.append(socket.getdefaulttimeout())
+        raise TimeoutError
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    with pytest.raises(TimeoutError):
+        fetch("any")
+    assert waits == [hub_weights.SILENCE] and socket.getdefaulttimeout() is None

@@ -11,6 +11,9 @@ from fewmask.data.decoding import require_pixels
 BACKGROUND = "background"
 """The class of all pixels outside objects."""
 
+FARTHEST = 1e12
+"""Pixels from the corner of an image, beyond which no corner of an object can be meant."""
+
 
 class Shape(NamedTuple):
     """One object, or a piece of one, as an outline or as pixels."""
@@ -63,8 +66,8 @@ def annotation(name: str, width: Any, height: Any, shapes: Sequence[Shape | str]
     if any(not shape.name for shape in kept):
         raise ValueError(f"a shape of '{name}' has no label")
     for shape in kept:
-        if not np.isfinite(shape.outline).all():
-            raise ValueError(f"a corner of an object '{shape.name}' is not a number")
+        if not (np.abs(shape.outline) < FARTHEST).all():  # nor is NaN
+            raise ValueError(f"a corner of an object '{shape.name}' is not a number, or far away")
     left_out = [shape for shape in shapes if isinstance(shape, str)]
     return Annotation(stem, int(width), int(height), kept, left_out)
 
@@ -73,13 +76,15 @@ def stem_of(name: str) -> str:
     """What counts of an image's name: its path without the suffix.
 
     Raises:
-        ValueError: for a name that leads out of the folder.
+        ValueError: for a name that leads out of the folder, or that no data set can use.
     """
     path = PurePosixPath(name.replace("\\", "/"))
     if path.parts and path.parts[0].endswith(":"):  # C:/photos/a.jpg
         path = PurePosixPath(path.name)
     if ".." in path.parts or not path.name:
         raise ValueError(f"the image name '{name}' leads out of the folder")
+    if not name.isprintable() or any(part.startswith(".") for part in path.parts):
+        raise ValueError(f"the image name {name!r} is hidden, or holds characters no list can hold")
     # A relative path keeps its folders, as images in subfolders have masks in subfolders.
     return (PurePosixPath(path.name) if path.is_absolute() else path).with_suffix("").as_posix()
 

@@ -12,6 +12,7 @@ from fewmask.data.annotations.annotation import BACKGROUND, Annotation, Export, 
 from fewmask.data.annotations.drawing import draw_mask
 from fewmask.data.annotations.formats import read_annotations
 from fewmask.data.annotations.source import Source
+from fewmask.data.classes import require_names
 from fewmask.data.convert import save_mask
 from fewmask.data.lists.reading import read_text
 from fewmask.data.own_files import OwnFiles
@@ -186,8 +187,7 @@ def _classes(source: Path, export: Export, names: Sequence[str], out: Path) -> l
             f"{out} holds masks with the classes {listed(before)}, in this order. Give --names "
             "that begin with them, or another --out."
         )
-    if len(classes) > 255:
-        raise UserError(f"{source} has {len(classes)} classes, but a mask can hold only 255.")
+    require_names(classes)
     return classes
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from fewmask.data.annotations.annotation import (
     Annotation,
@@ -96,8 +96,11 @@ def _shape(shape: dict[str, Any]) -> Shape | str:
         radius = float(np.linalg.norm(points[1] - points[0]))
         return Shape(name, ellipse(points[0], radius, radius))
     if kind == "mask":
-        with decoded(BytesIO(base64.b64decode(shape["mask"]))) as picture:
-            pixels = np.asarray(picture.convert("L")) > 0
+        try:
+            with decoded(BytesIO(base64.b64decode(shape["mask"]))) as picture:
+                pixels = np.asarray(picture.convert("L")) > 0
+        except UnidentifiedImageError:
+            raise ValueError(f"the pixels of an object '{name}' are no picture") from None
         left, top = np.rint(points.min(axis=0)).astype(int)
         return pixel_shape(name, pixels, (int(left), int(top)))
     return str(kind)

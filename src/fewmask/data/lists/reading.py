@@ -14,6 +14,8 @@ from fewmask.errors import UserError
 _PAIR = re.compile(r"(\S+\.(?:jpg|jpeg|png))\s+(\S+\.png)", re.IGNORECASE)
 # What COCO 2014 and Cityscapes add to the id of an image.
 _DECORATION = re.compile(r"^COCO_(?:train|val)2014_|_leftImg8bit$")
+LONGEST = 200
+"""Characters of a line that a message shows."""
 
 
 def read_lines(file: Path) -> Sequence[str]:
@@ -28,7 +30,7 @@ def read_lines(file: Path) -> Sequence[str]:
         raise UserError(f"The list {file} is empty. Write one image name per line.")
     if len(set(lines)) < len(lines):
         twice = next(line for line, count in Counter(lines).items() if count > 1)
-        raise UserError(f"The list {file} names '{twice}' twice. Name each image once.")
+        raise UserError(f"The list {file} names '{_short(twice)}' twice. Name each image once.")
     return lines
 
 
@@ -87,12 +89,12 @@ def match_names(lines: Sequence[str], names: Sequence[str], source: Path | str) 
         index = _only_one(line, [i for i in meant if i == exact or _may_be(line, names[i])], names)
         if index is None:
             raise UserError(
-                f"{source} lists '{line}', but there is no such image. Names look like "
+                f"{source} lists '{_short(line)}', but there is no such image. Names look like "
                 f"'{names[0]}'."
             )
         if index < 0:
             raise UserError(
-                f"{source} lists '{line}', but several images have that name. Write "
+                f"{source} lists '{_short(line)}', but several images have that name. Write "
                 f"it with its folder, like '{names[meant[0]]}'."
             )
         _require_own_mask(line, index, by_id, source)
@@ -111,9 +113,14 @@ def _require_own_mask(
     pair = _PAIR.fullmatch(line)
     if pair and by_id.get(image_id(pair[2]), [index]) != [index]:
         raise UserError(
-            f"{source} lists '{line}', but {pair[2]} is the mask of another image. Masks are "
-            "found by their names: rename them, or write the image alone into each line."
+            f"{source} lists '{_short(line)}', but {pair[2]} is the mask of another image. Masks "
+            "are found by their names: rename them, or write the image alone into each line."
         )
+
+
+def _short(line: str) -> str:
+    """A line of a list for a message: of a file that is no list, it may be all there is."""
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 def _only_one(line: str, meant: Sequence[int], names: Sequence[str]) -> int | None:

@@ -2,8 +2,10 @@
 
 import errno
 import hashlib
+import math
 import os
 import posixpath
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,12 +16,27 @@ import fsspec
 from filelock import FileLock
 
 from fewmask import atomic
+from fewmask.data.download_bar import Bar, Limits, progress_bar
 from fewmask.data.pool.shard_files import is_remote, unreachable
 from fewmask.errors import UserError
 
 ATTEMPTS = 3
 AHEAD_SECONDS = 600
 """A shard fetched ahead counts as used this much later, so that it outlives those of now."""
+UNLIMITED = Limits(bytes=sys.maxsize, seconds=math.inf)
+"""A shard may be large, and take long; but not without an end, see `Watched`."""
+
+
+class Watched(fsspec.Callback):  # type: ignore[misc]
+    """Gives up on a server that drips: it would end no timeout between two bytes."""
+
+    def __init__(self, bar: Bar):
+        super().__init__()
+        self.bar = bar
+
+    def relative_update(self, inc: int = 1) -> None:
+        """Counts bytes that have arrived; raises an OSError if they are too few."""
+        self.bar.advance(inc)
 
 
 @dataclass(frozen=True)
@@ -107,8 +124,9 @@ def download_shard(url: str, file: Path) -> None:
         try:
             fs, path = fsspec.url_to_fs(url, **_timeouts(url))
             # A fixed name: however often a process is killed, one file is left behind.
-            with atomic.replacing(file, file.with_name(file.name + ".temporary")) as temporary:
-                fs.get_file(path, str(temporary))
+            fixed = file.with_name(file.name + ".temporary")
+            with atomic.replacing(file, fixed) as temporary, progress_bar(url, UNLIMITED) as bar:
+                fs.get_file(path, str(temporary), callback=Watched(bar))
             return
         except (FileNotFoundError, ImportError, ValueError, PermissionError) as error:
             raise unreachable(url, error) from None

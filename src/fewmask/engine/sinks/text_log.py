@@ -1,5 +1,6 @@
 """train.log: the lines that a run prints."""
 
+from fewmask import atomic
 from fewmask.engine.sinks.sink import Sink
 from fewmask.run_folder.paths import RunPaths
 
@@ -10,6 +11,7 @@ class TextLog(Sink):
     def open(self, paths: RunPaths, first_step: int) -> None:
         """Remembers where to write."""
         self.file = paths.log
+        atomic.unshare(self.file)
 
     def text(self, line: str) -> None:
         """Writes a line."""

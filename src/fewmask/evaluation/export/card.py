@@ -1,6 +1,7 @@
 """The card: what an exported file says about itself, enough to use it without fewmask."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,11 +87,27 @@ def from_strings(strings: Mapping[str, str], file: Path) -> Card:
             f"{file} was not written by fewmask export: it says nothing about {error}. Export the "
             "run again, or run the file with your own program."
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{file} is damaged: {error}. Export the run again.") from None
+    if not _has_shape(card):
+        raise UserError(f"{file} is damaged: its card has values that cannot be. Export again.")
     if card["format"] != FORMAT:
         raise UserError(
             f"{file} has format {card['format']}; this version of fewmask reads format {FORMAT}. "
             "Export the run again."
         )
     return card
+
+
+def _has_shape(card: Card) -> bool:
+    """Whether the values that describe the network's input are numbers, and as many as needed."""
+    channels, size = card["in_channels"], card["size"]
+    rows = card["normalization"]
+    return (
+        isinstance(channels, int)
+        and isinstance(rows, list)
+        and [len(row) if isinstance(row, list) else 0 for row in rows] == [channels, channels]
+        and all(isinstance(value, float) and math.isfinite(value) for row in rows for value in row)
+        and (size is None or (isinstance(size, list) and [*map(type, size)] == [int, int]))
+        and isinstance(card["evaluation"], dict)
+    )

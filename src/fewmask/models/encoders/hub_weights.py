@@ -1,6 +1,7 @@
 """timm's pretrained weights of an encoder: in a local cache, or on the hub."""
 
 import os
+import socket
 import threading
 import urllib.request
 from functools import cache
@@ -18,6 +19,9 @@ FILE_NAMES = ("model.safetensors", "pytorch_model.bin")
 """Names of weights on the Hugging Face hub, in timm's order of preference."""
 PATIENCE = 5.0
 """Seconds that the hub has to answer. Its own client tries for 46 s where there is no network."""
+
+SILENCE = 60.0
+"""Seconds without a byte after which a download has failed."""
 
 
 class Answer(NamedTuple):
@@ -127,7 +131,12 @@ def _fetch_by_url(weights: Any) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{file}.lock"):
         if not file.is_file():
-            torch.hub.download_url_to_file(weights.url, str(file))
+            before = socket.getdefaulttimeout()
+            socket.setdefaulttimeout(SILENCE)  # torch sets none, and a server may never answer
+            try:
+                torch.hub.download_url_to_file(weights.url, str(file))
+            finally:
+                socket.setdefaulttimeout(before)
     return file
 
 
