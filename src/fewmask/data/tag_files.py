@@ -52,6 +52,15 @@ def read_tag_files(
     return rows
 
 
+def vector_in(file: Path) -> np.ndarray | None:
+    """The numbers or words of an array file that holds one vector, and so no mask."""
+    try:
+        found = [*_arrays(read_content(file, "arrays"))]
+    except UserError:
+        return None
+    return found[0].ravel() if len(found) == 1 and _is_vector(found[0]) else None
+
+
 def _named(file: Path) -> str:
     return f"Image-level labels {file}"
 

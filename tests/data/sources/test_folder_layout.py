@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fewmask.data.sources.folder_layout import require_layout
@@ -25,6 +26,21 @@ def test_other_folders_with_pictures_are_named(tmp_path):
     ):
         require_layout(tmp_path, Path("photo"), MASKS)
     require_layout(tmp_path, Path("photo"), Path("labels/fine"))
+
+
+def test_arrays_that_are_no_masks_are_told_with_their_options(tmp_path):
+    io = pytest.importorskip("scipy.io")
+    for i in range(2):
+        save_object(tmp_path / "photos" / f"p{i}.png", (0, 0, 2, 2))
+        save_object(tmp_path / "labels" / f"p{i}.png", (0, 0, 2, 2))
+    (tmp_path / "tags").mkdir()
+    io.savemat(tmp_path / "tags" / "p0.mat", {"tags": np.array([0, 3, 5])})
+    io.savemat(tmp_path / "names.mat", {"names": np.array(["sky", "sea"], object)})
+    with pytest.raises(UserError, match="Folders") as error:
+        require_layout(tmp_path, IMAGES, MASKS)
+    said = str(error.value)
+    assert f"data.image_labels={tmp_path / 'tags'}." in said and "data.names=names.mat." in said
+    assert "Set data.images=photos data.masks=labels, if" in said
 
 
 def test_one_folder_of_both_and_folders_that_may_be_either(tmp_path):

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fewmask.data.image_files import files_below
+from fewmask.data.mask_arrays import ARRAY_SUFFIXES
 from fewmask.data.masks import MASK_SUFFIXES
 from fewmask.data.sources.mask_pattern import NAME, is_pattern
+from fewmask.data.tag_files import vector_in
 from fewmask.errors import UserError
 
 MASK_WORDS = "mask|label|annot|seg|truth|gt|class"
@@ -60,7 +62,27 @@ def require_layout(root: Path, images: Path, masks: Path) -> None:
 def _with_pictures(root: Path) -> Counter[str]:
     """The folders that hold pictures, and how many."""
     found = [f for f in files_below(root) if f.suffix.lower() in MASK_SUFFIXES]
-    return Counter(file.parent.relative_to(root).as_posix() for file in found)
+    folders = Counter(file.parent.relative_to(root).as_posix() for file in found)
+    for folder in _of_vectors(root):
+        del folders[folder]
+    return folders
+
+
+def _of_vectors(root: Path) -> dict[str, str]:
+    """Folders of arrays that are no pictures, and the option for what they hold."""
+    arrays = [f for f in files_below(root) if f.suffix.lower() in ARRAY_SUFFIXES]
+    first = {file.parent: file for file in reversed(arrays)}
+    options = {}
+    for folder, file in first.items():
+        vector = vector_in(file)
+        if vector is not None and vector.dtype.kind in "OU":
+            option = f"Names of classes: data.names={file.relative_to(root)}. "
+        elif vector is not None:
+            option = f"Classes of whole images: data.image_labels={folder}. "
+        else:
+            continue
+        options[folder.relative_to(root).as_posix()] = option
+    return options
 
 
 def _proposed(root: Path, masks: Path | None) -> str:
@@ -84,7 +106,8 @@ def _pictures(root: Path) -> str:
         return f"{root} holds no pictures. "
     named = [f"{folder} ({number})" for folder, number in count.most_common(NAMED_FOLDERS)]
     more = ", ..." if len(count) > NAMED_FOLDERS else ""
-    return f"Folders with pictures in {root}: {', '.join(named)}{more}. "
+    others = "".join(_of_vectors(root).values())
+    return f"Folders with pictures in {root}: {', '.join(named)}{more}. {others}"
 
 
 def _propose_inner_folders(root: Path, images: Path, masks: Path) -> None:
