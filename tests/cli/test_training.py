@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from fewmask.methods.supervised import Supervised
+from fewmask.recipes.recipe import FIRST_LINE, LAST_LINE
 from fewmask.run_folder.lock import one_writer
 from tests.conftest import TINY_WORDS
 from tests.photos import ten_photos
@@ -37,7 +38,8 @@ def test_the_run_folder_holds_everything(run):
 
 def test_the_written_recipe_is_valid_input(run, tmp_path):
     text = fewmask("train", run / "recipe.yaml", "--print-config", cwd=run.parent.parent)
-    assert text.strip() == (run / "recipe.yaml").read_text().strip()
+    written = (run / "recipe.yaml").read_text()
+    assert written.splitlines() == [FIRST_LINE, *text.strip().splitlines(), LAST_LINE]
 
 
 def test_a_run_is_not_overwritten(run):
@@ -91,7 +93,8 @@ def test_info():
 def test_image_labels_from_the_command_line(run, tmp_path):
     """PseudoSeg in its weakly labeled mode, on the photos of `run`."""
     photos = run.parent.parent / "photos"
-    rows = "".join(f"p{i}.jpg,class {i % 2}\n" for i in range(9))
+    both = "".join(f"p{i}.jpg,class 0;class 1\n" for i in range(5))  # as their masks show
+    rows = both + "".join(f"p{i}.jpg,class {i % 2}\n" for i in range(5, 9))
     (tmp_path / "labels.csv").write_text("image,classes\n" + rows)
     words = ["method=pseudoseg", f"data.image_labels={tmp_path / 'labels.csv'}", *TINY_PHOTOS]
     assert "Done." in fewmask("train", f"data={photos}", *words, cwd=tmp_path)
