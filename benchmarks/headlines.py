@@ -15,37 +15,30 @@ CPU = "amd-epyc-2-threads"
 SCENES = "scenes.amd-epyc-2-cores.json"
 ONE_CORE = "amd-epyc-1-thread"
 GPU = "intel-r-xeon-r-processor-1-thread-nvidia-h100-80gb-hbm3"
-ANIMALS = "VOC animals, 3,103 unlabeled photos"
-CAMVID = "CamVid, 344 unlabeled frames"
+ANIMALS, CAMVID = "VOC animals, 3,131 photos", "CamVid, 367 frames"
 CURVES = f"curves.{ONE_CORE}.json"
 PHOTOS = (
     (
         ANIMALS,
         "28",
-        (
-            f"animals-supervised-fewmatch-imas.{ONE_CORE}.json",
-            f"animals-pcr-gta-pseudoseg.{GPU}.json",
-        ),
+        f"animals-supervised-fewmatch-imas.{ONE_CORE}",
+        f"animals-pcr-gta-pseudoseg.{GPU}",
     ),
-    (
-        CAMVID,
-        "23",
-        (
-            f"camvid-supervised-fewmatch.{ONE_CORE}.json",
-            f"camvid-pcr-gta-pseudoseg.{GPU}.json",
-        ),
-    ),
+    (ANIMALS, "55, one seed", f"animals-supervised-fewmatch-labeled-55-seeds-1.{ONE_CORE}"),
+    (ANIMALS, "110, one seed", f"animals-supervised-fewmatch-labeled-110-seeds-1.{ONE_CORE}"),
+    (CAMVID, "23", f"camvid-supervised-fewmatch.{ONE_CORE}", f"camvid-pcr-gta-pseudoseg.{GPU}"),
+    (CAMVID, "46, one seed", f"camvid-supervised-fewmatch-labeled-46-seeds-1.{ONE_CORE}"),
 )
-"""Real images: data, labels and results."""
+"""Real images: data, labels, and the files with the results."""
 
 
 def scores(results: Results) -> str:
     """The mean mIoU of each method on every data set."""
     rows = [
-        [name, labels, *_means(*(results[file] for file in files))]
-        for name, labels, files in PHOTOS
+        [name, labels, *_means(*(results[f"{file}.json"] for file in files))]
+        for name, labels, *files in PHOTOS
     ]
-    rows.append(["built-in scenes, 240 unlabeled", "16", *_means(results[SCENES])])
+    rows.append(["built-in scenes, 272", "16", *_means(results[SCENES])])
     return markdown(["data", "labels", *METHODS], rows)
 
 
@@ -120,5 +113,5 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "per-image": per_image,
 }
 """By the name that a page gives to its region."""
-PICTURES: dict[str, Callable[[Results], str]] = {}
+PICTURES: dict[str, Callable[[Results], str]] = {"docs/curves.svg": curves}
 """By the file that each is written to."""

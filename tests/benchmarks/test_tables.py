@@ -6,7 +6,7 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks import tables
+from benchmarks import headlines, tables
 from benchmarks.__main__ import app
 from benchmarks.record import Figure, read
 from tests.benchmarks.test_record import RESULT
@@ -15,7 +15,7 @@ from tests.benchmarks.test_record import RESULT
 @pytest.fixture
 def checkout(tmp_path):
     """The pages and results of this checkout, in a folder that a test may change."""
-    for page in tables.PAGES:
+    for page in (*tables.PAGES, *headlines.PICTURES):
         (tmp_path / page).parent.mkdir(exist_ok=True)
         shutil.copy(tables.ROOT / page, tmp_path / page)
     for folder in tables.RESULTS:
@@ -45,6 +45,15 @@ def test_a_figure_changed_on_a_page_fails_the_check_and_is_put_right(checkout, p
     assert file.read_text() != before, "--check writes nothing"
     assert run(checkout).exit_code == 0
     assert file.read_text() == before and run(checkout, "--check").exit_code == 0
+
+
+def test_a_picture_is_drawn_from_the_stored_figures(checkout):
+    (picture,) = headlines.PICTURES
+    before = (checkout / picture).read_text()
+    assert "supervised" in before and before.count("<polyline") == 2
+    (checkout / picture).unlink()
+    assert run(checkout, "--check").exit_code == 1
+    assert run(checkout).exit_code == 0 and (checkout / picture).read_text() == before
 
 
 def test_a_changed_result_fails_the_check(checkout):
@@ -106,8 +115,6 @@ def test_a_section_names_command_machine_and_units():
 
 
 def test_the_machine_of_the_readme_has_results():
-    from benchmarks import headlines
-
     results = {result.file_name: result for result in tables.stored()}
     photos = {f"{file}.json" for _, _, *files in headlines.PHOTOS for file in files}
     assert {headlines.SCENES, *photos} <= set(results)
