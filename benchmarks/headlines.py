@@ -57,7 +57,7 @@ def curves(results: Results) -> str:
             (int(figure.quantity.split()[0]), figure.value)
         )
     title = "VOC animals, 28 labels: mIoU (%) after so many steps"
-    return svg(line_chart(title, series, y_range=(30, 55)))
+    return svg(line_chart(title, series, y_range=(20, 60)))
 
 
 def speed(results: Results) -> str:
