@@ -1,7 +1,7 @@
 """The tables that choose figures from several results: the README's, and the one for scaling."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from statistics import mean
 
 from benchmarks.record import Result
 from fewmask.report.charts import line_chart
@@ -16,6 +16,7 @@ SCENES = "scenes.amd-epyc-2-cores.json"
 ONE_CORE = "amd-epyc-1-thread"
 GPU = "intel-r-xeon-r-processor-1-thread-nvidia-h100-80gb-hbm3"
 ANIMALS, CAMVID = "VOC animals, 3,131 photos", "CamVid, 367 frames"
+VIDEOS = ("0001tp", "0006r0", "0016e5")
 CURVES = f"curves.{ONE_CORE}.json"
 PHOTOS = (
     (
@@ -28,6 +29,11 @@ PHOTOS = (
     (ANIMALS, "110, one seed", f"animals-supervised-fewmatch-labeled-110-seeds-1.{ONE_CORE}"),
     (CAMVID, "23", f"camvid-supervised-fewmatch.{ONE_CORE}", f"camvid-pcr-gta-pseudoseg.{GPU}"),
     (CAMVID, "46, one seed", f"camvid-supervised-fewmatch-labeled-46-seeds-1.{ONE_CORE}"),
+    (
+        "CamVid, each of 3 videos held out",
+        "23, one seed per video",
+        *(f"camvid-supervised-fewmatch-held-out-{v}-seeds-1.{ONE_CORE}" for v in VIDEOS),
+    ),
 )
 """Real images: data, labels, and the files with the results."""
 
@@ -43,10 +49,10 @@ def scores(results: Results) -> str:
 
 
 def _means(*found: Result) -> list[str]:
-    """A cell for each method, empty for one that was not measured."""
-    figures = chain.from_iterable(result.figures for result in found)
-    means = {f.subject: f"{f.value}" for f in figures if f.quantity == "mean mIoU"}
-    return [means.get(method, "") for method in METHODS]
+    """A cell for each method: the mean over the results that hold it; empty if none does."""
+    figures = [f for result in found for f in result.figures if f.quantity == "mean mIoU"]
+    scores = [[f.value for f in figures if f.subject == method] for method in METHODS]
+    return [f"{mean(values):.1f}" if values else "" for values in scores]
 
 
 def curves(results: Results) -> str:
