@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("experiments", reason="only in a checkout")
 
 import experiments  # noqa: E402
-from experiments import animals, camvid, ranking, scenes  # noqa: E402
+from experiments import animals, camvid, curves, ranking, scenes  # noqa: E402
 from experiments.__main__ import COMMANDS  # noqa: E402
 
 
@@ -82,3 +82,24 @@ def test_frames_of_a_held_out_video_are_never_trained_with(monkeypatch, tmp_path
     assert (tmp_path / "o" / "labeled.txt").read_text().split() == ["A_0", "A_2", "C_1"]
     with pytest.raises(SystemExit, match="--held-out D: no such video. There are A, B, C"):
         list(camvid.measure(tmp_path / "camvid", held_out="D", **options))
+
+
+def test_a_curve_has_the_scores_on_the_way(monkeypatch, tmp_path):
+    asked = []
+
+    def train(command, *words):
+        asked.append(words)
+        run = words[-1]
+        run.mkdir(parents=True)
+        rows = ["step,network,miou", "5,teacher,40.25", "5,student,1", "10,teacher,50", ""]
+        (run / "results.csv").write_text("\n".join(rows))
+
+    monkeypatch.setattr(curves, "fewmask", train)
+    drawn = list(curves.measure(tmp_path, ["fewmatch"], steps=10, every=5, out=tmp_path / "o"))
+    assert [(f.subject, f.quantity, f.value) for f in drawn[0]] == [
+        ("FewMatch", "5 steps", 40.2),
+        ("FewMatch", "10 steps", 50.0),
+    ]
+    assert {"training.steps=10", "training.evaluate_every=5", "method=fewmatch"} < {*asked[0]}
+    list(curves.measure(tmp_path, ["fewmatch"], steps=10, every=5, out=tmp_path / "o"))
+    assert len(asked) == 1, "a kept run is taken"
