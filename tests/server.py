@@ -1,5 +1,6 @@
 """A web server on this machine."""
 
+import itertools
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,16 +9,26 @@ from threading import Thread
 
 
 @contextmanager
-def serving(files: Mapping[str, bytes], pause_seconds: float = 0.0) -> Iterator[str]:
+def serving(
+    files: Mapping[str, bytes], pause_seconds: float = 0.0, begins: bool = True
+) -> Iterator[str]:
     """The address of a server.
 
     Args:
         files: the content of each path, such as `/a.png`.
         pause_seconds: before each of its bytes, without telling how many there are.
+        begins: whether it does. If not, its headers drip, and never end.
     """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            head = [b"HTTP/1.0 200 OK\r\nA: "]
+            for piece in () if begins else itertools.chain(head, itertools.repeat(b"a")):
+                time.sleep(0.01)
+                try:
+                    self.wfile.write(piece)
+                except OSError:  # nobody listens any more
+                    return
             content = files.get(self.path)
             if content is None:
                 self.send_error(404)

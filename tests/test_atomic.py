@@ -4,10 +4,21 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from fewmask.atomic import is_leftover, replacing, unshare, write_bytes, write_text
+from fewmask import atomic
+from fewmask.atomic import (
+    is_leftover,
+    obstacle,
+    read_bytes,
+    read_text,
+    replacing,
+    unshare,
+    write_bytes,
+    write_text,
+)
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -88,3 +99,39 @@ def test_a_file_that_grows_is_no_hard_link(tmp_path):
     assert (tmp_path / "log").read_text() == "old and new"
     assert (tmp_path / "backup").read_text() == "old"
     unshare(tmp_path / "missing")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_pipes_and_devices_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for file in (tmp_path / "pipe", Path(os.devnull)):
+        assert "a pipe or a device" in obstacle(file)
+        with pytest.raises(OSError, match="it is a pipe or a device, and not a file"):
+            read_bytes(file)
+    with pytest.raises(IsADirectoryError):
+        read_bytes(tmp_path)
+
+
+def test_a_file_without_a_size_is_not_read(tmp_path, monkeypatch):
+    """As /proc/kmsg, which waits for the kernel's next message."""
+    file = tmp_path / "a.txt"
+    file.touch()
+    monkeypatch.setattr(Path, "read_bytes", lambda self: pytest.fail("it was read"))
+    assert obstacle(file) == "it is empty" and read_bytes(file) == b""
+    assert obstacle(tmp_path / "none") == ""
+
+
+def test_a_file_larger_than_any_is_refused_unread(tmp_path):
+    file = tmp_path / "sparse.txt"
+    with file.open("wb") as content:
+        content.truncate(atomic.LARGEST + 1)
+    with pytest.raises(OSError, match="it has 2.0 GiB, and 2 are the limit.*sparse.txt"):
+        read_text(file)
+
+
+def test_line_ends_are_one_character(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n")
+    assert read_text(file, "utf-8-sig") == "one\ntwo\nthree\n"
+    file.write_bytes(b"\xff")
+    assert read_text(file, errors="replace") == "\ufffd"

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fewmask.cli.words import evaluation_options, parse_options, recipe_from_words
-from fewmask.data import Classes
-from fewmask.evaluation import Scores
 from fewmask.evaluation.predictor import Predictor
 from fewmask.runs.initial_weights import InitialWeights
 from fewmask.runs.run import Run
@@ -14,6 +12,7 @@ from fewmask.tasks import export as exporting
 from fewmask.tasks import predict as predicting
 from fewmask.tasks import train as training
 from fewmask.tasks.engines import load_predictor
+from fewmask.tasks.evaluate import Evaluated
 from fewmask.tasks.predict import Predicted
 
 
@@ -67,7 +66,7 @@ def resume(folder: Path | str, *options: str) -> Run:
     return training.resume(Path(folder), parse_options(options))
 
 
-def evaluate(run: Path | str, *options: str, weights: str = "best") -> tuple[Classes, Scores]:
+def evaluate(run: Path | str, *options: str, weights: str = "best") -> Evaluated:
     """Scores a trained run on its validation images.
 
     Args:

@@ -1,7 +1,13 @@
-"""Writes files completely: a kill at any moment leaves the old file or the new one."""
+"""Writes and reads files completely.
 
+A kill at any moment leaves the old file or the new one. What is read may come from anybody, and
+neither waits without end nor fills the memory.
+"""
+
+import errno
 import os
 import re
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,3 +60,45 @@ def unshare(file: Path) -> None:
     """
     if file.is_file() and file.stat().st_nlink > 1:
         write_bytes(file, file.read_bytes())
+
+
+LARGEST = 2 << 30
+"""Bytes of a file that is read as a whole. The annotations of large data sets have less."""
+
+
+def obstacle(file: Path) -> str:
+    """Why a file cannot be read to its end, in words; empty if it can, or is missing."""
+    try:
+        status = file.stat()
+    except OSError:
+        return ""
+    if not stat.S_ISREG(status.st_mode):
+        return "it is a folder, a pipe or a device, and not a file"
+    # The kernel's own files have no size either, and some of them never end.
+    return "" if status.st_size else "it is empty"
+
+
+def read_bytes(file: Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        OSError: if it is missing, a pipe or a device, larger than `LARGEST`, or cannot be read.
+    """
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, and not a file", str(file))
+    if status.st_size > LARGEST:
+        size = f"it has {status.st_size / 2**30:.1f} GiB, and {LARGEST >> 30} are the limit"
+        raise OSError(errno.EFBIG, size, str(file))
+    return file.read_bytes() if status.st_size else b""
+
+
+def read_text(file: Path, encoding: str = "utf-8", errors: str = "strict") -> str:
+    """The text of a file, with one character as line end.
+
+    Raises:
+        OSError: as of `read_bytes`.
+        UnicodeDecodeError: if it is in another encoding.
+    """
+    text = read_bytes(file).decode(encoding, errors)
+    return text.replace("\r\n", "\n").replace("\r", "\n")

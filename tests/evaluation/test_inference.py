@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from fewmask.config import validate
+from fewmask.errors import UserError
 from fewmask.evaluation.inference import (
     InferenceConfig,
     eval_mode,
@@ -91,3 +93,18 @@ def test_evaluation_leaves_every_part_in_its_mode():
     with eval_mode(network):
         assert not any(module.training for module in network.modules())
     assert [module.training for module in network.modules()] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"mode": "sliding", "window": 769, "stride": 1},
+        {"scales": [16.0] * 32},
+        {"mode": "sliding", "window": 512, "stride": 64, "flip": True, "scales": [1.0, 2.0]},
+    ],
+)
+def test_what_would_take_days_is_refused(asked):
+    with pytest.raises(UserError, match="each pixel would be predicted [0-9,]+ times, and 256 is"):
+        validate(InferenceConfig, asked)
+    scales = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+    InferenceConfig(mode="sliding", window=769, stride=513, flip=True, scales=scales)

@@ -75,12 +75,13 @@ def test_a_flipped_bit_is_noticed(tmp_path):
         checkpoint.load(file)
 
 
-def test_weights_that_are_not_numbers_are_refused(tmp_path):
+@pytest.mark.parametrize(("value", "says"), [("nan", r"not a number \(NaN\)"), ("inf", "infinite")])
+def test_weights_that_are_not_numbers_are_refused(value, says, tmp_path):
     network = torch.nn.Linear(2, 1)
-    weights = {**network.state_dict(), "bias": torch.tensor([float("nan")])}
-    with pytest.raises(UserError, match=r"best.pt is damaged: bias is not a number \(NaN\)"):
+    weights = {**network.state_dict(), "bias": torch.tensor([float(value)])}
+    with pytest.raises(UserError, match=f"best.pt is damaged: bias is {says}"):
         checkpoint.fill(network, weights, tmp_path / "best.pt")
-    assert not network.bias.isnan().any()
+    assert network.bias.isfinite().all()
 
 
 def nested(times: int) -> list:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from fewmask.atomic import read_text
 from fewmask.errors import MANY, UserError, did_you_mean
 
 
@@ -220,7 +221,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"There is no file {path}. (A folder, a pipe or a device is none.)")
     try:
-        values = parse_yaml(path.read_text(encoding="utf-8"))
+        values = parse_yaml(read_text(path))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"Cannot read {path} as YAML: {error}") from None
     if not isinstance(values, dict) or any(not isinstance(key, str) for key in values):

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from fewmask.atomic import read_bytes, read_text, write_text
 from fewmask.errors import UserError
 
 VARIABLE = "FEWMASK_TRUST"
@@ -103,7 +104,7 @@ def require_trusted(
     if refused:
         raise UserError(_refusal(refused, file))
     if all(_is_allowed(text, file) for text in (everything or wanted).values()):
-        remember(file.read_bytes())
+        remember(read_bytes(file))
 
 
 def require_trusted_checkpoint(settings: Mapping[str, Any], file: Path, recipe: Path) -> None:
@@ -119,7 +120,7 @@ def require_trusted_checkpoint(settings: Mapping[str, Any], file: Path, recipe: 
     """
     wanted = names_in(settings, "model")
     if wanted and recipe.is_file() and _is_own(recipe, wanted):
-        known = {*IMPORT_PATH.findall(recipe.read_text(encoding="utf-8"))}
+        known = {*IMPORT_PATH.findall(read_text(recipe))}
         wanted = {option: name for option, name in wanted.items() if name not in known}
     require_trusted(wanted, file)
 
@@ -154,7 +155,7 @@ def _is_own(file: Path, wanted: Mapping[str, str]) -> bool:
 
 def _place(file: Path) -> str | None:
     """Where this user worked when they wrote or trusted a file; None if they did not."""
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    digest = hashlib.sha256(read_bytes(file)).hexdigest()
     return _written.get(digest) or kept("own", digest)
 
 
@@ -169,9 +170,7 @@ def keep(kind: str, digest: str, fact: str) -> None:
     with contextlib.suppress(OSError, RuntimeError):  # a home that cannot be written, or none
         folder = folder_of(kind)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = folder / f"{digest}.{os.getpid()}"
-        temporary.write_text(fact, encoding="utf-8")
-        temporary.replace(folder / digest)
+        write_text(folder / digest, fact)
 
 
 def kept(kind: str, digest: str) -> str | None:

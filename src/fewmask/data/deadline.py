@@ -8,15 +8,20 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def within(seconds: float, work: Callable[[], T]) -> T:
+class NoAnswer(TimeoutError):
+    """Work was given up. It may still go on, so what it writes must not be written anew."""
+
+
+def within(seconds: float, work: Callable[[], T], position: Callable[[], int] = lambda: 0) -> T:
     """The result of work that may hang, such as a look-up of a name or a server that drips bytes.
 
     Args:
         seconds: to wait. Then the work is left alone, in a thread that ends with the process.
         work: to be done.
+        position: how far it has come. As long as that changes, it may go on.
 
     Raises:
-        TimeoutError: if it takes longer.
+        NoAnswer: if it takes longer.
         Exception: whatever the work raises.
     """
     done: Queue[tuple[Any, BaseException | None]] = Queue(1)
@@ -28,11 +33,18 @@ def within(seconds: float, work: Callable[[], T]) -> T:
             done.put((None, error))
 
     threading.Thread(target=run, daemon=True).start()
-    try:
-        result, error = done.get(timeout=seconds)
-    except Empty:
-        raise TimeoutError(f"no answer within {seconds:g} seconds") from None
+    result, error = _awaited(done, seconds, position)
     if error is not None:
         raise error
     found: T = result
     return found
+
+
+def _awaited(done: Queue[T], seconds: float, position: Callable[[], int]) -> T:
+    while True:
+        before = position()
+        try:
+            return done.get(timeout=seconds)
+        except Empty:
+            if position() == before:
+                raise NoAnswer(f"no answer within {seconds:g} seconds") from None

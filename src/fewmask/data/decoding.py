@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
+from fewmask.atomic import obstacle
 from fewmask.errors import UserError
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -56,10 +57,10 @@ def decoded(source: Path | BinaryIO) -> Image.Image:
 
     Raises:
         TooLarge: if it declares more pixels than the limit; nothing was decoded.
-        OSError: for a pipe or a device, which would never end; and Pillow's own errors.
+        OSError: for an empty file, or a pipe or device, which may never end; and Pillow's errors.
     """
-    if isinstance(source, Path) and source.exists() and not source.is_file():
-        raise OSError("it is a folder, a pipe or a device, and not a file")
+    if isinstance(source, Path) and (reason := obstacle(source)):
+        raise OSError(reason)
     picture = Image.open(source, formats=FORMATS)
     try:
         require_pixels(picture.size)

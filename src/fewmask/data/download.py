@@ -14,7 +14,7 @@ from http.client import HTTPException
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
-from fewmask.data.deadline import within
+from fewmask.data.deadline import NoAnswer, within
 from fewmask.data.download_bar import Bar, BeyondLimits, Limits, progress_bar
 from fewmask.errors import UserError
 
@@ -74,6 +74,8 @@ def _continue_until_complete(url: str, partial: Path, bar: "Bar") -> None:
         try:
             if _continue(url, partial, bar):
                 return
+        except NoAnswer as error:
+            raise UserError(f"Cannot download {url}: {error}. Try again later.") from None
         except (urllib.error.HTTPError, ValueError) as error:  # no such file, or a malformed URL
             raise UserError(f"Cannot download {url}: {error}. Check the URL.") from None
         except (OSError, HTTPException) as error:
@@ -164,9 +166,9 @@ def _continue(url: str, partial: Path, bar: "Bar") -> bool:
     headers = {"User-Agent": "fewmask"} | ({"Range": f"bytes={have}-"} if have else {})
     request = urllib.request.Request(url, headers=headers)
     try:
-        # A server may send its headers byte by byte, each of them in time.
+        # A server may send its headers byte by byte, and each of them in time.
         answer = within(
-            2 * TIMEOUT_SECONDS, lambda: urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+            TIMEOUT_SECONDS, lambda: urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS + 1)
         )
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:  # the range starts at the end, so nothing is missing
@@ -179,7 +181,7 @@ def _continue(url: str, partial: Path, bar: "Bar") -> bool:
         total = None if length is None else start + int(length)
         bar.start(start, total)
         # What has arrived, and not a whole chunk: a slow server must not hide the time it takes.
-        while chunk := answer.read1(CHUNK_BYTES):
+        while chunk := within(TIMEOUT_SECONDS, lambda: answer.read1(CHUNK_BYTES)):
             file.write(chunk)
             bar.advance(len(chunk))
         return total is None or file.tell() == total

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from fewmask.atomic import obstacle, read_bytes
 from fewmask.data.decoding import TooLarge, is_tiff, opened, require_pixels
 from fewmask.data.quiet import quiet_readers
 from fewmask.errors import UserError
@@ -80,7 +81,7 @@ def _colors(file: Path, content: bytes | None) -> np.ndarray:
     """RGB of 8 or 16 bits [H, W, 3], or gray of more than 8 bits [H, W, 1]."""
     with opened(file, "image", content) as picture:
         if picture.format == "PNG" and picture.mode in ("RGB", "RGBA"):
-            deep = _deep_png(file.read_bytes() if content is None else content)
+            deep = _deep_png(read_bytes(file) if content is None else content)
             if deep is not None:
                 return deep
         upright = ImageOps.exif_transpose(picture)
@@ -215,7 +216,7 @@ def looks_whole(file: Path) -> bool:
     If not, the file may still be whole: decode it to find out.
     """
     try:
-        if not file.is_file():
+        if obstacle(file):
             return False
         with Image.open(file) as picture:  # reads the head
             end = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}.get(picture.format or "")

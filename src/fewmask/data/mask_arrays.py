@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fewmask.atomic import obstacle
 from fewmask.data.decoding import TooLarge, require_pixels
 from fewmask.data.matlab_files import read_matlab
 from fewmask.errors import UserError, listed
@@ -64,8 +65,8 @@ def read_content(file: Path, kind: str = "mask") -> Any:
         UserError: if the file is missing, damaged, or holds Python objects.
     """
     try:
-        if file.exists() and not file.is_file():
-            raise OSError("it is a pipe or a device, and not a file")
+        if why := obstacle(file):
+            raise OSError(why)
         if file.suffix.lower() == ".mat":
             return read_matlab(file)
         if zipfile.is_zipfile(file):  # a short file can stand for zeros without end

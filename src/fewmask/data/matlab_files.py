@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from fewmask.atomic import read_bytes
 from fewmask.data.decoding import require_pixels
 from fewmask.errors import UserError
 
@@ -33,7 +34,7 @@ def read_matlab(file: Path) -> Any:
         from scipy.io import loadmat
     except ImportError:
         raise UserError(f"{file}: .mat files need SciPy: pip install 'fewmask[prepare]'") from None
-    content = file.read_bytes()
+    content = read_bytes(file)
     mark = content[HEADER - 4 : HEADER]
     if mark in VERSION_5:
         _require_sound(content[HEADER:], "<" if mark == VERSION_5[0] else ">")

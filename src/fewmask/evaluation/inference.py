@@ -16,6 +16,9 @@ from fewmask.config import BaseConfig
 from fewmask.models import Output
 from fewmask.parts.resizing import resize
 
+MOST_TIMES = 256
+"""That a pixel is predicted. The papers' windows, with six scales and mirrored, do so 40 times."""
+
 
 class InferenceConfig(BaseConfig):
     """How a network predicts an image. The default is one pass over the whole image."""
@@ -46,6 +49,18 @@ class InferenceConfig(BaseConfig):
     def _windows_overlap(self) -> Self:
         if self.stride > self.window:
             raise ValueError(f"stride={self.stride} leaves gaps between windows of {self.window}")
+        return self
+
+    @model_validator(mode="after")
+    def _ends_in_time(self) -> Self:
+        """Refuses what would take days for a photo, as the file of a stranger may ask for."""
+        overlap = (self.window / self.stride) ** 2 if self.mode == "sliding" else 1.0
+        times = overlap * sum(scale**2 for scale in self.scales) * (2 if self.flip else 1)
+        if times > MOST_TIMES:
+            raise ValueError(
+                f"each pixel would be predicted {times:,.0f} times, and {MOST_TIMES} is the limit. "
+                "Set a larger stride, or fewer or smaller scales"
+            )
         return self
 
 

@@ -10,6 +10,7 @@ from threading import Lock
 import numpy as np
 
 from fewmask import atomic
+from fewmask.atomic import read_text
 from fewmask.data import Classes
 from fewmask.data.own_files import OwnFiles, require_no_link
 
@@ -59,7 +60,7 @@ class Areas:
 
     def is_tidy(self) -> bool:
         """Whether the table looks as `tidy` writes it: so did versions that noted nothing."""
-        text = self.file.read_text(encoding="utf-8", errors="replace")
+        text = read_text(self.file, errors="replace")
         return text == self._table(self._rows(self.file))
 
     def mean(self, names: Iterable[str]) -> list[float] | None:
@@ -81,7 +82,7 @@ class Areas:
     def _rows(self, *files: Path) -> dict[str, list[str]]:
         """The last row of each photo, without those that are damaged."""
         present = [file for file in files if file.is_file()]
-        texts = [file.read_text(encoding="utf-8", errors="replace") for file in present]
+        texts = [read_text(file, errors="replace") for file in present]
         lines = csv.reader([line for text in texts for line in text.splitlines()])
         return {line[0]: line for line in lines if len(line) == len(self._head) and _is_row(line)}
 

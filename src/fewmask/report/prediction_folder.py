@@ -11,6 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fewmask import atomic
+from fewmask.atomic import read_text
 from fewmask.batch import IGNORE
 from fewmask.data import Classes
 from fewmask.data.decoding import decoded
@@ -210,7 +211,7 @@ def _digest(predictor: Predictor) -> str:
 def _read_claim(file: Path) -> Any:
     """The recorded weights and threshold; None if the file is damaged."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(read_text(file))
     except ValueError:
         return None
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fewmask.atomic import replacing
+from fewmask.atomic import obstacle, replacing
 from fewmask.errors import UserError
 
 FORMAT = 1
@@ -72,8 +72,8 @@ def load(file: Path, *needed: str) -> dict[str, Any]:
 
 def _read(file: Path) -> Any:
     """Whatever a file of torch holds, if it is plain."""
-    if file.is_fifo() or file.is_char_device():
-        raise UserError(f"{file} is a pipe or a device, not a checkpoint. Give a file.")
+    if not file.is_dir() and (reason := obstacle(file)):
+        raise UserError(f"{file} is no checkpoint: {reason}. Give another file.")
     try:
         _require_intact(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
@@ -84,21 +84,23 @@ def _read(file: Path) -> Any:
             f"{file} is a folder, not a checkpoint. In a run folder: weights/best.pt or "
             "weights/last.pt."
         ) from None
-    except pickle.UnpicklingError:
-        raise UserError(
-            f"Cannot read the checkpoint {file}: it holds more than plain tensors and values. It "
-            "is damaged, or was not written by fewmask. Restore it, or train again."
-        ) from None  # torch would go on to advise loading it unsafely
+    except pickle.UnpicklingError:  # torch would go on to advise loading it unsafely
+        raise _unreadable(file, "it holds more than plain tensors and values") from None
     except FileNotFoundError:
         raise UserError(
             f"There is no checkpoint {file}. Check the path; a run that stopped early has none."
         ) from None
     except Exception as error:  # torch, pickle and zip fail in a dozen ways on damaged bytes
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise UserError(
-            f"Cannot read the checkpoint {file}: {reason}. It is damaged, or was not written by "
-            "fewmask. Restore it, or train again."
-        ) from None
+        reason = "its format is another one" if "weights_only" in reason else reason
+        raise _unreadable(file, reason) from None
+
+
+def _unreadable(file: Path, reason: str) -> UserError:
+    return UserError(
+        f"Cannot read the checkpoint {file}: {reason}. It is damaged, or was not written by "
+        "fewmask. Restore it, or train again."
+    )
 
 
 def _require_intact(file: Path) -> None:
@@ -159,10 +161,11 @@ def fill(network: nn.Module, weights: dict[str, Any], file: Path) -> None:
 def _require_numbers(weights: Any, file: Path) -> None:
     """Refuses weights with which every prediction would be class 0. Training never saves any."""
     for name, value in weights.items() if isinstance(weights, Mapping) else ():
-        if isinstance(value, torch.Tensor) and value.is_floating_point() and value.isnan().any():
+        is_dense = isinstance(value, torch.Tensor) and value.layout == torch.strided
+        if is_dense and value.is_floating_point() and not value.float().isfinite().all():
+            kind = "not a number (NaN)" if value.isnan().any() else "infinite"
             raise UserError(
-                f"{file} is damaged: {name} is not a number (NaN). Restore the file, or train "
-                "again."
+                f"{file} is damaged: {name} is {kind}. Restore the file, or train again."
             )
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from fewmask.atomic import read_text
 from fewmask.data.lists.published import ImageList, published_lists
 from fewmask.errors import UserError, listed
 from fewmask.evaluation import EvaluationConfig
@@ -74,8 +75,8 @@ def read_result(folder: Path) -> Result:
         )
     try:
         # Plain values, not a Recipe: results of a stranger's run are read without its code.
-        recipe: dict[str, Any] = yaml.safe_load(paths.recipe.read_text("utf-8"))
-        facts = json.loads(paths.facts.read_text("utf-8"))
+        recipe: dict[str, Any] = yaml.safe_load(read_text(paths.recipe))
+        facts = json.loads(read_text(paths.facts))
         return _result(paths, recipe, facts)
     except (OSError, ValueError, KeyError, IndexError, TypeError, yaml.YAMLError) as error:
         raise UserError(

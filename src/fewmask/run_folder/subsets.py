@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fewmask import atomic
+from fewmask.atomic import read_bytes, read_text
 from fewmask.data import Chosen, Data, Dataset
 from fewmask.data.lists.published import recognize_dataset
 from fewmask.data.masks import MASK_SUFFIXES
@@ -40,7 +41,7 @@ def _fingerprint_of_masks(dataset: Dataset) -> str:
     digest = hashlib.sha256()
     for mask in mask_files(dataset):
         for file in mask_parts(mask, MASK_SUFFIXES):
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+            digest.update(hashlib.sha256(read_bytes(file)).digest())
     return digest.hexdigest()
 
 
@@ -51,7 +52,7 @@ def read_fingerprints(paths: RunPaths) -> tuple[dict[str, str], dict[str, str]]:
         UserError: if the file is missing or damaged.
     """
     try:
-        facts = json.loads(paths.facts.read_text(encoding="utf-8"))
+        facts = json.loads(read_text(paths.facts))
         images: dict[str, str] = {subset: facts[subset]["sha256"] for subset in SUBSETS}
         # Runs of version 0.1 did not note the masks.
         noted = LABELED if MASKS in facts else ()
@@ -98,7 +99,7 @@ def own_val(paths: RunPaths, data: Data) -> Dataset:
         raise UserError(
             f"{file} is missing. It lists the images that the run was scored on. Restore it."
         )
-    wanted = file.read_text(encoding="utf-8").splitlines()
+    wanted = read_text(file).splitlines()
     if list(data.val.names) == wanted:
         return data.val
     places = {name: (data.val, i) for i, name in enumerate(data.val.names)}

@@ -5,6 +5,8 @@ import io
 import json
 from pathlib import Path
 
+from fewmask.atomic import read_text
+
 TEXT_COLUMNS = ("network", "class", "image")
 """Columns that hold text; all others hold numbers."""
 
@@ -14,7 +16,7 @@ def read_table(file: Path) -> list[dict[str, str]]:
     if not file.is_file():
         return []
     # Damaged bytes must spoil only the line that holds them.
-    text = file.read_text(encoding="utf-8", errors="replace")
+    text = read_text(file, errors="replace")
     # Surplus values get the key "", missing ones the value "": both mark an incomplete row.
     rows = csv.DictReader(io.StringIO(text), restkey="", restval="")
     return [row for row in rows if _is_complete(row)]
@@ -35,7 +37,7 @@ def read_metrics(file: Path) -> list[dict[str, float]]:
     if not file.is_file():
         return []
     found = []
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_text(file, errors="replace").splitlines():
         try:
             values = json.loads(line)
         except ValueError:

@@ -1,6 +1,7 @@
 """Scores a trained run on its validation images, or on others."""
 
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from lightning_fabric import Fabric
@@ -20,7 +21,14 @@ SHOWN = "evaluating image"
 """The words before the number of images that are done."""
 
 
-def evaluate(run: Run, weights: str = "best") -> tuple[Classes, Scores]:
+class Evaluated(NamedTuple):
+    """The result of `evaluate`."""
+
+    classes: Classes
+    scores: Scores
+
+
+def evaluate(run: Run, weights: str = "best") -> Evaluated:
     """Scores a network of a run, on as many devices as the recipe asks for.
 
     Args:
@@ -37,7 +45,7 @@ def evaluate(run: Run, weights: str = "best") -> tuple[Classes, Scores]:
     # Opened here, before processes start, so that the files are checked only once.
     _ = run.val
     scores = launch(recipe.machine, recipe.training.precision, _evaluate_process, run, weights)
-    return run.data.classes, scores
+    return Evaluated(run.data.classes, scores)
 
 
 def examine(run: Run, weights: str = "best") -> tuple[Classes, Examination]:

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import NamedTuple
 
+from fewmask.atomic import read_text
 from fewmask.data.download import is_url
 from fewmask.data.image_files import (
     files_below,
@@ -161,7 +162,7 @@ def find_images(place: Path | str) -> list[Named]:
 def _ranked(folder: Path) -> dict[str, Path]:
     """The files of images by name, in a folder that `rank` has written."""
     try:
-        rows = csv.DictReader(io.StringIO((folder / RANKING).read_text(encoding="utf-8")))
+        rows = csv.DictReader(io.StringIO(read_text(folder / RANKING)))
         return {row["image"]: Path(row["file"]) for row in rows if row["file"]}
     except (OSError, ValueError, KeyError, csv.Error):  # no such table, or a foreign one
         return {}

@@ -8,6 +8,8 @@ import pytest
 
 from fewmask.data import download_bar
 from fewmask.data.pool import downloads as downloads_module
+from fewmask.data.pool import shard_files
+from fewmask.data.pool import shard_sizes as shard_sizes_module
 from fewmask.data.pool.downloads import Downloads
 from fewmask.data.pool.shard_files import list_shards
 from fewmask.data.pool.shard_sizes import shard_sizes
@@ -78,3 +80,15 @@ def test_a_server_that_drips_is_given_up(tmp_path, monkeypatch):
     ):
         downloads.open(f"{url}/a.tar")
     assert not [*(tmp_path / "kept").glob("*.tar*temporary")]
+
+
+def test_a_server_whose_headers_never_end_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(downloads_module, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(shard_sizes_module, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(shard_files, "LISTING_SECONDS", 0.2)
+    downloads = Downloads(tmp_path / "kept", limit=10**9)
+    with serving({}, begins=False) as url:
+        with pytest.raises(UserError, match="a.tar: NoAnswer: no answer within 0.2 seconds"):
+            shard_sizes([f"{url}/a.tar"], downloads, tmp_path / "facts", print)
+        with pytest.raises(UserError, match="NoAnswer: no answer within 0.2 seconds"):
+            list_shards(f"{url}/*.tar")

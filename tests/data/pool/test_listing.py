@@ -70,3 +70,11 @@ def test_a_list_names_images_from_its_folder_or_from_the_root(tmp_path):
     (tmp_path / "list.txt").write_text("\n".join(lines))
     pool = opened_pool(tmp_path / "list.txt")
     assert {number_of(pool, i) for i in range(len(pool))} == {0, 1}
+
+
+def test_a_list_without_lines_does_not_fill_the_memory(tmp_path):
+    file = tmp_path / "list.txt"
+    with file.open("wb") as content:
+        content.truncate(1 << 40)
+    with pytest.raises(UserError, match="list.txt is no list: a line has 65536 characters or more"):
+        opened_pool(file)

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fewmask.atomic import read_text
 from fewmask.data.annotations.photos import Photos
 
 
@@ -25,7 +26,7 @@ class Source:
             return None
         if not self.path.is_file():
             raise ValueError("it is not a file")
-        return json.loads(self.path.read_text("utf-8-sig"))
+        return json.loads(read_text(self.path, "utf-8-sig"))
 
 
 def _photos_of(path: Path) -> Path:

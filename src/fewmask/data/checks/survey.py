@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import track
 
+from fewmask.atomic import read_bytes
 from fewmask.data.checks.regions import has_numbered_objects, is_smoothed
 from fewmask.data.decoding import TIFF_SUFFIXES, TooLarge, decoded
 from fewmask.data.images import as_rgb, read_tiff, to_8_bits
@@ -134,7 +135,7 @@ def describe_image(file: Path) -> ImageFacts:
     """Decodes an image and notes the facts about it."""
     try:
         picture, mode, orientation, pages, bands = _decoded(file)
-        content = file.read_bytes()
+        content = read_bytes(file)
         small = np.asarray(picture.convert("RGB").resize((9, 8), Image.Resampling.BOX))
     except UserError as error:  # of a TIFF; what to do is said once for all files
         return ImageFacts(file, _without_name(error, file).partition(". ")[0])

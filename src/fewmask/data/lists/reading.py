@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fewmask.atomic import read_bytes
 from fewmask.data.images import IMAGE_SUFFIXES
 from fewmask.errors import UserError
 
@@ -39,7 +40,7 @@ def read_text(file: Path) -> str:
     try:
         if file.exists() and not file.is_file():  # a pipe would be waited for without end
             raise OSError(0, "it is not a file")
-        content = file.read_bytes()
+        content = read_bytes(file)
     except OSError as error:
         hint = " Paths start from data.root." * file.name.endswith(".txt")
         raise UserError(f"Cannot read the list {file}: {error.strerror}.{hint}") from None

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,11 +17,16 @@ import fsspec
 from filelock import FileLock
 
 from fewmask import atomic
+from fewmask.data.deadline import NoAnswer, within
 from fewmask.data.download_bar import Bar, Limits, progress_bar
 from fewmask.data.pool.shard_files import is_remote, unreachable
 from fewmask.errors import UserError
 
 ATTEMPTS = 3
+SILENT_SECONDS = 120.0
+"""Without a byte of the file, as from a server that sends its headers byte by byte."""
+FINAL = (FileNotFoundError, ImportError, ValueError, PermissionError, NoAnswer)
+"""Reasons not to try again."""
 AHEAD_SECONDS = 600
 """A shard fetched ahead counts as used this much later, so that it outlives those of now."""
 UNLIMITED = Limits(bytes=sys.maxsize, seconds=math.inf)
@@ -126,9 +132,10 @@ def download_shard(url: str, file: Path) -> None:
             # A fixed name: however often a process is killed, one file is left behind.
             fixed = file.with_name(file.name + ".temporary")
             with atomic.replacing(file, fixed) as temporary, progress_bar(url, UNLIMITED) as bar:
-                fs.get_file(path, str(temporary), callback=Watched(bar))
+                watched = partial(fs.get_file, path, str(temporary), callback=Watched(bar))
+                within(SILENT_SECONDS, watched, lambda: bar.done)
             return
-        except (FileNotFoundError, ImportError, ValueError, PermissionError) as error:
+        except FINAL as error:
             raise unreachable(url, error) from None
         except Exception as error:  # every file system fails in its own way
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:

@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from fewmask.data.cache import cache_folder
 from fewmask.data.images import IMAGE_SUFFIXES
 from fewmask.data.pool.name_index import NameIndex
 from fewmask.errors import UserError
+
+LONGEST = 1 << 16
+"""Characters of a line that is none: a file without lines must not fill the memory."""
 
 
 def list_pool(place: Path, tell: Callable[[str], None]) -> NameIndex:
@@ -100,8 +104,10 @@ def _lines(file: Path, seen: list[str]) -> Iterator[str]:
     seen.append(_stamp(os.path.abspath(file)))
     try:
         with file.open(encoding="utf-8-sig") as lines:
-            for line in map(str.strip, lines):
-                if line and line.split()[0] != "#":
+            for whole in iter(partial(lines.readline, LONGEST), ""):
+                if len(whole) == LONGEST:
+                    raise UserError(f"{file} is no list: a line has {LONGEST} characters or more.")
+                if (line := whole.strip()) and line.split()[0] != "#":
                     yield os.path.normpath(line)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"Cannot read the list {file}: {error}") from None

@@ -5,17 +5,22 @@ import math
 import posixpath
 import re
 import tarfile
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import fsspec
 import numpy as np
 
+from fewmask.data.deadline import within
 from fewmask.data.images import IMAGE_SUFFIXES
 from fewmask.errors import UserError
 
 MOST_SHARDS = 100_000
 """That a pattern may stand for. With 10,000 images in each, it is a billion images."""
+
+LISTING_SECONDS = 600.0
+"""That a server may take to list a folder: a bucket with a million shards takes minutes."""
 
 
 def is_remote(url: str) -> bool:
@@ -44,8 +49,7 @@ def list_shards(place: str) -> list[str]:
             urls.append(pattern)
         elif is_remote(pattern):
             try:
-                fs, path = fsspec.url_to_fs(pattern)
-                urls += [fs.unstrip_protocol(found) for found in fs.glob(path)]
+                urls += within(LISTING_SECONDS, partial(_found_behind, pattern))
             except Exception as error:  # every file system fails in its own way
                 raise unreachable(pattern, error) from None
         else:
@@ -54,6 +58,12 @@ def list_shards(place: str) -> list[str]:
     if not urls or missing:
         raise UserError(f"data.pool: there is no shard {missing[0] if missing else place}.")
     return sorted(urls)
+
+
+def _found_behind(pattern: str) -> list[str]:
+    """The URLs that match a pattern."""
+    fs, path = fsspec.url_to_fs(pattern)
+    return [fs.unstrip_protocol(found) for found in fs.glob(path)]
 
 
 def _ranges(pattern: str) -> list[str]:

@@ -6,13 +6,16 @@ import os
 import posixpath
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import fsspec
 import numpy as np
 
 from fewmask import atomic
-from fewmask.data.pool.downloads import Downloads
+from fewmask.atomic import LARGEST
+from fewmask.data.deadline import within
+from fewmask.data.pool.downloads import SILENT_SECONDS, Downloads
 from fewmask.data.pool.shard_files import image_table, is_remote
 from fewmask.errors import UserError
 
@@ -77,11 +80,16 @@ def _state(url: str) -> str:
     return hashlib.sha256(what.encode()).hexdigest()
 
 
+def _read_sizes(folder: str) -> bytes:
+    with fsspec.open(posixpath.join(folder, SIZES)) as file:
+        content: bytes = file.read(LARGEST)
+    return content
+
+
 def _given_sizes(folder: str) -> dict[str, int]:
     """The content of `sizes.json` in a folder, or nothing if there is no such file."""
     try:
-        with fsspec.open(posixpath.join(folder, SIZES)) as file:
-            content = file.read()
+        content = within(SILENT_SECONDS, partial(_read_sizes, folder))
     except Exception:  # servers refuse a missing file in many ways; the shards tell what is wrong
         return {}
     try:

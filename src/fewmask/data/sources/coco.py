@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from fewmask.atomic import read_text
 from fewmask.data.classes import Classes
 from fewmask.data.convert import convert_all, save_mask
 from fewmask.data.files import Files, Paths
@@ -118,7 +119,7 @@ Job = tuple[Path, int, int, list[tuple[int, Any]]]
 def _jobs(file: Path, masks: Path) -> list[Job]:
     """One job for each image of an annotation file."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(read_text(file))
         categories = sorted(content["categories"], key=lambda category: int(category["id"]))
         # Labels follow from the order, so another list of things would mix up all classes.
         if [category["name"] for category in categories] != NAMES[1:]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from fewmask.atomic import read_text
 from fewmask.engine.sinks.rewriting import rewrite
 from fewmask.engine.sinks.sink import Sink
 from fewmask.run_folder.paths import RunPaths
@@ -27,7 +28,7 @@ def _drop_later_lines(file: Path, first_step: int) -> None:
     if not file.exists():
         return
     kept = []
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_text(file, errors="replace").splitlines():
         try:
             if json.loads(line)["step"] <= first_step:
                 kept.append(line)
