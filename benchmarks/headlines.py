@@ -18,6 +18,7 @@ GPU = "intel-r-xeon-r-processor-1-thread-nvidia-h100-80gb-hbm3"
 ANIMALS, CAMVID = "VOC animals, 3,131 photos", "CamVid, 367 frames"
 VIDEOS = ("0001tp", "0006r0", "0016e5")
 CURVES = f"curves.{ONE_CORE}.json"
+ALL = "supervised-fewmatch-imas-pcr-gta-pseudoseg"
 PHOTOS = (
     (
         ANIMALS,
@@ -25,14 +26,20 @@ PHOTOS = (
         f"animals-supervised-fewmatch-imas.{ONE_CORE}",
         f"animals-pcr-gta-pseudoseg.{GPU}",
     ),
-    (ANIMALS, "55, one seed", f"animals-supervised-fewmatch-labeled-55-seeds-1.{ONE_CORE}"),
-    (ANIMALS, "110, one seed", f"animals-supervised-fewmatch-labeled-110-seeds-1.{ONE_CORE}"),
-    (CAMVID, "23", f"camvid-supervised-fewmatch.{ONE_CORE}", f"camvid-pcr-gta-pseudoseg.{GPU}"),
-    (CAMVID, "46, one seed", f"camvid-supervised-fewmatch-labeled-46-seeds-1.{ONE_CORE}"),
+    (ANIMALS, "55", f"animals-{ALL}-labeled-55.{GPU}"),
+    (ANIMALS, "110", f"animals-{ALL}-labeled-110.{GPU}"),
+    (
+        CAMVID,
+        "23",
+        f"camvid-supervised-fewmatch.{ONE_CORE}",
+        f"camvid-imas.{GPU}",
+        f"camvid-pcr-gta-pseudoseg.{GPU}",
+    ),
+    (CAMVID, "46", f"camvid-{ALL}-labeled-46.{GPU}"),
     (
         "CamVid, each of 3 videos held out",
-        "23, one seed per video",
-        *(f"camvid-supervised-fewmatch-held-out-{v}-seeds-1.{ONE_CORE}" for v in VIDEOS),
+        "23",
+        *(f"camvid-supervised-fewmatch-held-out-{v}.{GPU}" for v in VIDEOS),
     ),
 )
 """Real images: data, labels, and the files with the results."""

@@ -1,6 +1,6 @@
 """Tables of a run are read line by line; what a kill left of a line is skipped."""
 
-from fewmask.run_folder.tables import read_metrics, read_table
+from fewmask.run_folder.tables import read_metrics, read_table, steps_in
 
 
 def test_complete_rows_are_read(tmp_path):
@@ -12,6 +12,12 @@ def test_complete_rows_are_read(tmp_path):
     rows = read_table(file)
     assert [row["step"] for row in rows] == ["1", "2", "6"]
     assert rows[0] == {"step": "1", "network": "teacher", "miou": "50.5"}
+
+
+def test_steps_with_rows_are_known(tmp_path):
+    file = tmp_path / "times.csv"
+    file.write_text("step,steps\n5,1.0\n10,2.0\n15,")
+    assert steps_in(file) == {5, 10} and steps_in(tmp_path / "no.csv") == set()
 
 
 def test_complete_lines_of_metrics_are_read(tmp_path):

@@ -50,6 +50,19 @@ def test_runs_on_the_same_data_share_it(folders, monkeypatch):
     assert len(count) == 2
 
 
+def test_a_run_killed_before_its_last_checkpoint_is_not_finished(folders, tmp_path):
+    folder = shutil.copytree(folders / "a", tmp_path / "a")
+    run = Run.open(folder)
+    heading, *_, row = run.paths.times.read_text().splitlines(keepends=True)
+    run.paths.times.write_text(heading + row.replace("2,", "1,", 1))
+    assert run.scores and not run.is_finished
+    resumed = fewmask.resume(folder)
+    assert resumed.is_finished and resumed.scores == run.scores
+    assert run.paths.times.read_text().count("\n2,") == 1
+    fewmask.resume(folder)
+    assert run.paths.times.read_text().count("\n2,") == 1
+
+
 def test_a_run_before_its_first_evaluation_has_no_scores(folders, tmp_path):
     folder = shutil.copytree(folders / "a", tmp_path / "a")
     run = Run.open(folder)

@@ -33,7 +33,7 @@ from fewmask.methods import Method
 from fewmask.methods.method import require_report
 from fewmask.parts.spans import span
 from fewmask.run_folder.paths import RunPaths
-from fewmask.run_folder.tables import read_table
+from fewmask.run_folder.tables import steps_in
 
 STEP_SEEDS = 2
 """The number of this stream of seeds; 0 and 1 are the loader's."""
@@ -229,10 +229,12 @@ class Trainer:
 
     def _score_finished_run(self, logger: Logger) -> dict[str, Scores]:
         """The scores of a run that was resumed when all its steps had been taken."""
-        # A run that was killed before its last evaluation still lacks the rows of its last step.
-        rows = read_table(self.paths.results)
-        is_logged = any(int(row["step"]) == self.step for row in rows)
-        return self.validation.scores(tracks=logger.tracks) if is_logged else self._evaluate(logger)
+        # A run that was killed may still lack some rows of its last step.
+        scored, timed = (self.step in steps_in(f) for f in (self.paths.results, self.paths.times))
+        scores = self.validation.scores(tracks=logger.tracks) if scored else self._evaluate(logger)
+        if not timed:
+            logger.times(self.step, self.clock.take(), peak_memory(self.fabric.device))
+        return scores
 
     def _save_and_say_how_to_resume(self, logger: Logger) -> None:
         self.is_stopped = True

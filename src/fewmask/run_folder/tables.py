@@ -22,6 +22,11 @@ def read_table(file: Path) -> list[dict[str, str]]:
     return [row for row in rows if _is_complete(row)]
 
 
+def steps_in(file: Path) -> set[int]:
+    """The steps after which rows were written."""
+    return {int(row["step"]) for row in read_table(file)}
+
+
 def _is_complete(row: dict[str, str]) -> bool:
     if "" in row or not row.get("step", "").isdecimal():
         return False

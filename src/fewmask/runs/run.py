@@ -12,6 +12,7 @@ from fewmask.recipes import Recipe, load_run_recipe
 from fewmask.run_folder.paths import RunPaths, not_a_run
 from fewmask.run_folder.result import NetworkScore, Result, read_result
 from fewmask.run_folder.subsets import own_val
+from fewmask.run_folder.tables import steps_in
 from fewmask.runs.build import open_data
 from fewmask.runs.predictors import best_predictor, predictor_of
 
@@ -130,12 +131,15 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run has been scored after its last planned step."""
+        """Whether the run has been scored and saved after its last planned step."""
         try:
             result = self.result
         except UserError:  # it stopped before its first evaluation
             return False
-        return result.steps == result.planned_steps
+        # A row of times follows each checkpoint. Without it, a kill may have left an older one.
+        saved = steps_in(self.paths.times)
+        is_saved = not saved or result.steps in saved
+        return is_saved and result.steps == result.planned_steps
 
 
 def open_runs(folders: Sequence[Path], changes: Mapping[str, Any] | None = None) -> list[Run]:
