@@ -22,6 +22,9 @@ class PublishedScore(BaseConfig):
     """The best evaluation, selected on the validation images unless the source says otherwise."""
     source: str
     """The publication that reports it."""
+    settings: tuple[str, ...] = ()
+    """Where its run differs from the recipe, as `model.output_stride=8`; another encoder is left
+    out."""
 
 
 def recipe_names() -> list[str]:
@@ -62,6 +65,24 @@ def recipe_values(name: str) -> dict[str, Any]:
 
 
 def published_scores(name: str) -> list[PublishedScore]:
-    """The published scores of a shipped recipe, one per labeled list; empty if there are none."""
+    """The published scores of a shipped recipe; empty if there are none."""
     rows = recipe_values(name).get("published", [])
     return [validate(PublishedScore, row, f"{name}: published") for row in rows]
+
+
+def training_command(name: str, score: PublishedScore) -> str:
+    """The command that repeats a published score.
+
+    Args:
+        name: of the shipped recipe.
+        score: one of its published ones.
+
+    Example:
+        training_command("voc/pcr", published_scores("voc/pcr")[0])
+        # fewmask train voc/pcr data.root=VOC data.labeled=voc/u2pl/92
+    """
+    root = name.partition("/")[0].upper()
+    words = [f"data.root={root}", f"data.labeled={score.labeled}"]
+    if score.encoder != recipe_values(name)["model"]["encoder"]:
+        words.append(f"model.encoder={score.encoder}")
+    return " ".join(["fewmask train", name, *words, *score.settings])
