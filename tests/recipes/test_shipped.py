@@ -147,6 +147,15 @@ def test_the_learning_rates_of_the_papers():
     assert (pseudoseg.lr, pseudoseg.weight_decay, pseudoseg.steps) == (0.007, 4e-5, 200_000)
 
 
+@pytest.mark.parametrize("name", PAPERS)
+def test_the_papers_trained_in_fp32_and_evaluated_after_each_epoch(name):
+    training = recipe_from_words([name, "data.root=x"]).training
+    assert training.precision == "fp32"
+    assert training.evaluate_every_epochs == (None if training.epochs is None else 1)
+    is_counted_in_steps = "pseudoseg" in name or name.startswith("coco/")  # scores of the last step
+    assert (training.epochs is None) == is_counted_in_steps
+
+
 def test_every_shipped_recipe_validates():
     assert {"camvid", "synthetic", "voc/imas", "cityscapes/pcr"} < set(recipe_names())
     for name in recipe_names():
