@@ -9,6 +9,8 @@ from fewmask.errors import UserError
 from fewmask.methods import METHODS
 from fewmask.recipes.shipped import (
     PublishedScore,
+    list_of,
+    published_score,
     published_scores,
     recipe_names,
     recipe_text,
@@ -114,6 +116,26 @@ def test_xception_of_pseudoseg_has_the_averages_and_dropout_of_its_code():
     assert recipe.model.batchnorm_momentum == 0.0003 and recipe.method.classifier_dropout == 0.5
     coco = settled("coco/pseudoseg", published_scores("coco/pseudoseg")[0])
     assert recipe.model == coco.model and recipe.method == coco.method
+
+
+def test_a_number_is_the_list_of_that_size_among_the_scores_of_a_recipe():
+    assert list_of("voc/imas", "92") == "voc/unimatch/92"
+    assert list_of("voc/pcr", "662") == "voc/u2pl/662"
+    assert list_of("voc/pseudoseg", "366") == "voc/pseudoseg/4_clean"
+    assert list_of("voc/imas", "93") == "93" and list_of("voc/imas", "my.txt") == "my.txt"
+    assert list_of("camvid", "46") == "46" and list_of(None, "46") == "46"
+    with pytest.raises(UserError, match="for voc/cps/662 and voc/u2pl/662. Name the one you mean"):
+        list_of("voc/supervised", "662")
+
+
+def test_the_published_score_is_that_of_the_same_list_encoder_and_output_stride():
+    lists = ["voc/unimatch/1_4", "voc/cps/2646"]  # two names of one list
+    assert published_score("voc/imas", lists, R101, 16) == 78.08
+    assert published_score("voc/imas", lists, R101, 8) == 79.3
+    assert published_score("voc/imas", lists, R50, 8) == 77.1
+    assert published_score("voc/imas", lists, "vit_small_patch14_dinov2", None) is None
+    assert published_score("voc/fewmatch", lists, R101, 16) is None
+    assert published_score("camvid", [], R101, 16) is None
 
 
 @pytest.mark.slow

@@ -10,7 +10,10 @@ from fewmask.run_folder.result import NetworkScore, Result
 
 def test_one_paragraph_per_run():
     split = recognize(["a", "b"])
-    networks = {"teacher": NetworkScore(50.125, 61.5, 20, evaluations=3), "student": NetworkScore(40.0, 41.0, 10)}
+    networks = {
+        "teacher": NetworkScore(50.125, 61.5, 20, evaluations=3),
+        "student": NetworkScore(40.0, 41.0, 10),
+    }
     result = Result(
         Path("runs/a"), "folder", "imas", "resnet50", split, 7, split, EvaluationConfig(), 30, 40,
         "data/photos",
