@@ -105,11 +105,12 @@ def published_score(
         return None
     wanted = {(one, encoder, output_stride) for one in lists}
     scores = published_scores(name)
-    found = (s for s in scores if (s.labeled, s.encoder, _output_stride(name, s)) in wanted)
+    found = (s for s in scores if (s.labeled, s.encoder, output_stride(name, s)) in wanted)
     return next((score.miou for score in found), None)
 
 
-def _output_stride(name: str, score: PublishedScore) -> int:
+def output_stride(name: str, score: PublishedScore) -> int:
+    """The output stride of the encoder of a published score of a recipe."""
     settings = dict(word.split("=") for word in score.settings)
     return int(settings.get("model.output_stride", recipe_values(name)["model"]["output_stride"]))
 
