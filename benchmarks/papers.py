@@ -24,7 +24,7 @@ def table(name: str, results: Results) -> str:
     for score in shipped.published_scores(name):
         recipe = load_recipe(name, {"data": {"root": "x"}, "model": {"encoder": score.encoder}})
         count = steps(recipe, find_published(score.labeled).count)
-        stride = shipped.output_stride(name, score)
+        stride = shipped.stride_of(name, score)
         time = hours(recipe, count, stride, results)
         command = f"`{shipped.training_command(name, score)}`"
         rows.append([f"{score.miou:.2f}", score.source, f"{count:,}", time, command])

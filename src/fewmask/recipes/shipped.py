@@ -105,11 +105,11 @@ def published_score(
         return None
     wanted = {(one, encoder, output_stride) for one in lists}
     scores = published_scores(name)
-    found = (s for s in scores if (s.labeled, s.encoder, output_stride(name, s)) in wanted)
+    found = (s for s in scores if (s.labeled, s.encoder, stride_of(name, s)) in wanted)
     return next((score.miou for score in found), None)
 
 
-def output_stride(name: str, score: PublishedScore) -> int:
+def stride_of(name: str, score: PublishedScore) -> int:
     """The output stride of the encoder of a published score of a recipe."""
     settings = dict(word.split("=") for word in score.settings)
     return int(settings.get("model.output_stride", recipe_values(name)["model"]["output_stride"]))
