@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import headlines
+from benchmarks import headlines, papers
 from benchmarks.record import Figure, Result, described, read
 from fewmask import atomic
 
@@ -19,8 +19,11 @@ PAGES = (
     "docs/benchmarks.md",
     "docs/experiments.md",
     "docs/networks.md",
+    "docs/reproduce.md",
     "docs/scaling.md",
 )
+TABLES = {**headlines.TABLES, **papers.TABLES}
+"""Those that choose figures from several results, or from recipes."""
 WIDTH = 118
 """Characters in a line of prose."""
 REGION = re.compile(r"<!-- generated: (\S+) -->\n.*?<!-- end generated -->", re.DOTALL)
@@ -79,11 +82,11 @@ def render(page: str, results: Sequence[Result]) -> str:
 
 
 def _content(name: str, results: Sequence[Result]) -> str:
-    if name in headlines.TABLES:
-        return headlines.TABLES[name]({result.file_name: result for result in results})
+    if name in TABLES:
+        return TABLES[name]({result.file_name: result for result in results})
     found = [result for result in results if result.name == name]
     if not found:
-        known = sorted({result.name for result in results} | {*headlines.TABLES})
+        known = sorted({result.name for result in results} | {*TABLES})
         raise ValueError(f"no stored result is named {name}. Known names: {', '.join(known)}.")
     return "\n\n".join(section(result) for result in found)
 

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from tests.conftest import TINY_WORDS
+from tests.data.trees import tree, write_list
 from tests.photos import ten_photos
-from tests.program import TINY_PHOTOS, fewmask
+from tests.program import SMALL, TINY_PHOTOS, fewmask
 
 
 def test_a_comparison_notices_that_its_data_changed(tmp_path):
@@ -72,3 +73,24 @@ def test_a_page_of_the_user_is_noticed_before_training(tmp_path):
     text = fewmask("compare", "synthetic", *TINY_WORDS, "--out", tmp_path / "out", code=2)
     assert "report.html was changed since fewmask wrote it" in text
     assert (tmp_path / "out" / "report.html").read_text() == "mine"
+
+
+def test_lists_are_compared_in_folders_of_their_own_and_shown_together(tmp_path):
+    """A row of a paper's table, at reduced size; the same command again has nothing to train."""
+    root = tree("voc", tmp_path / "VOC")
+    write_list(root / "splits" / "labeled_2.txt", ["2007_000000", "2009_000001"])
+    network = ("model.encoder=test_resnet", "model.multi_grid=null", "model.ceil_pool=false")
+    words = ("compare", "voc/imas", "data.root=VOC", *SMALL, *network, "training.steps=2")
+    words += ("--methods", "supervised,imas", "--seeds", "1", "--out", "row", "--lists")
+    text = fewmask(*words, "2,3", cwd=tmp_path)
+    runs = {
+        path.relative_to(tmp_path / "row").as_posix() for path in tmp_path.glob("row/*/*-seed*")
+    }
+    assert runs == {"2/supervised-seed0", "2/imas-seed0", "3/supervised-seed0", "3/imas-seed0"}
+    heads, scores = text.partition("by labeled list")[2].split("supervised, last")
+    assert heads.split()[:2] == ["2", "3"] and len(scores.splitlines()[0].split()) == 2
+    assert "published" not in scores  # nobody published scores of these lists
+    again = fewmask(*words, "2,3", cwd=tmp_path)
+    assert again.count("already finished") == 4 and scores in again
+    error = fewmask(*words, "2,4", cwd=tmp_path, code=2)
+    assert "data.labeled=4: there is no" in error and not (tmp_path / "row" / "4").exists()

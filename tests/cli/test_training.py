@@ -81,7 +81,13 @@ def test_runs_can_be_used_from_another_folder(tmp_path):
 def test_recipes_list_published_scores_and_print_one():
     text = fewmask("recipes")
     assert "voc/unimatch/92" in text and "68.78" in text
-    assert "# iMAS on PASCAL VOC" in fewmask("recipes", "voc/imas")
+    text = fewmask("recipes", "voc/imas")
+    assert "# iMAS on PASCAL VOC" in text and yaml.safe_load(text)["method"]["name"] == "imas"
+    command = "fewmask train voc/imas data.root=VOC data.labeled=voc/cps/2646"
+    settings = "model.output_stride=8 training.reference_devices=8"
+    assert f"# 77.10  {command} model.encoder=resnet50s {settings}\n" in text
+    assert f"# 79.30  {command} {settings}\n" in text
+    assert "# The commands" not in fewmask("recipes", "synthetic")
 
 
 def test_info():

@@ -44,6 +44,20 @@ def test_a_recipe_holds_the_options_of_several_methods(tmp_path: Path):
     assert (pcr.threshold, pcr.warmup_epochs) == (0.5, 3)
 
 
+def test_another_length_or_interval_replaces_that_of_one_evaluation_in_each_pass():
+    """With 92 labels a pass of `supervised` is 5 steps: 4,000 evaluations in 20,000 steps."""
+
+    def training(*words: str):
+        return recipe_from_words(["voc/supervised", "data.root=x", *words]).training
+
+    assert training().evaluate_every_epochs == 1
+    assert training("training.epochs=40").evaluate_every_epochs == 1
+    for word in ("training.steps=20000", "training.minutes=5", "training.evaluate_every=9"):
+        assert training(word).evaluate_every_epochs is None
+    both = training("training.steps=20000", "training.evaluate_every_epochs=10")
+    assert (both.steps, both.evaluate_every_epochs) == (20_000, 10)
+
+
 def test_epochs_that_the_user_gives_replace_the_steps_of_the_file(tmp_path: Path):
     file = tmp_path / "mine.yaml"
     file.write_text(

@@ -23,6 +23,10 @@ def test_epochs_become_steps_as_the_papers_count_them(tmp_path):
     data = opened("voc", tmp_path, labeled=3)
     settled, said = settle(recipe, data)
     assert settled.training.steps == 80 * 2 and settled.training.epochs is None
+    assert settled.training.evaluate_every == 2  # one for each pass, as the papers count the best
+    assert settled.training.evaluate_every_epochs is None
+    assert "Evaluations: every 2 steps (training.evaluate_every_epochs=1)." in said
+    assert settle(settled, data)[0].training == settled.training
     assert "80 passes over 4 unlabeled images are 160 steps" in said[0]
     supervised = recipe_from_words(
         ["voc/supervised", f"data.root={tmp_path}", "loader.labeled_batch=2", "data.labeled=3"]

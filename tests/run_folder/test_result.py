@@ -15,7 +15,8 @@ def test_results_show_student_and_teacher_last_and_best(two_runs):
     assert set(result.networks) == {"student", "teacher"} and result.steps == 4
     for score in result.networks.values():
         assert score.best >= score.miou and score.best_step in (2, 4)
-    assert "teacher" in table([result]) and "of 4)" in table([result])
+        assert score.evaluations == 2
+    assert "teacher" in table([result]) and "of 2 evaluations)" in table([result])
     assert "selected on these same images" in in_words(result)
 
 

@@ -2,12 +2,15 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fewmask.cli.app import Options, Time, Words, command, length
 from fewmask.cli.printing import show
+
+if TYPE_CHECKING:
+    from fewmask.report.comparison import Comparison
 
 DEMO_METHODS = "supervised,imas"
 """What `fewmask demo` compares."""
@@ -70,6 +73,12 @@ def compare(
     methods: Methods = OWN_IMAGES_METHODS,
     seeds: Seeds = ENOUGH_SEEDS,
     time: Time = None,
+    lists: Annotated[
+        str | None,
+        typer.Option(
+            help="Lists of labeled images, separated by commas: each is compared in its own folder."
+        ),
+    ] = None,
     out: Out = Path("runs/comparison"),
 ) -> None:
     """Train several methods with several seeds, and report whether the unlabeled images helped.
@@ -81,9 +90,17 @@ def compare(
     Without a recipe, each run takes 4.5 minutes; give `--time 25m` for runs as long as those of
     `fewmask train`.
 
-    Example: `fewmask compare data=photos --methods supervised,auto,imas --time 10m`
+    With `--lists 92,183`, repeat a row of a paper's table: one comparison for each list, and at the
+    end all scores, with the published ones below. Numbers mean the lists of the recipe's scores.
+
+    Examples: `fewmask compare data=photos --methods supervised,auto,imas --time 10m`,
+    `fewmask compare voc/imas data.root=VOC --lists 92,183,366 --methods supervised,imas`
     """
-    _compare(_with_length(words or [], time), methods, seeds, out, "comparison.png")
+    words = _with_length(words or [], time)
+    if lists is None:
+        _compare(words, methods, seeds, out, "comparison.png")
+    else:
+        _compare_lists(words, lists.split(","), methods, seeds, out)
 
 
 def _with_length(words: list[str], time: str | None) -> list[str]:
@@ -95,22 +112,38 @@ def _with_length(words: list[str], time: str | None) -> list[str]:
     return [*words, *length(time or SHORT_RUN)]
 
 
-def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str) -> None:
+def _compare_lists(words: list[str], lists: list[str], methods: str, seeds: int, out: Path) -> None:
+    """Trains and reports with each list of labeled images, then shows all scores together."""
+    from fewmask.cli.lists import list_words, published_rows
+    from fewmask.report.list_table import list_table
+
+    each = list_words(words, lists)
+    for name in each:
+        _require_free(out / name, "comparison.png")
+    done = {}
+    for name, own in each.items():
+        print(f"\n--- {own[-1]} ---")
+        done[name] = _compare(own, methods, seeds, out / name, "comparison.png")
+    published = published_rows(each, done)
+    print()
+    show(list_table(done, published))
+    print("last: after the last step. best: the highest evaluation, selected on val itself.")
+    if any(score is not None for scores in published.values() for score in scores):
+        print("published: fewmask recipes says where each score comes from.")
+
+
+def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str) -> "Comparison":
     """Trains and reports."""
     # Heavy packages are imported inside the commands, so that help appears at once.
     from fewmask.cli.words import automatic_settings, comparison_recipes, method_names
-    from fewmask.data.own_files import OwnFiles
     from fewmask.methods import METHODS
     from fewmask.report.comparison import class_table, table
     from fewmask.report.verdict import verdict
-    from fewmask.run_folder.paths import RunPaths
     from fewmask.runs.run import Run
     from fewmask.tasks import compare as task
     from fewmask.tasks.report import report
 
-    # Before hours of training: neither may be the user's.
-    page_file = RunPaths(out).report
-    OwnFiles(out).require_free(out / picture, page_file)
+    page_file = _require_free(out, picture)
     recipes = comparison_recipes(words, method_names(methods, [*METHODS]), range(seeds))
     print("\n".join(automatic_settings(words, recipes)))
     done = task.compare(recipes, out)
@@ -123,3 +156,14 @@ def _compare(words: list[str], methods: str, seeds: int, out: Path, picture: str
     show(class_table(done))
     print("\n".join(sentences))
     print(f"\nReport: {page}\nPicture: {out / picture}\nRuns: {out}/METHOD-seedN")
+    return done
+
+
+def _require_free(out: Path, picture: str) -> Path:
+    """The page to write. Neither it nor the picture may be the user's: to know before training."""
+    from fewmask.data.own_files import OwnFiles
+    from fewmask.run_folder.paths import RunPaths
+
+    page = RunPaths(out).report
+    OwnFiles(out).require_free(out / picture, page)
+    return page

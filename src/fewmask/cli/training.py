@@ -164,19 +164,24 @@ def recipes(
 
     Example: `fewmask recipes voc/imas`
     """
-    from fewmask.recipes.shipped import published_scores, recipe_names, recipe_text, recipe_title
+    from fewmask.recipes import shipped
 
     if name is not None:
-        print(recipe_text(name), end="")
+        print(shipped.recipe_text(name), end="")
+        if scores := shipped.published_scores(name):
+            print("\n# The commands of the published scores:")
+        for row in scores:
+            print(f"# {row.miou:.2f}  {shipped.training_command(name, row)}")
         return
-    for recipe in recipe_names():
-        print(f"{recipe:24}{recipe_title(recipe)}")
-        for row in published_scores(recipe):
-            print(f"    {row.labeled:26}{row.miou:6.2f}  {row.encoder:11} {row.source}")
+    for recipe in shipped.recipe_names():
+        print(f"{recipe:24}{shipped.recipe_title(recipe)}")
+        for row in shipped.published_scores(recipe):
+            line = f"    {row.labeled:26}{row.miou:6.2f}  {row.encoder:18} {row.source}"
+            print("; ".join([line, " ".join(row.settings)] if row.settings else [line]))
     print(
         "\nBelow each recipe: its data.labeled lists, and the mIoU published for each list (best "
         "on val, unless the recipe says otherwise).\nfewmask recipes NAME prints a recipe with "
-        "the origin of its numbers."
+        "the origin of its numbers, and the command for each score."
     )
 
 

@@ -57,6 +57,8 @@ class TrainingConfig(BaseConfig):
     little."""
     evaluate_every: int | None = Field(default=None, ge=1, le=10**9)
     """Steps between evaluations. null: a tenth of all steps."""
+    evaluate_every_epochs: int | None = Field(default=None, ge=1, le=10**9)
+    """Passes between evaluations. If you set it, it decides `evaluate_every`."""
     checkpoint_every: int | None = Field(default=None, ge=1, le=10**9)
     """Steps between checkpoints. null: at each evaluation."""
     log_every: int = Field(default=20, ge=1, le=10**9)

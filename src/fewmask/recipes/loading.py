@@ -21,7 +21,13 @@ Values = dict[str, Any]
 """Settings by section and name, as in a YAML file."""
 
 OVERRIDING: dict[str, dict[str, tuple[str, ...]]] = {
-    "training": {"steps": ("epochs", "minutes"), "epochs": ("minutes",)},
+    "training": {
+        # With few labels a pass may be a handful of steps, too few for runs of another length.
+        "steps": ("epochs", "minutes", "evaluate_every_epochs"),
+        "epochs": ("minutes",),
+        "minutes": ("evaluate_every_epochs",),
+        "evaluate_every": ("evaluate_every_epochs",),
+    },
     "method": {"warmup_epochs": ("warmup_steps",), "copy_epochs": ("copy_steps",)},
 }
 """Lengths by section: an option, and others that decide if both are set."""

@@ -51,6 +51,8 @@ def settle(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
         "steps": _steps(recipe, data, notes),
         # Epochs are replaced by steps: a resumed run must not derive another number of steps.
         "epochs": None,
+        "evaluate_every": _evaluate_every(recipe, data, notes),
+        "evaluate_every_epochs": None,
         "accumulate": _rounds(recipe, notes),
     }
     settled = {
@@ -73,6 +75,16 @@ def _steps(recipe: Recipe, data: Data, notes: list[str]) -> int:
     kind = "unlabeled" if recipe.needs_unlabeled else "labeled"
     images = len(getattr(data, kind))
     notes.append(f"{epochs} passes over {images} {kind} images are {steps} steps.")
+    return steps
+
+
+def _evaluate_every(recipe: Recipe, data: Data, notes: list[str]) -> int | None:
+    """Steps between evaluations, if the recipe settles them."""
+    epochs = recipe.training.evaluate_every_epochs
+    if epochs is None:
+        return recipe.training.evaluate_every
+    steps = epochs * steps_per_epoch(data, recipe.loader, recipe.method_class.views)
+    notes.append(f"Evaluations: every {steps} steps (training.evaluate_every_epochs={epochs}).")
     return steps
 
 

@@ -2,11 +2,13 @@
 
 import os
 import shlex
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from fewmask.config import BaseConfig, parse_yaml, validate
+from fewmask.data.lists.published import find_published
 from fewmask.errors import UserError, did_you_mean
 from fewmask.methods import METHODS
 
@@ -22,6 +24,9 @@ class PublishedScore(BaseConfig):
     """The best evaluation, selected on the validation images unless the source says otherwise."""
     source: str
     """The publication that reports it."""
+    settings: tuple[str, ...] = ()
+    """Where its run differs from the recipe, as `model.output_stride=8`; another encoder is left
+    out."""
 
 
 def recipe_names() -> list[str]:
@@ -62,6 +67,73 @@ def recipe_values(name: str) -> dict[str, Any]:
 
 
 def published_scores(name: str) -> list[PublishedScore]:
-    """The published scores of a shipped recipe, one per labeled list; empty if there are none."""
+    """The published scores of a shipped recipe; empty if there are none."""
     rows = recipe_values(name).get("published", [])
     return [validate(PublishedScore, row, f"{name}: published") for row in rows]
+
+
+def training_command(name: str, score: PublishedScore) -> str:
+    """The command that repeats a published score.
+
+    Args:
+        name: of the shipped recipe.
+        score: one of its published ones.
+
+    Example:
+        training_command("voc/pcr", published_scores("voc/pcr")[0])
+        # fewmask train voc/pcr data.root=VOC data.labeled=voc/u2pl/92
+    """
+    root = name.partition("/")[0].upper()
+    words = [f"data.root={root}", f"data.labeled={score.labeled}"]
+    if score.encoder != recipe_values(name)["model"]["encoder"]:
+        words.append(f"model.encoder={score.encoder}")
+    return " ".join(["fewmask train", name, *words, *score.settings])
+
+
+def published_score(
+    name: str, lists: Iterable[str], encoder: str, output_stride: int | None
+) -> float | None:
+    """The published mIoU for a list of labeled images; None if there is none.
+
+    Args:
+        name: of a recipe; it may be one that is not shipped.
+        lists: the published names of the list, some families share one.
+        encoder: of the network.
+        output_stride: of the encoder.
+    """
+    if name not in recipe_names():
+        return None
+    wanted = {(one, encoder, output_stride) for one in lists}
+    scores = published_scores(name)
+    found = (s for s in scores if (s.labeled, s.encoder, stride_of(name, s)) in wanted)
+    return next((score.miou for score in found), None)
+
+
+def stride_of(name: str, score: PublishedScore) -> int:
+    """The output stride of the encoder of a published score of a recipe."""
+    settings = dict(word.split("=") for word in score.settings)
+    return int(settings.get("model.output_stride", recipe_values(name)["model"]["output_stride"]))
+
+
+def list_of(recipe: str | Path | None, wanted: str) -> str:
+    """The list of labeled images that a number stands for.
+
+    It is the list of that size among the published scores of a shipped recipe. Other names, and
+    numbers of images that have no published score, mean what they mean in `data.labeled`.
+
+    Raises:
+        UserError: if there are several.
+
+    Example:
+        list_of("voc/imas", "92")  # voc/unimatch/92
+    """
+    if not wanted.isdecimal() or str(recipe) not in recipe_names():
+        return wanted
+    scores = published_scores(str(recipe))
+    lists = sorted({s.labeled for s in scores if find_published(s.labeled).count == int(wanted)})
+    if len(lists) > 1:
+        raise UserError(
+            f"--lists {wanted}: {recipe} has published scores for {' and '.join(lists)}. Name the "
+            "one you mean."
+        )
+    return lists[0] if lists else wanted

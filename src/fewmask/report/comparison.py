@@ -85,8 +85,8 @@ def table(comparison: Comparison) -> Table:
         gain = comparison.difference(row)
         result.add_row(
             row.title,
-            Text(_mean_std([score.miou for score in row.scores]), "bold"),
-            _mean_std([score.best for score in row.scores]),
+            Text(mean_std([score.miou for score in row.scores]), "bold"),
+            mean_std([score.best for score in row.scores]),
             "" if gain is None else f"{gain.value:+.1f}  ({gain.low:+.1f} to {gain.high:+.1f})",
             f"{row.minutes:.1f}",
             f"{row.memory_gib:.1f}",
@@ -106,6 +106,7 @@ def class_table(comparison: Comparison) -> Table:
     return result
 
 
-def _mean_std(values: Sequence[float]) -> str:
+def mean_std(values: Sequence[float]) -> str:
+    """The mean of runs, and their standard deviation if there are several."""
     spread = f"±{stdev(values):.1f}" if len(values) > 1 else ""
     return f"{mean(values):.1f}{spread}"

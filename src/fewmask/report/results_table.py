@@ -15,7 +15,8 @@ def table(results: Sequence[Result]) -> str:
         for network, score in result.networks.items():
             lines.append(
                 f"    {network:12} last {score.miou:5.2f}   best {score.best:5.2f} "
-                f"(step {score.best_step} of {result.planned_steps})"
+                f"(step {score.best_step} of {result.planned_steps}; the highest of "
+                f"{score.evaluations} evaluation{'s' * (score.evaluations > 1)})"
             )
     return "\n".join(lines)
 

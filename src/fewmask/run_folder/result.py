@@ -29,6 +29,8 @@ class NetworkScore(NamedTuple):
     """In percent, after the last step."""
     iou: tuple[float, ...] = ()
     """IoU of each class after the last step; NaN if the class is absent."""
+    evaluations: int = 1
+    """How many there were: the more there are, the higher the best of them is by chance."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,9 @@ def _networks(
         # The first row of a network is its best so far.
         before = found.get(name, NetworkScore(miou, miou, step))
         best = (miou, step) if miou > before.best else (before.best, before.best_step)
-        found[name] = NetworkScore(miou, *best, float(row["pixel_accuracy"]))
+        count = before.evaluations + (name in found)
+        accuracy = float(row["pixel_accuracy"])
+        found[name] = NetworkScore(miou, *best, accuracy, evaluations=count)
     last = rows[-1]["step"]
     for name, score in found.items():
         mine = [r for r in per_class if r["network"] == name and r["step"] == last]

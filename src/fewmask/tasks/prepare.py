@@ -55,6 +55,9 @@ def prepare(
         tell(f"{found} {what}")
         if found != expected:
             warnings.append(f"{found} {what}, but {expected} were published.")
+    labels = source.image_labels(root)
+    if labels is not None and labels.is_file():
+        tell(f"The classes of each image, for PseudoSeg: data.image_labels={labels}")
     return data, warnings
 
 

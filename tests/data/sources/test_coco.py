@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from fewmask.data.image_labels import read_image_labels
+from fewmask.data.sources.coco import COCO
 from fewmask.errors import UserError
 from fewmask.tasks.prepare import prepare
 from tests.data import trees
@@ -26,6 +28,28 @@ def test_coco_2014_has_other_file_names_and_the_same_ids(tmp_path):
     data = opened("coco", tmp_path, labeled=2)
     assert data.labeled.names[0] == "COCO_train2014_000000000002"
     assert set(np.unique(data.val.mask(0))) == {0, 1, 3, 80}
+
+
+def test_the_classes_of_all_instances_are_image_level_labels(tmp_path):
+    root = trees.coco(tmp_path)
+    file = root / "annotations" / "instances_train2017.json"
+    content = json.loads(file.read_text())
+    content["annotations"] = content["annotations"][2:]  # the first image keeps its crowd only
+    content["annotations"][0]["category_id"] = 10
+    file.write_text(json.dumps(content))
+    said = []
+    prepare("coco", root, False, said.append)
+    labels = COCO.image_labels(root)
+    assert said[-1].endswith(f"data.image_labels={labels}")
+    assert labels.read_text().splitlines()[:3] == [
+        "image,classes",
+        "000000000001,traffic light",
+        "000000000002,person;car;toothbrush",
+    ]
+    data = opened("coco", root, labeled=2)
+    present = read_image_labels(labels, data.unlabeled.names, data.classes)
+    shown = [[data.classes.names[label] for label in np.flatnonzero(row)] for row in present]
+    assert shown == [["traffic light"], *[["person", "car", "toothbrush"]] * 2]
 
 
 @pytest.mark.parametrize(

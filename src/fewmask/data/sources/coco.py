@@ -5,6 +5,7 @@ Layout (2014 has the same, with `train2014` and `val2014`):
     train2017/000000177254.jpg, val2017/000000000139.jpg
     masks/000000177254.png                       made by `fewmask prepare coco`, or a ready copy
     annotations/instances_{train,val}2017.json   what they are made from
+    annotations/image_labels.csv                 made: the classes of each image's instances
 
 Things become classes like this. Categories are numbered 1..80 in the order of their COCO ids.
 Instances are drawn from the largest to the smallest, so that a cup stays visible on its table.
@@ -25,6 +26,7 @@ from fewmask.data.classes import Classes
 from fewmask.data.convert import convert_all, save_mask
 from fewmask.data.files import Files, Paths
 from fewmask.data.label_table import LabelTable
+from fewmask.data.sources.kept_classes import write_rows
 from fewmask.data.sources.published_dataset import (
     Archive,
     PublishedDataset,
@@ -77,20 +79,30 @@ class COCO(PublishedDataset):
 
     @classmethod
     def convert(cls, root: Path) -> None:
-        """Draws the instances of the annotation files as masks."""
+        """Draws the instances of the annotation files as masks, and lists their classes."""
         year = _year(root)
+        rows = []
         for split in ("train", "val"):
             file = root / "annotations" / f"instances_{split}{year}.json"
             masks = {Path(name).stem for name in names_in(root / "masks")}
             images = {Path(n).stem for n in names_in(root / f"{split}{year}") if n.endswith(".jpg")}
             if file.is_file():
-                jobs = [job for job in _jobs(file, root / "masks") if job[0].stem not in masks]
-                convert_all(_draw_mask, jobs, f"COCO {split} masks")
+                jobs = _jobs(file, root / "masks")
+                rows += [(mask.stem, _classes(instances)) for mask, _, _, instances in jobs]
+                left = [job for job in jobs if job[0].stem not in masks]
+                convert_all(_draw_mask, left, f"COCO {split} masks")
             elif not images <= masks:
                 raise UserError(
                     f"There is no {file} to make the missing masks of {split} images from. It is "
                     f"part of {cls.HOME} and belongs exactly there."
                 )
+        if rows:
+            write_rows(rows, cls.image_labels(root))
+
+    @classmethod
+    def image_labels(cls, root: Path) -> Path:
+        """The file with the classes of each image."""
+        return root / "annotations" / "image_labels.csv"
 
     def missing(self, file: Path, what: str) -> str:
         """The message about a missing file. Masks are drawn from the annotations."""
@@ -142,6 +154,10 @@ def _jobs(file: Path, masks: Path) -> list[Job]:
             f"{file} is not COCO's instances JSON ({type(error).__name__}: {error}). Take it from "
             f"{COCO.HOME}."
         ) from None
+
+
+def _classes(instances: list[tuple[int, Any]]) -> list[str]:
+    return [NAMES[label] for label in sorted({label for label, _ in instances})]
 
 
 def _bottom_to_top(

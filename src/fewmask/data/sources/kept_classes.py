@@ -1,7 +1,7 @@
 """A part of a data set: some of its classes, and the images that show one of them."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -85,7 +85,13 @@ def _rows(file: Path) -> list[list[str]]:
     return [*csv.reader(read_text(file).splitlines())]
 
 
-def write_image_labels(datasets: Sequence[Dataset], names: Sequence[str], file: Path) -> None:
+def write_image_labels(
+    datasets: Sequence[Dataset],
+    names: Sequence[str],
+    file: Path,
+    others: Sequence[str] = (),
+    shown: Callable[[str], Iterable[str]] = lambda name: (),
+) -> None:
     """Writes the classes that the mask of each image shows, besides the background.
 
     The file is one for `data.image_labels`. It is left as it is if it has the same images already.
@@ -94,19 +100,31 @@ def write_image_labels(datasets: Sequence[Dataset], names: Sequence[str], file: 
         datasets: with masks.
         names: of the classes, in order of the labels.
         file: `.csv`, with rows such as `2007_000032,aeroplane;person`.
+        others: names of further images, without masks.
+        shown: the classes of one of them.
     """
-    images = [name for dataset in datasets for name in dataset.names]
+    images = [name for dataset in datasets for name in dataset.names] + [*others]
     if file.is_file() and [row[0] for row in _rows(file) if len(row) == 2][1:] == images:
         return
-    lines = ["image,classes\n"]
+    rows: list[tuple[str, Iterable[str]]] = []
     with ThreadPoolExecutor() as executor:  # masks are decoded without the interpreter lock
         for dataset in datasets:
-            lines += executor.map(partial(_row, dataset, names), range(len(dataset)))
-    atomic.write_text(file, "".join(lines))
+            rows += executor.map(partial(_shown, dataset, names), range(len(dataset)))
+    write_rows([*rows, *((name, shown(name)) for name in others)], file)
 
 
-def _row(dataset: Dataset, names: Sequence[str], index: int) -> str:
+def write_rows(rows: Iterable[tuple[str, Iterable[str]]], file: Path) -> None:
+    """Writes a file for `data.image_labels`.
+
+    Args:
+        rows: the name of each image, and the classes that it shows.
+        file: `.csv`.
+    """
+    lines = [f"{image},{';'.join(classes)}\n" for image, classes in rows]
+    atomic.write_text(file, "".join(["image,classes\n", *lines]))
+
+
+def _shown(dataset: Dataset, names: Sequence[str], index: int) -> tuple[str, list[str]]:
     pixels = np.bincount(dataset.mask(index).ravel(), minlength=len(names))
     present = [name for name, count in zip(names, pixels, strict=False) if count > 0]
-    classes = ";".join(name for name in present if name != BACKGROUND)
-    return f"{dataset.names[index]},{classes}\n"
+    return dataset.names[index], [name for name in present if name != BACKGROUND]

@@ -64,6 +64,11 @@ class PublishedDataset(DataSource):
         """Converts files into the form that training reads. What is done is skipped."""
 
     @classmethod
+    def image_labels(cls, root: Path) -> Path | None:
+        """The file that `convert` writes for `data.image_labels`; None if it writes none."""
+        return None
+
+    @classmethod
     def further_counts(cls, root: Path) -> dict[str, tuple[int, int]]:
         """Further counts for `fewmask prepare`, by name: found and published."""
         return {}

@@ -7,9 +7,12 @@ Layout, below `VOCdevkit/VOC2012` or in the folder itself:
     SegmentationClassAug/2007_000032.png       VOC's masks, and SBD's masks for the other images
     ImageSets/Segmentation/{train,val}.txt     1,464 and 1,449 ids
     ImageSets/Segmentation/train_aug.txt       10,582 ids
-    ImageSets/Segmentation/image_labels.csv    the classes that the mask of each image shows
+    ImageSets/Segmentation/image_labels.csv    the classes that the mask of each image shows, and
+                                               for images without one those of its objects
+    Annotations/2007_000032.xml                the objects
 
-`fewmask prepare voc` makes the last folder and the last two files, from SBD's `benchmark_RELEASE`.
+`fewmask prepare voc` makes SegmentationClassAug, train_aug.txt and image_labels.csv, from SBD's
+`benchmark_RELEASE`, too.
 
 Source: Everingham et al., IJCV 2015; Hariharan et al., ICCV 2011.
 """
@@ -30,6 +33,7 @@ from fewmask.data.source import Data
 from fewmask.data.sources.kept_classes import keep_classes, require_known, write_image_labels
 from fewmask.data.sources.published_dataset import Archive, PublishedDataset, Split, first_folder
 from fewmask.data.sources.sbd import SBD_HOME, find_sbd, read_sbd, sbd_ids, stems
+from fewmask.data.sources.voc_objects import object_classes
 from fewmask.errors import UserError
 
 NAMES = (
@@ -156,7 +160,21 @@ class VOC(PublishedDataset):
         layout = Layout.of(root)
         _join_masks(root, layout)
         data = cls(cls.Config(name=cls.KEY, root=root)).open()
-        write_image_labels((data.labeled, data.val), NAMES, layout.image_labels)
+        objects = layout.home / "Annotations"
+        others = sorted(stems(objects, ".xml") - {*data.labeled.names, *data.val.names})
+        # PseudoSeg's code takes the classes from masks; objects tell of the images without one.
+        write_image_labels(
+            (data.labeled, data.val),
+            NAMES,
+            layout.image_labels,
+            others,
+            lambda name: object_classes(objects / f"{name}.xml", NAMES[1:]),
+        )
+
+    @classmethod
+    def image_labels(cls, root: Path) -> Path:
+        """The file with the classes of each image."""
+        return Layout.of(root).image_labels
 
 
 class Layout(NamedTuple):
