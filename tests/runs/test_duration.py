@@ -25,11 +25,14 @@ def test_steps_and_evaluations_fit_into_the_time():
 
 
 def test_slow_evaluations_leave_half_of_the_time_to_training():
-    assert within(10, step=0.5, evaluation=1000) == (600, 300)
+    assert within(10, step=0.5, evaluation=1000) == (600, 600)
+    assert within(25, step=8.24, evaluation=2585) == (90, 90)  # a busy machine
+    assert within(25, step=0.5, evaluation=700) == (1600, 1600)  # one; two leave too little
 
 
 def test_the_first_evaluation_comes_within_minutes_and_a_short_run_has_one():
-    assert within(25, step=0.5, evaluation=200) == (1500, 300)  # 5 evaluations
+    assert within(25, step=0.5, evaluation=200) == (1800, 600)  # 3 evaluations; 5 take too long
+    assert within(25, step=0.5, evaluation=140) == (1600, 320)  # 5
     assert within(4.5, step=0.5, evaluation=60) == (420, 420)
 
 
@@ -53,6 +56,17 @@ def test_the_choice_is_told_and_becomes_part_of_the_recipe(monkeypatch):
     training, notes = settled(monkeypatch, "training.minutes=10")
     assert (training.minutes, training.steps, training.evaluate_every) == (None, 1100, 110)
     assert any("1100 steps of 0.50 s and 10 evaluation(s) of 3 s" in note for note in notes)
+
+
+def test_a_run_that_cannot_be_so_short_says_so(monkeypatch):
+    monkeypatch.setattr(duration, "measure_cost", lambda recipe, data: Cost(0.5, 600.0, 0.0))
+    notes = []
+    open_and_settle(recipe_from_words([*WORDS, "training.minutes=5"]), None, notes.append)
+    assert any(
+        "300 steps of 0.50 s and 1 evaluation(s) of 600 s take about 12 min, longer than the "
+        "5 min asked for" in note
+        for note in notes
+    )
 
 
 def test_an_interval_of_the_user_stays(monkeypatch):

@@ -22,7 +22,7 @@ MOST_EVALUATIONS = 10
 EVALUATION_SHARE = 0.2
 """The share of the time that they take at most, unless even the fewest take longer."""
 FIRST_SECONDS = 300
-"""Seconds until the first evaluation, however long each of them takes."""
+"""Seconds until the first evaluation, unless so many would take more than half of the time."""
 MOST_STEPS = 20_000
 """Longer runs were not found to be better with few labels."""
 
@@ -42,17 +42,22 @@ def settle_duration(recipe: Recipe, data: Data, tell: Callable[[str], None]) -> 
         return recipe
     if is_started_by_others():
         return _with_its_steps(recipe, tell)
-    wish = duration(60 * minutes)
-    tell(f"Timing a few steps, to see how many fit into {wish} ...")
+    tell(f"Timing a few steps, to see how many fit into {duration(60 * minutes)} ...")
     cost = measure_cost(recipe, data)
     length = longest_within(60 * minutes, cost)
-    evaluations = length.steps // length.evaluate_every
-    tell(
-        f"{length.steps} steps of {cost.step:.2f} s and {evaluations} evaluation(s) of "
-        f"{cost.evaluation:.0f} s take about {wish}. Another length: --time 1h, or "
-        "training.steps=N."
-    )
+    tell(f"{_in_words(length, cost, 60 * minutes)} Another length: --time 1h, or training.steps=N.")
     return with_length(recipe, length)
+
+
+def _in_words(length: "Length", cost: Cost, wish: float) -> str:
+    evaluations = math.ceil(length.steps / length.evaluate_every)
+    seconds = length.steps * cost.step + evaluations * cost.evaluation
+    about = duration(wish) if seconds < 1.1 * wish else duration(seconds)
+    longer = f", longer than the {duration(wish)} asked for" if seconds >= 1.1 * wish else ""
+    return (
+        f"{length.steps} steps of {cost.step:.2f} s and {evaluations} evaluation(s) of "
+        f"{cost.evaluation:.0f} s take about {about}{longer}."
+    )
 
 
 def _with_its_steps(recipe: Recipe, tell: Callable[[str], None]) -> Recipe:
@@ -82,9 +87,10 @@ def longest_within(seconds: float, cost: Cost) -> Length:
         cost: of a step and an evaluation.
     """
     affordable = int(EVALUATION_SHARE * seconds / max(cost.evaluation, 1e-6))
-    fewest = math.ceil(seconds / FIRST_SECONDS)
-    evaluations = min(max(affordable, fewest), MOST_EVALUATIONS)
     # However slow an evaluation is, half of the time is for training.
+    bearable = int(seconds / 2 / max(cost.evaluation, 1e-6))
+    fewest = min(math.ceil(seconds / FIRST_SECONDS), bearable)
+    evaluations = max(1, min(max(affordable, fewest), MOST_EVALUATIONS))
     left = max(seconds - evaluations * cost.evaluation, seconds / 2)
     steps = max(1, min(int(left / cost.step), MOST_STEPS))
     rounded = steps // 100 * 100 if steps >= 1000 else steps // 10 * 10
