@@ -6,9 +6,11 @@ of the same shape. Methods ask for it in `Views(strong=(...))`, by a plain word 
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
+from fewmask.batch import Views
 from fewmask.config import find
 from fewmask.errors import UserError
 
@@ -44,6 +46,17 @@ def find_strong_view(name: str) -> StrongView:
             "uint8 [H, W, 3] and a numpy random Generator."
         )
     return view
+
+
+def strong_views(views: Views) -> list[StrongView]:
+    """The strong views that a method asks for, at the amount that it asks for.
+
+    Raises:
+        UserError: if one does not exist.
+    """
+    found: list[Callable[..., np.ndarray]] = [find_strong_view(name) for name in views.strong]
+    amount = views.amount
+    return found if amount is None else [partial(view, amount=amount) for view in found]
 
 
 def strong_view(view: StrongView, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
