@@ -83,11 +83,11 @@ class IMAS(Method):
         """What the paper's ablations leave out or replace; by default nothing."""
 
     config: Config
-    views = Views(strong=("imas",))
+    views: Views = Views(strong=("imas",))
 
     def __init__(self, create_network: Callable[[], Segmenter], config: Config):
         super().__init__(create_network, config)
-        self.views = Views(strong=("imas",), amount=config.ablation.strong_operations)
+        self.views = self.views._replace(amount=config.ablation.strong_operations)
         self.teacher = Teacher(self.student, config.teacher_batch_statistics)
 
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:

@@ -26,7 +26,7 @@ of a norm, a box of 100 pixels, 1/sqrt(d), the background score). Deviations fro
 * Masks are sampled at the positions of the logits (corners aligned); the code is off by up to 15
   pixels.
 * Colors are jittered on the crop, not on the whole scaled image before cropping.
-* Image-level labels are those of the image; the code takes them from the masks of the crop.
+* Image-level labels are those of the image; the code's are of the crop (`ablation.crop_labels`).
 """
 
 import math
@@ -90,13 +90,13 @@ class PseudoSeg(Method):
         """What the paper's ablations leave out or replace; by default nothing."""
 
     config: Config
-    views = Views(strong=("pseudoseg",))
+    views: Views = Views(strong=("pseudoseg",))
     trains = (("student", "classifier", "attention"),)
 
     def __init__(self, create_network: Callable[[], Segmenter], config: Config):
         super().__init__(create_network, config)
         a = config.ablation
-        self.views = Views(strong=("pseudoseg",), amount=a.jitter, crop_labels=a.crop_labels)
+        self.views = self.views._replace(amount=a.jitter, crop_labels=a.crop_labels)
         k, channels = self.student.num_classes, self.student.decoder.stages.channels
         self.num_classes = k
         self.first_foreground = int(config.has_background)  # the first class with activation maps

@@ -116,3 +116,4 @@ def test_a_method_may_ask_for_another_amount():
     (view,) = strong_views(Views(("imas",), amount=0))
     assert (strong_view(view, image, np.random.default_rng(0)) == image).all()
     assert strong_views(Views(("imas",))) == [imas_strong_view]
+    assert strong_views(Views(("unimatch",), amount=0)) == [find_strong_view("unimatch")]

@@ -7,6 +7,7 @@ of the same shape. Methods ask for it in `Views(strong=(...))`, by a plain word 
 
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 
 import numpy as np
 
@@ -49,14 +50,18 @@ def find_strong_view(name: str) -> StrongView:
 
 
 def strong_views(views: Views) -> list[StrongView]:
-    """The strong views that a method asks for, at the amount that it asks for.
+    """The strong views that a method asks for; if they have a parameter `amount`, with its amount.
 
     Raises:
         UserError: if one does not exist.
     """
     found: list[Callable[..., np.ndarray]] = [find_strong_view(name) for name in views.strong]
-    amount = views.amount
-    return found if amount is None else [partial(view, amount=amount) for view in found]
+    if views.amount is None:
+        return [*found]
+    return [
+        partial(view, amount=views.amount) if "amount" in signature(view).parameters else view
+        for view in found
+    ]
 
 
 def strong_view(view: StrongView, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
