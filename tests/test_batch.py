@@ -40,6 +40,8 @@ def test_a_batch_becomes_floats_masks_become_labels():
     assert batch.labeled.image.shape == (2, 3, 4, 5) and batch.labeled.mask.dtype == torch.int64
     assert batch.unlabeled.strong[0].dtype == torch.float32 and batch.unlabeled.present is None
     assert to_device(Batch(Labeled(image, mask), None), "cpu", IMAGENET).unlabeled is None
+    assert batch.labeled_valid is None
+    assert to_device(Batch(Labeled(image, mask), None, valid), "cpu", IMAGENET)[2].all()
 
 
 def test_a_step_report_names_its_values_for_the_log():

@@ -54,7 +54,7 @@ class Unlabeled(NamedTuple):
     strong: tuple[Tensor, ...]  # each [B, C, H, W]: the weak view in other colors
     valid: Tensor  # [B, H, W] bool: False where the crop is padding
     image_index: Tensor  # [B] int64: which image of the unlabeled set this is
-    present: Tensor | None = None  # [B, K] bool: the classes in the image, if known
+    present: Tensor | None = None  # [B, K] bool: the classes in the image (or crop), if known
 
 
 class Batch(NamedTuple):
@@ -62,12 +62,15 @@ class Batch(NamedTuple):
 
     labeled: Labeled
     unlabeled: Unlabeled | None  # None for a method that asks for no views
+    labeled_valid: Tensor | None = None  # [B, H, W] bool: False where labeled crops are padding
 
 
 class Views(NamedTuple):
     """The views of unlabeled images that a method asks for: a weak one, and strong ones by name."""
 
     strong: tuple[str, ...] = ()
+    amount: float | None = None  # how much strong views change, in each one's unit; None: as usual
+    crop_labels: bool = False  # whether masks of unlabeled images tell which classes a crop shows
 
 
 class Progress(NamedTuple):
@@ -141,14 +144,19 @@ def to_device(batch: Batch, device: torch.device | str, normalization: Normaliza
         normalize(batch.labeled.image, device, normalization),
         batch.labeled.mask.to(device, non_blocking=True).long(),
     )
+    labeled_valid = _sent(batch.labeled_valid, device)
     if batch.unlabeled is None:
-        return Batch(labeled, None)
+        return Batch(labeled, None, labeled_valid)
     weak, strong, valid, index, present = batch.unlabeled
     unlabeled = Unlabeled(
         normalize(weak, device, normalization),
         tuple(normalize(view, device, normalization) for view in strong),
         valid.to(device, non_blocking=True),
         index,
-        None if present is None else present.to(device, non_blocking=True),
+        _sent(present, device),
     )
-    return Batch(labeled, unlabeled)
+    return Batch(labeled, unlabeled, labeled_valid)
+
+
+def _sent(x: Tensor | None, device: torch.device | str) -> Tensor | None:
+    return None if x is None else x.to(device, non_blocking=True)

@@ -90,6 +90,20 @@ def test_recipes_list_published_scores_and_print_one():
     assert "# The commands" not in fewmask("recipes", "synthetic")
 
 
+def test_the_rows_of_an_ablation_are_commands():
+    lines = fewmask("recipes", "--ablation", "imas").splitlines()
+    start = "fewmask train voc/imas data.root=VOC data.labeled=voc/unimatch/92"
+    assert lines[:2] == ["# iMAS", start]
+    row = lines.index("# adaptive loss weight alone")
+    ablation = "method.ablation."
+    assert lines[row + 1] == (
+        f"{start} {ablation}full_intensity=true {ablation}cutmix_probability=0"
+    )
+    assert "Did you mean 'pseudoseg'?" in fewmask("recipes", "--ablation", "pseudoseq", code=2)
+    both = fewmask("recipes", "voc/imas", "--ablation", "imas", code=2)
+    assert "the recipe voc/imas cannot be printed too" in both
+
+
 def test_info():
     text = fewmask("info")
     for word in ("torch", "imas", "camvid", "synthetic", "deeplabv3plus", "tensorboard"):

@@ -165,3 +165,67 @@ def test_a_view_of_labeled_crops_that_does_not_exist_is_refused(data):
         UserError, match="loader.labeled_view asks for .*'unimach'.* Known: .*unimatch"
     ):
         in_view(data, "unimach")
+
+
+def test_padding_of_labeled_crops_is_told_apart_from_ignored_pixels(data):
+    """At half of its size an image fills 24 of 40 pixels, whatever its mask ignores."""
+    masks = data.labeled
+
+    class Ignored(Dataset):
+        names = masks.names
+
+        def image(self, index):
+            return masks.image(index)
+
+        def mask(self, index):
+            return np.full_like(masks.mask(index), 255)
+
+    small = LOADER.model_copy(update={"scale": (0.5, 0.5)})
+    for labeled in (masks, Ignored()):
+        batch = BatchStream(replace(data, labeled=labeled), small, None, seed=0)[3]
+        assert batch.labeled_valid[:, :24, :24].all() and batch.labeled_valid.sum() == 4 * 24 * 24
+        assert (batch.labeled.mask[~batch.labeled_valid] == 255).all()
+
+
+CROP_LABELS = Views(("pseudoseg",), crop_labels=True)
+
+
+def test_masks_may_tell_which_classes_an_unlabeled_crop_shows(data):
+    """Those of the crop, and not those of the whole image."""
+    labeled = replace(data, unlabeled=data.labeled, image_labels=None)
+    batch = stream(labeled, views=CROP_LABELS)[5]
+    whole = stream(labeled, views=Views(("pseudoseg",)))[5]
+    assert (
+        torch.equal(batch.unlabeled.weak, whole.unlabeled.weak) and whole.unlabeled.present is None
+    )
+    present = batch.unlabeled.present
+    assert present.shape == (4, len(data.classes)) and present.dtype == torch.bool
+    for shown, index in zip(present, batch.unlabeled.image_index.tolist(), strict=True):
+        in_image = {*np.unique(data.labeled.mask(index)).tolist()} - {255}
+        assert {*shown.nonzero().flatten().tolist()} <= in_image
+
+    class Halves(Dataset):
+        names = ["a"]
+
+        def image(self, index):
+            return np.zeros((40, 200, 3), np.uint8)
+
+        def mask(self, index):
+            return np.repeat(np.array([[1] * 100 + [2] * 100], np.uint8), 40, axis=0)
+
+    exact = LOADER.model_copy(update={"scale": (1.0, 1.0), "crop": 40})
+    halves = BatchStream(replace(data, unlabeled=Halves()), exact, CROP_LABELS, seed=0)
+    shown = torch.cat([halves[step].unlabeled.present for step in range(8)])
+    assert not shown[:, 0].any() and not shown[:, 3:].any() and shown[:, 1:3].any(dim=1).all()
+    assert {*shown.sum(dim=1).tolist()} == {1, 2}
+
+
+def test_unlabeled_images_without_masks_cannot_tell_what_their_crops_show(data):
+    class Bare(Dataset):
+        names = ["a"]
+
+        def image(self, index):
+            return np.zeros((40, 40, 3), np.uint8)
+
+    with pytest.raises(UserError, match="crop_labels=true .* the image a has none"):
+        BatchStream(replace(data, unlabeled=Bare()), LOADER, CROP_LABELS, seed=0)

@@ -35,7 +35,7 @@ def test_health_knows_the_options_of_the_method_and_the_shares_of_the_classes(na
     health = setup.create_health(method, data, recipe)
     assert {
         f"method.{option}" for option in method.config.model_dump()
-    } - health.remedies.values.keys() <= {"method.supervised_loss"}
+    } - health.remedies.values.keys() <= {"method.supervised_loss", "method.ablation"}
     assert {"loader.class_balanced", "training.lr"} <= health.remedies.values.keys()
     if method.views is None:
         assert health.prior is None

@@ -310,3 +310,39 @@ def test_dropout_in_front_of_the_classifier_is_for_training_only(
     pseudoseg.step(batch, minimize, PROGRESS)
     labeled, unlabeled = ((x == 0).float().mean() for x in seen)
     assert labeled > 0.5 and unlabeled < 0.5
+
+
+def test_labeled_crops_are_not_attended_to_where_they_are_padding(student, batch):
+    """What the padding shows does not matter; without the map of valid pixels it would."""
+    pseudoseg = method(student)
+    torch.manual_seed(0)
+    *_, inner, last = student.decoder.stages.channels
+    stages = [torch.rand(2, inner, 5, 5), torch.rand(2, last, 5, 5)]
+    stages[1][:, :, 3:] = 0  # no activation in the padding, so that the maps' peaks are elsewhere
+    other = [stages[0].clone(), stages[1]]
+    other[0][:, :, 3:] = 9 * torch.rand(2, inner, 2, 5)
+    valid = torch.ones(2, 33, 33, dtype=torch.bool)
+    valid[:, 20:] = False  # the grid's rows 3 and 4 lie at the pixels 24 and 32
+    spread = []
+    pseudoseg.attention.mix.register_forward_hook(lambda module, x, y: spread.append(x[0]))
+    for stages_of, valid_of in ((stages, valid), (other, valid), (stages, None), (other, None)):
+        pseudoseg._attend(stages_of, torch.ones(2, 2), valid_of)
+    shown = [x[:, :, :3] for x in spread]
+    assert torch.equal(shown[0], shown[1])
+    assert not torch.allclose(shown[2], shown[3]) and not torch.allclose(shown[0], shown[2])
+
+
+def test_the_padding_of_labeled_crops_reaches_the_attention(student, batch, minimize, monkeypatch):
+    pseudoseg, seen = method(student), []
+    monkeypatch.setattr(
+        pseudoseg.attention,
+        "forward",
+        lambda maps, features, valid=None: (
+            seen.append(valid),
+            type(pseudoseg.attention).forward(pseudoseg.attention, maps, features, valid),
+        )[1],
+    )
+    valid = torch.ones(2, 33, 33, dtype=torch.bool)
+    valid[0, :, 20:] = False
+    pseudoseg.step(batch._replace(labeled_valid=valid), minimize, PROGRESS)
+    assert torch.equal(seen[0], at_grid(valid, seen[0].shape[-2:])) and not seen[0].all()

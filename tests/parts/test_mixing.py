@@ -44,3 +44,12 @@ def test_images_and_labels_are_cut_at_the_same_place():
 @pytest.mark.parametrize(("count", "partners"), [(4, [3, 2, 1, 0]), (5, [4, 3, 2, 1, 0]), (1, [0])])
 def test_mirrored_partners_are_each_others(count, partners):
     assert mirrored_partners(torch.zeros(count, 3, 2, 2)).tolist() == partners
+
+
+def test_equal_scores_keep_their_order_in_large_batches_too():
+    """Short lists are sorted stably by any sort; long ones by a stable one only."""
+    assert easy_hard_partners(torch.full((500,), 0.5)).tolist() == [*reversed(range(500))]
+    halves = torch.tensor([0.7, 0.2]).repeat(200)
+    order = [*range(1, 400, 2), *range(0, 400, 2)]  # the hard ones first, each in their order
+    partner = easy_hard_partners(halves).tolist()
+    assert [partner[i] for i in order] == order[::-1]

@@ -1,11 +1,14 @@
 """Labels and confidences of logits, computed strip by strip, are those of the plain formulas."""
 
+import math
+
 import pytest
 import torch
 
 from fewmask.batch import IGNORE
 from fewmask.parts.pseudo_labels import (
     PseudoLabel,
+    agreement,
     keep_confident,
     most_probable,
     pseudo_label,
@@ -61,3 +64,13 @@ def test_sharpening_raises_the_largest_and_keeps_the_sum():
 def test_labels_below_the_threshold_are_dropped():
     pseudo = PseudoLabel(torch.tensor([[[0, 1, 2]]]), torch.tensor([[[0.5, 0.9, torch.nan]]]))
     assert keep_confident(pseudo, 0.9).label.tolist() == [[[IGNORE, 1, IGNORE]]]
+
+
+def test_agreement_of_two_opinions_over_valid_pixels():
+    """Three pixels of two classes, of which the last is padding."""
+    first = torch.tensor([[[[1.0, 0, 1]], [[0.0, 1, 0]]]])  # [1, 2, 1, 3]: labels 0, 1, 0
+    second = torch.tensor([[[[2.0, 2, 2]], [[0.0, 0, 0]]]])  # labels 0, 0, 0
+    target = torch.tensor([[[[0.5, 1.0, 0.5]], [[0.5, 0.0, 0.5]]]])
+    found = agreement(first, second, target, torch.tensor([[[True, True, False]]]))
+    assert found["fusion_agreement"].item() == 0.5
+    assert found["fusion_entropy"].item() == pytest.approx(math.log(2) / 2, abs=1e-6)

@@ -86,6 +86,10 @@ def test_the_recipe_names_the_decoder_that_was_chosen(tmp_path):
         (("method=pcr",), None),  # 1 epoch: 4 unlabeled images in twos are 2 steps
         (("method=pcr", "training.steps=2"), "warmup_epochs=1 lasts 2 steps and the run 2, so no"),
         (("method=gta", "method.warmup_steps=6"), "warmup_steps=6 lasts 6 steps and the run 5"),
+        (
+            ("method=imas", "method.copy_steps=1", "method.ablation.supervised_steps=5"),
+            "method.ablation.supervised_steps=5 lasts 5 steps and the run 5, so no step uses",
+        ),
         (("method=imas", "method.copy_epochs=3"), "copy_epochs=3 lasts 6 steps .* stays a copy"),
         (("method=gta", "method.warmup_epochs=9", "method.warmup_steps=4"), None),
         (("method=supervised",), None),

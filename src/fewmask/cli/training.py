@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from fewmask.cli.app import Time, Words, command, length
-from fewmask.errors import UserError
+from fewmask.errors import UserError, did_you_mean
 
 
 @command()
@@ -159,13 +159,22 @@ def _refuse_with_resume(
 @command()
 def recipes(
     name: Annotated[str | None, typer.Argument(help="Print this recipe.")] = None,
+    ablation: Annotated[
+        str | None,
+        typer.Option(help="Print the commands that repeat the ablations of this method's paper."),
+    ] = None,
 ) -> None:
     """List the shipped recipes, and the published scores to compare each one with.
 
-    Example: `fewmask recipes voc/imas`
+    Examples: `fewmask recipes voc/imas`, `fewmask recipes --ablation imas`
     """
     from fewmask.recipes import shipped
 
+    if ablation is not None:
+        if name is not None:
+            raise UserError(f"--ablation lists commands; the recipe {name} cannot be printed too.")
+        print("\n".join(_ablation_commands(ablation)))
+        return
     if name is not None:
         print(shipped.recipe_text(name), end="")
         if scores := shipped.published_scores(name):
@@ -183,6 +192,22 @@ def recipes(
         "on val, unless the recipe says otherwise).\nfewmask recipes NAME prints a recipe with "
         "the origin of its numbers, and the command for each score."
     )
+
+
+def _ablation_commands(method: str) -> list[str]:
+    """A title and a command for each row of a paper's ablations."""
+    from fewmask.methods.ablations import ROWS_OF
+    from fewmask.recipes.shipped import published_scores
+
+    if method not in ROWS_OF:
+        raise UserError(f"--ablation {method}: unknown method. {did_you_mean(method, ROWS_OF)}")
+    recipe = f"voc/{method}"
+    labeled = published_scores(recipe)[0].labeled
+    lines = []
+    for title, words in ROWS_OF[method]:
+        command = ["fewmask train", recipe, "data.root=VOC", f"data.labeled={labeled}", *words]
+        lines += [f"# {title}", " ".join(command)]
+    return lines
 
 
 @command()

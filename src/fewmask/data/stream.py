@@ -24,10 +24,12 @@ from fewmask.batch import (
     Views,
 )
 from fewmask.config import BaseConfig, ascending
+from fewmask.data.dataset import Dataset
 from fewmask.data.images import resize_mask
 from fewmask.data.source import Data
-from fewmask.data.views.strong import find_strong_view, strong_view
+from fewmask.data.views.strong import find_strong_view, strong_view, strong_views
 from fewmask.data.views.weak import (
+    Placement,
     ScaleDraw,
     draw_placement,
     draw_scale,
@@ -98,31 +100,33 @@ class BatchStream(TorchDataset[Batch]):
         normalization: Normalization = IMAGENET,
     ):
         self.labeled, self.unlabeled = data.labeled, data.unlabeled
-        self.image_labels = data.image_labels
+        self.image_labels, self.num_classes = data.image_labels, len(data.classes)
         self.config, self.views, self.seed, self.share = config, views, seed, share
         self.normalization, self.padding = normalization, normalization.color()
         self._has_skipped = False
         # Found here and not when needed, so that a wrong name fails before training starts.
         own = config.labeled_view
         self.labeled_view = None if own is None else find_strong_view(own)
-        self.strong_views = [find_strong_view(name) for name in (views.strong if views else ())]
+        self.strong_views = [] if views is None else strong_views(views)
+        if views is not None and views.crop_labels:
+            _require_masks(self.unlabeled)
 
     def __getitem__(self, step: int) -> Batch:
         """This stream's share of the batch of a step."""
         labeled = [self._labeled(step, p) for p in self._positions(self.config.labeled_batch)]
-        images, masks = zip(*labeled, strict=True)
+        images, masks, valid = zip(*labeled, strict=True)
         unlabeled = None if self.views is None else self._unlabeled_batch(step)
-        return Batch(Labeled(_stack(images), _stack(masks)), unlabeled)
+        return Batch(Labeled(_stack(images), _stack(masks)), unlabeled, _stack(valid))
 
     def _unlabeled_batch(self, step: int) -> Unlabeled:
         samples = [self._unlabeled(step, p) for p in self._positions(self.config.unlabeled_batch)]
-        weak, strong, valid, index = zip(*samples, strict=True)
+        weak, strong, valid, index, present = zip(*samples, strict=True)
         return Unlabeled(
             _stack(weak),
             tuple(_stack(view) for view in zip(*strong, strict=True)),
             _stack(valid),
             torch.tensor(index),
-            None if self.image_labels is None else _stack(self.image_labels[list(index)]),
+            None if present[0] is None else _stack(present),
         )
 
     def _positions(self, global_batch: int) -> range:
@@ -168,12 +172,10 @@ class BatchStream(TorchDataset[Batch]):
             )
         return dict(sorted(found.items()))
 
-    def _labeled(self, step: int, position: int) -> tuple[np.ndarray, np.ndarray]:
+    def _labeled(self, step: int, position: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         index, wanted = self._pick(step, position)
-        image, mask = self.labeled.image(index), self.labeled.mask(index)
-        height, width = image.shape[:2]
-        if mask.shape != (height, width):  # with a long_side, masks keep their size until here
-            mask = resize_mask(mask, (width, height))
+        image = self.labeled.image(index)
+        mask = _mask(self.labeled, index, image)
         rng = self._rng(LABELED, step, position)
         crop = self.config.crop
         scale = draw_scale(rng, self.config.scale, self.config.scale_draw)
@@ -185,7 +187,7 @@ class BatchStream(TorchDataset[Batch]):
         view = weak_image(image, place, crop, self.padding)
         if self.labeled_view is not None:
             view = strong_view(self.labeled_view, view, rng)
-        return view, weak_mask(mask, place, crop)
+        return view, weak_mask(mask, place, crop), valid_pixels(place, crop)
 
     def _unlabeled(self, step: int, position: int) -> tuple[Any, ...]:
         index, image = self._readable(self._draw(UNLABELED, step, position))
@@ -195,7 +197,14 @@ class BatchStream(TorchDataset[Batch]):
         place = draw_placement(rng, image.shape[:2], crop, scale)
         weak = weak_image(image, place, crop, self.padding)
         strong = tuple(strong_view(view, weak, rng) for view in self.strong_views)
-        return weak, strong, valid_pixels(place, crop), index
+        return weak, strong, valid_pixels(place, crop), index, self._present(index, image, place)
+
+    def _present(self, index: int, image: np.ndarray, place: Placement) -> np.ndarray | None:
+        """The classes in an unlabeled image, bool [K], or in its crop; None if nobody knows."""
+        if self.views is not None and self.views.crop_labels:
+            mask = weak_mask(_mask(self.unlabeled, index, image), place, self.config.crop)
+            return np.isin(np.arange(self.num_classes), mask)
+        return None if self.image_labels is None else self.image_labels[index]
 
     def _readable(self, index: int) -> tuple[int, np.ndarray]:
         """An unlabeled image. In a pool, one that cannot be read is replaced by the next."""
@@ -216,6 +225,25 @@ class BatchStream(TorchDataset[Batch]):
         if not self._has_skipped:
             warnings.warn(f"Skipped an image, and will skip others like it. {error}", stacklevel=1)
         self._has_skipped = True
+
+
+def _mask(dataset: Dataset, index: int, image: np.ndarray) -> np.ndarray:
+    """The mask of an image, at its size."""
+    mask, (height, width) = dataset.mask(index), image.shape[:2]
+    if mask.shape != (height, width):  # with a long_side, masks keep their size until here
+        mask = resize_mask(mask, (width, height))
+    return mask
+
+
+def _require_masks(dataset: Dataset) -> None:
+    """Refuses unlabeled images without masks, if masks are to tell which classes crops show."""
+    try:
+        dataset.mask(0)
+    except AssertionError:
+        raise UserError(
+            "method.ablation.crop_labels=true reads the classes in unlabeled crops from masks, but "
+            f"the image {dataset.names[0]} has none. Set data.image_labels instead."
+        ) from None
 
 
 def _stack(arrays: Any) -> torch.Tensor:

@@ -49,7 +49,7 @@ def pseudo_quality(
     with _buffers_kept(method):
         for number in range(BATCHES):
             batch = to_device(stream[number], device, method.student.normalization)
-            (image, mask), unlabeled = batch
+            (image, mask), unlabeled, _ = batch
             assert unlabeled is not None
             on_val = method.pseudo_labels(image, mask != IGNORE)
             on_unlabeled = method.pseudo_labels(unlabeled.weak, unlabeled.valid)

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from fewmask.batch import IGNORE, Batch, Progress, StepReport, Views
 from fewmask.config import ascending
+from fewmask.methods.ablations.imas import Ablation, labels_only, one_if, random_partners
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Output, Segmenter
 from fewmask.parts import processes
@@ -78,33 +79,38 @@ class IMAS(Method):
         saves a quarter of the step."""
         supervised_loss: SupervisedLoss = SupervisedLoss()
         """Loss on labeled images (Cityscapes: kind=ohem, with model.aux_head=true)."""
+        ablation: Ablation = Ablation()
+        """What the paper's ablations leave out or replace; by default nothing."""
 
     config: Config
-    views = Views(strong=("imas",))
+    views: Views = Views(strong=("imas",))
 
     def __init__(self, create_network: Callable[[], Segmenter], config: Config):
         super().__init__(create_network, config)
-        self.num_classes = self.student.num_classes
+        self.views = self.views._replace(amount=config.ablation.strong_operations)
         self.teacher = Teacher(self.student, config.teacher_batch_statistics)
 
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:
         """One step on labeled and unlabeled images."""
-        c = self.config
+        c, a = self.config, self.config.ablation
         x_l, y_l = batch.labeled
         assert batch.unlabeled is not None
         weak, (strong,), valid, *_ = batch.unlabeled
         require_partners(weak)
+        if progress.step < a.supervised(progress):
+            return labels_only(self.student, self.teacher, c.supervised_loss, batch, minimize)
 
         # How easy is each image, for both networks in eval mode?
-        p_s, p_t = self._predict(weak)
-        k = self.num_classes
+        p_s, p_t = self._by_student(weak), self._by_teacher(weak)
+        k = self.student.num_classes
         easy = easiness(p_s, p_t, k, c.threshold, c.ignore_background, c.weight_by_area)
         h = easy.easiness  # [B]
-        pseudo = p_t._replace(label=p_t.label.masked_fill(~valid, IGNORE))
+        pseudo = p_s if a.student_labels else p_t
+        pseudo = pseudo._replace(label=pseudo.label.masked_fill(~valid, IGNORE))
 
         # Easy images get the full strong view, hard ones stay near the weak view.
         views, targets = self._mixed(weak, pseudo, h)
-        views.append(weak.lerp(strong, h.view(-1, 1, 1, 1)))
+        views.append(weak.lerp(strong, one_if(a.full_intensity, h).view(-1, 1, 1, 1)))
         targets.append(pseudo)
 
         labeled, outputs = self._forward(x_l, weak, views)
@@ -114,9 +120,9 @@ class IMAS(Method):
             for view, target in zip(outputs, targets, strict=True)
         ]
         # h is that of the base image, also where CutMix pasted another one.
-        loss_u = (h * torch.stack(per_image)).mean()
+        loss_u = (one_if(a.plain_loss, h) * torch.stack(per_image)).mean()
         if minimize(loss_l + c.unlabeled_weight * loss_u, over=self.student):
-            copying = progress.in_steps(c.copy_epochs, c.copy_steps)
+            copying = a.supervised(progress) + progress.in_steps(c.copy_epochs, c.copy_steps)
             self.teacher.update(self.student, ema_decay(progress, c.ema_decay, copying))
         return StepReport(
             {"labeled": loss_l.detach(), "unlabeled": loss_u.detach()},
@@ -130,26 +136,30 @@ class IMAS(Method):
         )
 
     @torch.no_grad()
-    def _predict(self, weak: Tensor) -> tuple[PseudoLabel, PseudoLabel]:
-        """Labels and confidences of student and teacher at every pixel, including padding."""
+    def _by_student(self, weak: Tensor) -> PseudoLabel:
+        """Labels and confidences at every pixel, including padding; in eval mode."""
         self.student.eval()
-        logits_s = self.student(weak).logits
+        logits = self.student(weak).logits
         self.student.train()
-        size = weak.shape[-2:]
-        return pseudo_label(logits_s, size=size), pseudo_label(self.teacher(weak).logits, size=size)
+        return pseudo_label(logits, size=weak.shape[-2:])
+
+    @torch.no_grad()
+    def _by_teacher(self, weak: Tensor) -> PseudoLabel:
+        return pseudo_label(self.teacher(weak).logits, size=weak.shape[-2:])
 
     def _mixed(
         self, weak: Tensor, pseudo: PseudoLabel, h: Tensor
     ) -> tuple[list[Tensor], list[PseudoLabel]]:
         """With probability mean(h), the CutMix view and its pseudo-label; otherwise nothing."""
+        a = self.config.ablation
         # A step reads no number from the device but this one.
-        is_mixed = torch.rand(()) < processes.mean(h.mean())
-        if not is_mixed:
+        if not torch.rand(()) < a.probability(processes.mean(h.mean())):
             return [], []
         global_h = processes.gather(h)
         height, width = weak.shape[-2:]
         boxes = random_boxes(len(global_h), height, width, self.config.cutmix_sides)
-        mixed, mixed_pseudo = cutmix(weak, pseudo, easy_hard_partners(global_h), boxes)
+        partners = (random_partners if a.random_pairs else easy_hard_partners)(global_h)
+        mixed, mixed_pseudo = cutmix(weak, pseudo, partners, boxes)
         return [mixed], [mixed_pseudo]
 
     def _forward(
@@ -164,7 +174,9 @@ class IMAS(Method):
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The teacher's labels where it is confident."""
-        pseudo = pseudo_label(self.teacher(weak).logits, valid)
+        by_student = self.config.ablation.student_labels
+        label, confidence = self._by_student(weak) if by_student else self._by_teacher(weak)
+        pseudo = PseudoLabel(label.masked_fill(~valid, IGNORE), confidence)
         return keep_confident(pseudo, self.config.threshold)
 
     def predictors(self) -> dict[str, torch.nn.Module]:

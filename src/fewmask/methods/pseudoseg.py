@@ -26,7 +26,7 @@ of a norm, a box of 100 pixels, 1/sqrt(d), the background score). Deviations fro
 * Masks are sampled at the positions of the logits (corners aligned); the code is off by up to 15
   pixels.
 * Colors are jittered on the crop, not on the whole scaled image before cropping.
-* Image-level labels are those of the image; the code takes them from the masks of the crop.
+* Image-level labels are those of the image; the code's are of the crop (`ablation.crop_labels`).
 """
 
 import math
@@ -39,6 +39,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from fewmask.batch import Batch, Progress, StepReport, Views, send
+from fewmask.methods.ablations.pseudoseg import Ablation, one_hot
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Segmenter
 from fewmask.parts import processes
@@ -46,7 +47,13 @@ from fewmask.parts.cam import AttentionPropagation, class_activation_maps, class
 from fewmask.parts.losses import SupervisedLoss, cross_entropy, soft_cross_entropy
 from fewmask.parts.mixing import at_grid, random_cut
 from fewmask.parts.precision import shared_casts
-from fewmask.parts.pseudo_labels import PseudoLabel, keep_confident, pseudo_label, sharpen
+from fewmask.parts.pseudo_labels import (
+    PseudoLabel,
+    agreement,
+    keep_confident,
+    pseudo_label,
+    sharpen,
+)
 from fewmask.parts.resizing import resize
 
 
@@ -79,26 +86,29 @@ class PseudoSeg(Method):
         scenes."""
         supervised_loss: SupervisedLoss = SupervisedLoss()
         """Loss of the decoder on labeled images."""
+        ablation: Ablation = Ablation()
+        """What the paper's ablations leave out or replace; by default nothing."""
 
     config: Config
-    views = Views(strong=("pseudoseg",))
+    views: Views = Views(strong=("pseudoseg",))
     trains = (("student", "classifier", "attention"),)
 
     def __init__(self, create_network: Callable[[], Segmenter], config: Config):
         super().__init__(create_network, config)
-        k, stages = self.student.num_classes, self.student.decoder.stages
-        *_, inner, last = stages.channels
+        a = config.ablation
+        self.views = self.views._replace(amount=a.jitter, crop_labels=a.crop_labels)
+        k, channels = self.student.num_classes, self.student.decoder.stages.channels
         self.num_classes = k
         self.first_foreground = int(config.has_background)  # the first class with activation maps
-        self.classifier = nn.Linear(last, k - config.has_background)
+        self.classifier = nn.Linear(channels[-1], k - config.has_background)
         self.attention = AttentionPropagation(
-            last + inner, k, config.has_background, config.attention_dimension
+            sum(channels[-a.stages :]), k, config.has_background, config.attention_dimension
         )
         self.register_load_state_dict_pre_hook(_rename_old_keys)  # type: ignore[no-untyped-call]
 
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:
         """One step on labeled and unlabeled images."""
-        c, student = self.config, self.student
+        c, a, student = self.config, self.config.ablation, self.student
         x_l, y_l = batch.labeled
         assert batch.unlabeled is not None
         weak, (strong,), valid, _, present = batch.unlabeled
@@ -113,7 +123,7 @@ class PseudoSeg(Method):
             stages = student.encoder(x_l)
             labeled = student.decode(stages, x_l.shape[-2:])
             class_logits, truth = self._classify(stages, c.classifier_dropout), present_l
-            labeled_attention = self._attend(stages, present_l)
+            labeled_attention = self._attend(stages, present_l, batch.labeled_valid)
             # Without image-level labels nothing learns from the weak view, which then needs no
             # gradient; with them the classifier learns from it instead of the labeled images.
             with torch.set_grad_enabled(present_u is not None):
@@ -124,11 +134,12 @@ class PseudoSeg(Method):
             logits = self._decode(student.encoder(strong))
 
         valid = at_grid(valid, logits.shape[-2:])  # [B, h, w] at stride 4
-        target = sharpen(fuse(*opinions, c.decoder_share), c.temperature)
-        confident = target.amax(dim=1) >= c.threshold
+        probs = self._fused(opinions)
+        target = one_hot(probs) if a.hard_labels else probs
+        confident = probs.amax(dim=1) >= c.threshold
         loss_s = c.supervised_loss(labeled.logits, labeled.aux_logits, y_l)
         loss_sgc = cross_entropy(labeled_attention, y_l)
-        loss_cls = F.binary_cross_entropy_with_logits(class_logits, truth)
+        loss_cls = F.binary_cross_entropy_with_logits(class_logits, truth) * a.classifier_weight
         loss_u = soft_cross_entropy(logits, target, valid, confident)
         minimize(loss_s + loss_sgc + loss_cls + c.unlabeled_weight * loss_u, over=student)
         return StepReport(
@@ -139,22 +150,20 @@ class PseudoSeg(Method):
                 "class": loss_cls.detach(),
             },
             used_pixels=(confident & valid).float().mean(),
-            scalars=agreement(opinions, target, valid),
+            scalars=agreement(*opinions, target, valid),
         )
 
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The fused labels where they are confident; the classes in the images are predicted."""
-        c = self.config
         with shared_casts():
             # Stand-ins for a step's labeled and strong images, which pass before and after, and
             # move the running statistics that the attention depends on.
             self.student.encoder(weak)
             opinions = self._opinions(self.student.encoder(weak), weak, valid, None)
             self.student.encoder(weak)
-        target = sharpen(fuse(*opinions, c.decoder_share), c.temperature)
-        logits = resize(target, weak.shape[-2:]).clamp(min=1e-8).log()
-        return keep_confident(pseudo_label(logits, valid), c.threshold)
+        logits = resize(self._fused(opinions), weak.shape[-2:]).clamp(min=1e-8).log()
+        return keep_confident(pseudo_label(logits, valid), self.config.threshold)
 
     @torch.no_grad()
     def _opinions(
@@ -172,6 +181,12 @@ class PseudoSeg(Method):
             present = (likely >= self.config.class_threshold).float()
         attention = self._attend(stages, present, valid)
         return Opinions(decoder, resize(attention, decoder.shape[-2:]))
+
+    def _fused(self, opinions: "Opinions") -> Tensor:
+        """[B, K, H/4, W/4] y: the fusion, sharpened unless it becomes a hard label."""
+        c = self.config
+        probs = fuse(*opinions, c.decoder_share, not c.ablation.uncalibrated)
+        return probs if c.ablation.hard_labels else sharpen(probs, c.temperature)
 
     def _decode(self, stages: list[Tensor]) -> Tensor:
         """[B, K, H/4, W/4] logits of the decoder."""
@@ -193,7 +208,7 @@ class PseudoSeg(Method):
         maps = class_activation_maps(last, self.classifier.weight.detach(), present)
         if valid is not None:
             valid = at_grid(valid, last.shape[-2:])
-        logits: Tensor = self.attention(maps, [last, inner], valid)
+        logits: Tensor = self.attention(maps, [last, inner][: self.config.ablation.stages], valid)
         return logits
 
 
@@ -204,38 +219,24 @@ class Opinions(NamedTuple):
     attention: Tensor  # [B, K, H/4, W/4] m
 
 
-def fuse(decoder: Tensor, attention: Tensor, decoder_share: float) -> Tensor:
+def fuse(
+    decoder: Tensor, attention: Tensor, decoder_share: float, is_calibrated: bool = True
+) -> Tensor:
     """Calibrated fusion: both logits are divided by one joint scale, and their softmaxes averaged.
 
     Args:
         decoder: [B, K, h, w] p.
         attention: [B, K, h, w] m.
         decoder_share: gamma.
+        is_calibrated: false leaves the scale out.
 
     Returns:
         [B, K, h, w] probabilities.
     """
     squares = (decoder.square().mean() + attention.square().mean()) / 2
-    scale = (processes.mean(squares) + 1e-8).sqrt()
+    scale = (processes.mean(squares) + 1e-8).sqrt() if is_calibrated else 1
     first, second = (decoder / scale).softmax(dim=1), (attention / scale).softmax(dim=1)
     return decoder_share * first + (1 - decoder_share) * second
-
-
-def agreement(opinions: Opinions, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
-    """Entropy of the fused target, and share of equal labels, over the valid pixels.
-
-    Args:
-        opinions: [B, K, h, w] each.
-        target: [B, K, h, w], their sharpened fusion.
-        valid: [B, h, w] bool.
-    """
-    pixels = processes.mean(valid.sum().float()).clamp(min=1)
-    entropy = -(target * target.clamp(min=1e-8).log()).sum(dim=1)
-    agree = opinions.decoder.argmax(dim=1) == opinions.attention.argmax(dim=1)
-    return {
-        "fusion_entropy": (entropy * valid).sum() / pixels,
-        "fusion_agreement": (agree & valid).sum() / pixels,
-    }
 
 
 def _rename_old_keys(method: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from fewmask.batch import IGNORE
+from fewmask.parts import processes
 from fewmask.parts.resizing import strips, widen
 
 
@@ -89,3 +90,21 @@ def sharpen(probs: Tensor, temperature: float) -> Tensor:
     """
     powered = probs ** (1 / temperature)
     return powered / powered.sum(dim=1, keepdim=True)
+
+
+def agreement(first: Tensor, second: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
+    """Entropy of a fused target, and share of equal labels, over the valid pixels.
+
+    Args:
+        first: [B, K, h, w] logits.
+        second: [B, K, h, w] logits.
+        target: [B, K, h, w] probabilities, their fusion.
+        valid: [B, h, w] bool.
+    """
+    pixels = processes.mean(valid.sum().float()).clamp(min=1)
+    entropy = -(target * target.clamp(min=1e-8).log()).sum(dim=1)
+    agree = first.argmax(dim=1) == second.argmax(dim=1)
+    return {
+        "fusion_entropy": (entropy * valid).sum() / pixels,
+        "fusion_agreement": (agree & valid).sum() / pixels,
+    }

@@ -1,6 +1,7 @@
 """Replaces what a recipe leaves open with plain numbers, once data and machine are known."""
 
 import os
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ MAX_CLASS_WEIGHT = 10.0
 WARM_UPS = {
     "warmup": "no step uses an unlabeled image",
     "copy": "the teacher stays a copy of the student",
+    "ablation.supervised": "no step uses an unlabeled image",
 }
 """How options of methods call their warm-ups (`warmup_epochs`), and what is missing until then."""
 
@@ -141,9 +143,10 @@ def _note_long_warm_ups(recipe: Recipe, data: Data, notes: list[str]) -> None:
     progress = progress_at_start(data, recipe, recipe.method_class.views)
     for phase, effect in WARM_UPS.items():
         in_epochs, in_steps = f"{phase}_epochs", f"{phase}_steps"
-        if not hasattr(recipe.method, in_steps):
+        try:
+            epochs, steps = attrgetter(in_epochs, in_steps)(recipe.method)
+        except AttributeError:
             continue
-        epochs, steps = (getattr(recipe.method, option) for option in (in_epochs, in_steps))
         length, total = progress.in_steps(epochs, steps), progress.total_steps
         if length >= total:
             cause = f"{in_epochs}={epochs}" if steps is None else f"{in_steps}={steps}"

@@ -12,9 +12,8 @@ from lightning_fabric import Fabric
 
 from fewmask import atomic
 from fewmask.config.trust import remember
-from fewmask.data import Data
+from fewmask.data import BatchStream, Data
 from fewmask.data.lists.published import recognize_dataset
-from fewmask.data.views.strong import find_strong_view
 from fewmask.engine.devices import environment
 from fewmask.engine.launch import is_first, launch
 from fewmask.engine.optimizers import make_optimizer
@@ -189,8 +188,7 @@ def _require_startable(recipe: Recipe, data: Data) -> None:
     # A file of weights is read, but nothing is downloaded.
     has_file = isinstance(recipe.model.pretrained, Path)
     method = build_method(recipe, len(data.classes), pretrained=has_file)
-    for view in () if method.views is None else method.views.strong:
-        find_strong_view(view)
+    BatchStream(data, recipe.loader, method.views, recipe.seed)  # finds the views
     side = recipe.loader.crop
     method.require_contract(torch.zeros(1, recipe.model.in_channels, side, side))
     for names in method.trained_together():

@@ -75,3 +75,15 @@ def test_the_strong_view_leaves_the_weak_one_alone_and_repeats_with_the_seed(ima
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert all(view.shape == image.shape and view.dtype == np.uint8 for view in first)
     assert len({view.tobytes() for view in first}) > 30
+
+
+def test_the_number_of_operations_can_be_chosen(image, monkeypatch):
+    done = []
+    monkeypatch.setattr(imas, "OPERATIONS", (lambda x, u: (done.append(u), x)[1],))
+    for amount in (0, 1, 2, 5):
+        done.clear()
+        imas.imas_strong_view(image, np.random.default_rng(0), amount)
+        assert len(done) == amount
+    done.clear()
+    imas.imas_strong_view(image, np.random.default_rng(0))
+    assert len(done) == 2

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from fewmask.data.views.pseudoseg import add_brightness, scale_contrast, scale_saturation, turn_hue
+from fewmask.data.views.pseudoseg import (
+    add_brightness,
+    pseudoseg_strong_view,
+    scale_contrast,
+    scale_saturation,
+    turn_hue,
+)
 
 PIXEL = np.array([[[0.8, 0.4, 0.2]]], np.float32)
 
@@ -35,3 +41,11 @@ def test_jitter_of_one_pixel(jitter, amount, expected):
 def test_contrast_is_about_each_channels_mean(factor, first, second):
     found = scale_contrast(PAIR, factor).clip(0, 1)[0]
     np.testing.assert_allclose(found, (first, second), atol=1e-5)
+
+
+def test_the_strength_of_the_jitter():
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
+    views = [pseudoseg_strong_view(image, np.random.default_rng(1), a) for a in (0, 0.2, 1)]
+    moved = [np.abs(view.astype(int) - image).mean() for view in views]
+    assert moved[0] < 0.01 and moved[0] < moved[1] < moved[2]
+    assert (views[2] == pseudoseg_strong_view(image, np.random.default_rng(1))).all()

@@ -14,7 +14,7 @@ from fewmask.data import (
 from fewmask.data.loader import load_batches
 from fewmask.data.sources.synthetic import Synthetic
 from fewmask.data.views.imas import imas_strong_view
-from fewmask.data.views.strong import STRONG_VIEWS, find_strong_view, strong_view
+from fewmask.data.views.strong import STRONG_VIEWS, find_strong_view, strong_view, strong_views
 from fewmask.errors import UserError
 
 
@@ -109,3 +109,11 @@ def test_colors_keep_their_statistics_and_their_strong_view():
     gray = np.repeat(image[:, :, :1], 3, axis=2)
     alone = strong_view(imas_strong_view, image[:, :, :1], np.random.default_rng(3))
     assert (alone[:, :, 0] == imas_strong_view(gray, np.random.default_rng(3))[:, :, 0]).all()
+
+
+def test_a_method_may_ask_for_another_amount():
+    image = np.random.default_rng(0).integers(0, 256, (9, 9, 3)).astype(np.uint8)
+    (view,) = strong_views(Views(("imas",), amount=0))
+    assert (strong_view(view, image, np.random.default_rng(0)) == image).all()
+    assert strong_views(Views(("imas",))) == [imas_strong_view]
+    assert strong_views(Views(("unimatch",), amount=0)) == [find_strong_view("unimatch")]

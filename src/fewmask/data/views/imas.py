@@ -19,16 +19,17 @@ Operation = Callable[[np.ndarray, float], np.ndarray]
 MAGNITUDE = 0.999  # the released code multiplies every magnitude by this constant
 
 
-def imas_strong_view(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Two operations drawn with replacement, each with a magnitude U ~ U(0, 1).
+def imas_strong_view(image: np.ndarray, rng: np.random.Generator, amount: int = 2) -> np.ndarray:
+    """Operations drawn with replacement, each with a magnitude U ~ U(0, 1).
 
     Source: Zhao et al., iMAS, CVPR 2023, and its released settings (`num_augs` = 2).
 
     Args:
         image: uint8 [H, W, 3]. It is not changed.
         rng: the source of randomness.
+        amount: how many.
     """
-    for operation in rng.choice(len(OPERATIONS), size=2):
+    for operation in rng.choice(len(OPERATIONS), size=amount):
         image = OPERATIONS[operation](image, rng.uniform() * rng.choice((-1, 1)))
     return image
 

@@ -6,7 +6,9 @@ import numpy as np
 cv2.setNumThreads(0)  # the loader's workers are the parallelism
 
 
-def pseudoseg_strong_view(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def pseudoseg_strong_view(
+    image: np.ndarray, rng: np.random.Generator, amount: float = 1.0
+) -> np.ndarray:
     """Four color jitters in random order, each clipped, as TensorFlow computes them.
 
     They are brightness + U(-0.5, 0.5), contrast and saturation x U(0.5, 1.5), and hue
@@ -17,12 +19,14 @@ def pseudoseg_strong_view(image: np.ndarray, rng: np.random.Generator) -> np.nda
     Args:
         image: uint8 [H, W, 3]. It is not changed.
         rng: the source of randomness.
+        amount: scales all four ranges, from 0 (no change) to 2.
     """
+    half, quarter = 0.5 * amount, 0.25 * amount
     jitters = (
-        (add_brightness, rng.uniform(-0.5, 0.5)),
-        (scale_contrast, rng.uniform(0.5, 1.5)),
-        (scale_saturation, rng.uniform(0.5, 1.5)),
-        (turn_hue, rng.uniform(-0.25, 0.25)),
+        (add_brightness, rng.uniform(-half, half)),
+        (scale_contrast, rng.uniform(1 - half, 1 + half)),
+        (scale_saturation, rng.uniform(1 - half, 1 + half)),
+        (turn_hue, rng.uniform(-quarter, quarter)),
     )
     x = image.astype(np.float32) / 255
     for i in rng.permutation(len(jitters)):

@@ -6,9 +6,12 @@ of the same shape. Methods ask for it in `Views(strong=(...))`, by a plain word 
 """
 
 from collections.abc import Callable
+from functools import partial
+from inspect import signature
 
 import numpy as np
 
+from fewmask.batch import Views
 from fewmask.config import find
 from fewmask.errors import UserError
 
@@ -44,6 +47,21 @@ def find_strong_view(name: str) -> StrongView:
             "uint8 [H, W, 3] and a numpy random Generator."
         )
     return view
+
+
+def strong_views(views: Views) -> list[StrongView]:
+    """The strong views that a method asks for; if they have a parameter `amount`, with its amount.
+
+    Raises:
+        UserError: if one does not exist.
+    """
+    found: list[Callable[..., np.ndarray]] = [find_strong_view(name) for name in views.strong]
+    if views.amount is None:
+        return [*found]
+    return [
+        partial(view, amount=views.amount) if "amount" in signature(view).parameters else view
+        for view in found
+    ]
 
 
 def strong_view(view: StrongView, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
