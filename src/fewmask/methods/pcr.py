@@ -139,10 +139,11 @@ class PCR(Method):
         loss_pu = cross_entropy(logits_u, self._only_known(labels_u), used)
 
         loss = loss_l + loss_u + c.prototype_weight * (loss_pl + loss_pu)
+        labels = torch.cat([labels_l, labels_u.masked_fill(~used, IGNORE)])
+        self.prototypes.collect(features.detach(), labels, nearest)
         if minimize(loss, over=self.student):
             self.teacher.update(self.student, ramped_decay(updates, c.ema_decay))
-        labels = torch.cat([labels_l, labels_u.masked_fill(~used, IGNORE)])
-        self.prototypes.update(features.detach(), labels, nearest, c.prototype_momentum)
+            self.prototypes.move(c.prototype_momentum)
         return StepReport(
             {
                 "labeled": loss_l.detach(),
