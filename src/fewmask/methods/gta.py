@@ -22,6 +22,7 @@ This file follows the paper. The released code differs, and does not test the pa
 * There, c comes from a second forward pass of T, in train mode on the mixed image. Here c is the
   confidence of y.
 * There, the learning rate of A never falls, checkpoints omit A, and padding is class 0.
+* `ablation.as_released` repeats what of this a method can do.
 * Ours: BatchNorm statistics are copied when the warm-up ends, T's follow those of S by EMA, and
   CutMix and the percentile work on the images of all processes.
 """
@@ -77,8 +78,8 @@ class GTA(Method):
         supervised_loss: SupervisedLoss = SupervisedLoss()
         """Loss on labeled images (Cityscapes: kind=ohem, with model.aux_head=true)."""
         ablation: Ablation = Ablation()
-        """What the paper's ablations leave out or replace, and the released code's behavior; by
-        default nothing."""
+        """What an ablation leaves out or replaces, and the released code's behavior; by default
+        nothing."""
 
     config: Config
     views = Views()

@@ -76,7 +76,7 @@ class PCR(Method):
         supervised_loss: SupervisedLoss = SupervisedLoss(kind="ohem")
         """Loss of the linear head on labeled images (Cityscapes: with model.aux_head=true)."""
         ablation: Ablation = Ablation()
-        """What the paper's ablations leave out or replace; by default nothing."""
+        """What an ablation leaves out or replaces; by default nothing."""
 
     config: Config
     views = Views()

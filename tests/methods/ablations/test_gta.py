@@ -117,6 +117,30 @@ def test_the_released_code_on_scalar_networks(monkeypatch):
         assert numbers(gta.assistant) == pytest.approx(assistant, abs=1e-5)
 
 
+def test_where_weights_go_in_the_first_epoch_of_the_released_code(monkeypatch):
+    """The assistant moves by 1 and the student by 0.1; networks that share memory move together."""
+    gta = scalar_method(monkeypatch, ablation=Ablation(as_released=True))
+
+    def by_hand(loss: Tensor, over: Any) -> bool:
+        distance = 1.0 if over is gta.assistant else 0.1
+        with torch.no_grad():
+            over.encoder.e.add_(distance)
+            over.head.c.add_(distance)
+        return True
+
+    progress = Progress(step=11, total_steps=100, steps_per_epoch=10)  # n = 1, so d = 1/2
+    gta.step(SCALARS, by_hand, progress)
+    assert numbers(gta.student) == pytest.approx([2.1, 2.1])
+    assert numbers(gta.assistant) == pytest.approx([2.0, 2.1])
+    assert numbers(gta.teacher.network) == pytest.approx([2.05, 2.1])
+    # After the epoch features flow by half of the way, and the teacher's predictor is its own.
+    gta = scalar_method(monkeypatch, feature_decay=0.5, ema_decay=0.5, ablation=gta.config.ablation)
+    gta.step(SCALARS, by_hand, progress._replace(step=20))
+    assert numbers(gta.student) == pytest.approx([1.6, 2.1])
+    assert numbers(gta.assistant) == pytest.approx([2.0, 2.1])
+    assert numbers(gta.teacher.network) == pytest.approx([1.3, 1.55])
+
+
 def parameters(network) -> dict[str, Tensor]:
     return {name: p.detach().clone() for name, p in network.named_parameters()}
 

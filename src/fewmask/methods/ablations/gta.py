@@ -24,7 +24,7 @@ class Ablation(BaseConfig):
     """The weights are normalized over kept pixels alone; dropped ones are in no sum."""
     no_assistant: bool = False
     """There is no assistant: the student itself learns from the pseudo-labels, in one loss with the
-    labels."""
+    labels. (The log calls its loss on pseudo-labels `loss_assistant`.)"""
     as_released: bool = False
     """Follows the released code where it contradicts the paper: student and assistant share the
     mask predictor; both, and the teacher, get the student's weights anew in each step of the first
@@ -138,4 +138,4 @@ ROWS = (
     Row("no pixel dropped", ("method.keep_percent=100",)),
     Row("the student as the released code trains it", ("method.ablation.as_released=true",)),
 )
-"""The rows of the paper's ablations, and of the difference between paper and code."""
+"""What the paper argues for, piece by piece, and the difference between paper and code."""

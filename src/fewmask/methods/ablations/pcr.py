@@ -143,4 +143,4 @@ ROWS = (
     Row("the most confident 80 % instead of a threshold", ("method.ablation.keep_percent=80",)),
     Row("OHEM for the prototype predictor, too", ("method.ablation.ohem_prototypes=true",)),
 )
-"""The rows of the paper's ablations, and of what no source settles."""
+"""The paper varies the number of prototypes; the other rows are what no source settles."""
