@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from fewmask.models import Output
 from fewmask.parts.resizing import resize
 
 
@@ -48,3 +49,26 @@ class PatchEncoder(nn.Module):
             x = x + block(x)
             maps.append(x)
         return maps
+
+
+class Pointwise(nn.Module):
+    """A segmenter in float64 whose maps are half as large as the image: an encoder, two heads."""
+
+    def __init__(self, classes: int = 3, batchnorm: bool = False, aux_head: bool = False):
+        super().__init__()
+        self.num_classes = classes
+        norm = nn.BatchNorm2d(6) if batchnorm else nn.Identity()
+        self.encoder = nn.Sequential(nn.Conv2d(3, 6, 3, stride=2, padding=1), norm, nn.ReLU())
+        self.decoder = nn.Conv2d(6, 5, 1)
+        self.decoder.out_channels = 5
+        self.head = nn.Conv2d(5, classes, 1)
+        self.aux_head = nn.Conv2d(6, classes, 1) if aux_head else None
+        self.double()
+
+    def forward(self, image: Tensor) -> Output:
+        """Logits at the size of the features."""
+        stage = self.encoder(image)
+        features = self.decoder(stage)
+        has_aux = self.aux_head is not None and self.training
+        aux_logits = self.aux_head(stage) if has_aux else None
+        return Output(self.head(features), features, aux_logits, tuple(image.shape[-2:]))

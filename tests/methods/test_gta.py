@@ -2,13 +2,16 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from fewmask.batch import Batch, Labeled, Progress, Unlabeled
+from fewmask.config import validate
 from fewmask.errors import UserError
-from fewmask.methods.gta import GTA, gentle_loss, gentle_weights, nan_quantile
+from fewmask.methods.ablations.gta import Ablation
+from fewmask.methods.gta import GTA, gentle_loss, gentle_weights
 from fewmask.models import Output
-from fewmask.parts.pseudo_labels import pseudo_label
+from fewmask.parts.pseudo_labels import PseudoLabel, pseudo_label
 from fewmask.parts.teacher import ramped_decay
 
 WARMUP = Progress(step=0, total_steps=100, steps_per_epoch=10)
@@ -25,9 +28,9 @@ def as_image(pixels) -> torch.Tensor:
 
 
 def loss_of(teacher, target, keep_percent, assistant=None) -> torch.Tensor:
-    confidence = pseudo_label(teacher).confidence
+    pseudo = PseudoLabel(target, pseudo_label(teacher).confidence)
     assistant = as_image(ASSISTANT) if assistant is None else assistant
-    kept, weight, _ = gentle_weights(target, confidence, keep_percent)
+    kept, weight, _ = gentle_weights(pseudo, keep_percent, Ablation())
     return gentle_loss(assistant, kept, weight)
 
 
@@ -40,14 +43,33 @@ B = torch.tensor([[[0, 1, 2], [0, 2, 0]]])
     [
         (A, 80, 0.552359, 0.405097),
         (A, 50, 0.786986, 0.202937),
-        (A, 100, 0.457329, 0.405097),
         (B, 80, 0.457329, 0.421823),
     ],
 )
 def test_reweighted_loss(target, percent, cut, expected):
-    confidence = pseudo_label(as_image(TEACHER)).confidence
-    assert gentle_weights(target, confidence, percent)[2].item() == pytest.approx(cut, abs=1e-6)
+    pseudo = PseudoLabel(target, pseudo_label(as_image(TEACHER)).confidence)
+    found = gentle_weights(pseudo, percent, Ablation())[2].item()
+    assert found == pytest.approx(cut, abs=1e-6)
     assert loss_of(as_image(TEACHER), target, percent).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_hundred_percent_is_every_pixel():
+    """The released code drops the least confident one: 0.405097 for these pixels."""
+    pseudo = PseudoLabel(A, pseudo_label(as_image(TEACHER)).confidence)
+    kept, weight, cut = gentle_weights(pseudo, 100, Ablation())
+    assert torch.equal(kept, A) and cut.item() == pytest.approx(0.457329, abs=1e-6)
+    torch.testing.assert_close(weight, 1 + pseudo.confidence)
+    loss = F.cross_entropy(as_image(ASSISTANT), A, ignore_index=255, reduction="none")
+    expected = (loss * weight).sum() / weight.sum()
+    torch.testing.assert_close(loss_of(as_image(TEACHER), A, 100), expected)
+    same = as_image([[1, 0, 0]] * 6)
+    assert loss_of(same, torch.zeros_like(A), 100) > 0
+
+
+@pytest.mark.parametrize("percent", [101, -1])
+def test_no_other_percentage_is_accepted(percent):
+    with pytest.raises(UserError, match="method.keep_percent"):
+        validate(GTA.Config, {"name": "gta", "keep_percent": percent}, "method")
 
 
 def test_gradient_of_the_reweighted_loss():
@@ -80,9 +102,10 @@ def test_two_images_share_one_percentile():
             [[[1, 1], [0.2, -1]], [[0, 2], [0, 0]]],
         ]
     )
-    label, confidence = pseudo_label(teacher)
-    assert gentle_weights(label, confidence, 80)[2].item() == pytest.approx(0.665899, abs=1e-6)
-    assert loss_of(teacher, label, 80, assistant).item() == pytest.approx(0.326046, abs=1e-6)
+    pseudo = pseudo_label(teacher)
+    cut = gentle_weights(pseudo, 80, Ablation())[2].item()
+    assert cut == pytest.approx(0.665899, abs=1e-6)
+    assert loss_of(teacher, pseudo.label, 80, assistant).item() == pytest.approx(0.326046, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +163,9 @@ SCALARS = Batch(
 )
 
 
-def scalar_method(monkeypatch) -> GTA:
+def scalar_method(monkeypatch, **options) -> GTA:
     monkeypatch.setattr("fewmask.methods.gta.require_partners", lambda images: None)
-    config = GTA.Config(name="gta", cutmix_probability=0)
+    config = GTA.Config(name="gta", cutmix_probability=0, **options)
     return GTA(lambda: Scalar(1.0, 1.0), config)
 
 
@@ -261,16 +284,3 @@ def test_one_unlabeled_image_is_refused(student, batch, minimize):
     single = batch._replace(unlabeled=batch.unlabeled._replace(weak=batch.unlabeled.weak[:1]))
     with pytest.raises(UserError, match="loader.unlabeled_batch=1"):
         method(student).step(single, minimize, WARMUP)
-
-
-@pytest.mark.parametrize("count", [1, 2, 10, 1001])
-@pytest.mark.parametrize("q", [0, 0.2, 0.5, 0.999, 1])
-def test_the_quantile_is_torch_s_and_has_no_limit(count, q):
-    torch.manual_seed(count)
-    values = torch.rand(count)
-    values[torch.rand(count) < 0.3] = torch.nan
-    torch.testing.assert_close(nan_quantile(values, q), values.nanquantile(q), equal_nan=True)
-
-
-def test_the_quantile_of_a_large_batch():
-    assert nan_quantile(torch.ones(2**24 + 1), 0.8) == 1

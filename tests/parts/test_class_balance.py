@@ -81,11 +81,32 @@ def test_what_has_no_pseudo_label_never_counts():
 def test_thresholds_start_with_the_first_pixels_of_their_class_and_then_follow_slowly():
     thresholds = ClassThresholds(3, dropped=0)
     thresholds.update(pseudo([[0, 0]], [[0.8, 0.6]]))
+    thresholds.end_step()
     thresholds.update(pseudo([[0, 1]], [[0.9, 0.5]]))
+    thresholds.end_step()
     expected = [MOMENTUM * 0.6 + (1 - MOMENTUM) * 0.9, 0.5, 0]
     torch.testing.assert_close(thresholds.thresholds, torch.tensor(expected))
     thresholds.update(pseudo([[IGNORE, IGNORE]], [[0.1, 0.1]]))  # shows no class at all
     torch.testing.assert_close(thresholds.thresholds, torch.tensor(expected))
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 4])
+def test_the_rounds_of_a_step_move_running_values_as_one_batch(rounds):
+    torch.manual_seed(0)
+    logits, valid = torch.randn(2, 8, 3, 8, 8), torch.rand(2, 8, 8, 8) > 0.3
+    labels, confidence = torch.randint(0, 3, (2, 8, 16, 16)), torch.rand(2, 8, 16, 16)
+
+    def after_two_steps(rounds: int) -> list[Tensor]:
+        alignment, thresholds = Alignment(3, 1), ClassThresholds(3, 0.3)
+        for step in zip(logits, valid, labels, confidence, strict=True):
+            for share in zip(*(x.chunk(rounds) for x in step), strict=True):
+                alignment.update(*share[:3])
+                thresholds.update(PseudoLabel(*share[2:]))
+            alignment.end_step()
+            thresholds.end_step()
+        return [*alignment.buffers(), *thresholds.buffers()]
+
+    torch.testing.assert_close(after_two_steps(rounds), after_two_steps(1), atol=1e-6, rtol=0)
 
 
 def logits_of(*probs: float) -> Tensor:
@@ -160,6 +181,8 @@ def followed(share: slice) -> dict[str, list[float]]:
         labels[0] = IGNORE
         alignment.update(logits[share], valid[share], labels[share])
         thresholds.update(PseudoLabel(labels[share], confidence[share]))
+        alignment.end_step()
+        thresholds.end_step()
     state = alignment.state_dict() | thresholds.state_dict()
     return {name: x.tolist() for name, x in state.items()}
 

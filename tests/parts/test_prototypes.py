@@ -20,6 +20,11 @@ def prototypes(rows: torch.Tensor = ROWS) -> Prototypes:
     return made
 
 
+def follow(ours: Prototypes, *vectors: torch.Tensor) -> None:
+    ours.collect(*vectors)
+    ours.move(momentum=0.99)
+
+
 def close(found, expected, atol=1e-5) -> None:
     torch.testing.assert_close(found, torch.tensor(expected), atol=atol, rtol=0)
 
@@ -57,10 +62,10 @@ def test_update_moves_the_nearest_prototype_of_the_labeled_class():
     cond = torch.tensor([True, True, True, True, False, True])
     ours = prototypes()
     nearest = ours(PIXELS).nearest
-    ours.update(PIXELS, LABELS.masked_fill(~cond, 255), nearest, momentum=0.99)
+    follow(ours, PIXELS, LABELS.masked_fill(~cond, 255), nearest)
     close(ours.vectors, [[[2.98, 3.97], [0.0, 2.01]], [[4.96, 0.0], [1.01, -1.01]]])
     ours = prototypes()
-    ours.update(PIXELS, LABELS, nearest, momentum=0.99)
+    follow(ours, PIXELS, LABELS, nearest)
     close(ours.vectors[0, 0], [2.995, 3.98])
 
 
@@ -78,8 +83,23 @@ def test_labeled_and_unlabeled_pixels_update_together():
         loss = cross_entropy(logits[3:], pseudo, confidence >= threshold)
         assert loss.item() == pytest.approx(expected, abs=1e-6)
     taught = torch.cat([targets, pseudo.masked_fill(confidence < 0.8, 255)])
-    ours.update(both, taught, nearest, momentum=0.99)
+    follow(ours, both, taught, nearest)
     close(ours.vectors, [[[2.99, 3.98], [0.0, 2.01]], [[4.96, 0.001], [1.0, -1.0]]])
+
+
+def test_the_rounds_of_a_step_move_prototypes_as_one_batch():
+    """A second step begins with nothing collected."""
+    whole, in_rounds = prototypes(), prototypes()
+    nearest = whole(PIXELS).nearest
+    for _ in range(2):
+        follow(whole, PIXELS, LABELS, nearest)
+        for part in (slice(0, 2), slice(2, 3), slice(3, 6)):
+            in_rounds.collect(PIXELS[part], LABELS[part], nearest[part])
+        in_rounds.move(momentum=0.99)
+        torch.testing.assert_close(in_rounds.vectors, whole.vectors)
+    assert not torch.allclose(whole.vectors, ROWS)
+    assert in_rounds.state_dict().keys() == {"vectors", "known"}
+    assert not in_rounds.sums.any() and not in_rounds.counts.any()
 
 
 def test_loss_reaches_features_and_never_prototypes():
@@ -104,7 +124,7 @@ def test_prototypes_keep_their_length():
     for length, expected in ((1.0, [0.99, 0.2]), (20.0, [19.8, 0.2])):
         ours = prototypes(torch.tensor([[[length, 0.0]]]))
         pixel = torch.tensor([[0.0, 20.0]])
-        ours.update(pixel, torch.tensor([0]), ours(pixel).nearest, momentum=0.99)
+        follow(ours, pixel, torch.tensor([0]), ours(pixel).nearest)
         close(ours.vectors[0, 0], expected)
 
 
@@ -114,7 +134,7 @@ def test_a_class_without_prototypes_is_never_chosen_until_it_is_seen():
     ours.known[1] = False
     logits = ours(PIXELS).logits
     assert (logits[:, 1] == -torch.inf).all()
-    ours.update(PIXELS, LABELS, ours(PIXELS).nearest, momentum=0.99)
+    follow(ours, PIXELS, LABELS, ours(PIXELS).nearest)
     assert ours.known.all()
     mean = PIXELS[LABELS == 1].mean(dim=0)
     torch.testing.assert_close(ours.vectors[1], mean.expand(2, 2), atol=0.01, rtol=0)

@@ -11,8 +11,10 @@ from fewmask.parts.pseudo_labels import (
     agreement,
     keep_confident,
     most_probable,
+    nan_quantile,
     pseudo_label,
     sharpen,
+    surest,
 )
 from fewmask.parts.resizing import resize
 from tests.parts.conftest import SHAPES
@@ -74,3 +76,28 @@ def test_agreement_of_two_opinions_over_valid_pixels():
     found = agreement(first, second, target, torch.tensor([[[True, True, False]]]))
     assert found["fusion_agreement"].item() == 0.5
     assert found["fusion_entropy"].item() == pytest.approx(math.log(2) / 2, abs=1e-6)
+
+
+def test_the_surest_pixels_are_above_the_percentile_of_the_labeled_ones():
+    label = torch.tensor([[[0, 1, 2], [0, 255, 0]]])
+    confidence = torch.tensor([[[0.5, 0.6, 0.7], [0.8, 0.1, 0.9]]])
+    pseudo = PseudoLabel(label, confidence)
+    kept, cut = surest(pseudo, 50)
+    assert cut.item() == pytest.approx(0.7)
+    assert kept.tolist() == [[[False, False, False], [True, False, True]]]
+    assert torch.equal(surest(pseudo, 100)[0], label != 255)
+    assert not surest(pseudo, 0)[0].any()
+    assert not surest(pseudo._replace(label=torch.full_like(label, 255)), 80)[0].any()
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 1001])
+@pytest.mark.parametrize("q", [0, 0.2, 0.5, 0.999, 1])
+def test_the_quantile_is_torch_s_and_has_no_limit(count, q):
+    torch.manual_seed(count)
+    values = torch.rand(count)
+    values[torch.rand(count) < 0.3] = torch.nan
+    torch.testing.assert_close(nan_quantile(values, q), values.nanquantile(q), equal_nan=True)
+
+
+def test_the_quantile_of_a_large_batch():
+    assert nan_quantile(torch.ones(2**24 + 1), 0.8) == 1

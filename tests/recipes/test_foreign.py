@@ -33,6 +33,7 @@ def run(tmp_path):
         {"data": {"cache": "/home/me/.config"}},
         {"data": {"image_labels": "/etc/passwd"}},
         {"model": {"pretrained": "/etc/passwd"}},
+        {"method": {"name": "pcr", "ablation": {"initialization": "/home/me/secret.npy"}}},
         {"method": {"name": "evil:Method"}},
         {"model": {"encoder": "evil:Encoder"}},
         {"model": {"decoder": {"name": "evil:Decoder"}}},

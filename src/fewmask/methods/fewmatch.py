@@ -99,11 +99,17 @@ class FewMatch(Method):
         loss_x = c.supervised_loss(labeled.logits, labeled.aux_logits, y_l)
         loss_s = cross_entropy(unlabeled.logits, label, counts=confident)
         if minimize((loss_x + c.unlabeled_weight * loss_s) / 2, over=self.student):
-            self.teacher.update(self.student, ramped_decay(progress.step, c.ema_decay))
+            self._end_step(progress)
         return StepReport(
             {"labeled": loss_x.detach(), "unlabeled": loss_s.detach()},
             used_pixels=(confident & (label != IGNORE)).float().mean(),
         )
+
+    def _end_step(self, progress: Progress) -> None:
+        """Lets the teacher follow, now that the weights have moved."""
+        self.teacher.update(self.student, ramped_decay(progress.step, self.config.ema_decay))
+        self.alignment.end_step()
+        self.thresholds.end_step()
 
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:

@@ -22,6 +22,7 @@ This file follows the paper. The released code differs, and does not test the pa
 * There, c comes from a second forward pass of T, in train mode on the mixed image. Here c is the
   confidence of y.
 * There, the learning rate of A never falls, checkpoints omit A, and padding is class 0.
+* `ablation.as_released` repeats what of this a method can do.
 * Ours: BatchNorm statistics are copied when the warm-up ends, T's follow those of S by EMA, and
   CutMix and the percentile work on the images of all processes.
 """
@@ -35,14 +36,14 @@ from torch import Tensor, nn
 
 from fewmask.batch import IGNORE, Batch, Progress, StepReport, Views
 from fewmask.errors import UserError
+from fewmask.methods.ablations.gta import Ablation, Released, Stage
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Output, Segmenter
 from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss
 from fewmask.parts.mixing import cutmix_with_next, require_partners
 from fewmask.parts.pixel_loss import pixel_cross_entropy
-from fewmask.parts.precision import exact_float
-from fewmask.parts.pseudo_labels import PseudoLabel, pseudo_label
+from fewmask.parts.pseudo_labels import PseudoLabel, pseudo_label, surest
 from fewmask.parts.teacher import Teacher, follow, ramped_decay, tensors
 
 
@@ -76,6 +77,9 @@ class GTA(Method):
         assistant to student."""
         supervised_loss: SupervisedLoss = SupervisedLoss()
         """Loss on labeled images (Cityscapes: kind=ohem, with model.aux_head=true)."""
+        ablation: Ablation = Ablation()
+        """What an ablation leaves out or replaces, and the released code's behavior; by default
+        nothing."""
 
     config: Config
     views = Views()
@@ -91,75 +95,107 @@ class GTA(Method):
 
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:
         """One step: of the student in the warm-up, then of assistant and student in turn."""
-        c = self.config
+        c, a = self.config, self.config.ablation
         x_l, y_l = batch.labeled
         assert batch.unlabeled is not None
         weak, _, valid, *_ = batch.unlabeled
         require_partners(weak)
-        updates = progress.step - progress.in_steps(c.warmup_epochs, c.warmup_steps)
+        updates, released = self._updates(progress), self._released(progress)
+        if released:
+            released.begin(x_l)
         if updates < 0:
-            loss_s = self._teach_student(self.student(x_l), y_l, minimize, decay=0)
+            loss_s = self._teach_student(self.student(x_l), y_l, minimize, progress)
             return StepReport({"labeled": loss_s.detach()})
-        if updates == 0:
+        if updates == 0 and not released:
             follow(tensors(self.assistant), tensors(self.student), decay=0)
 
-        pseudo = pseudo_label(self.teacher(weak).logits, valid)
+        pseudo = pseudo_label(self.teacher(weak).logits, valid | a.as_released)
         mixed, pseudo = cutmix_with_next(weak, pseudo, c.cutmix_probability)
-        target, weight, cut = gentle_weights(pseudo.label, pseudo.confidence, c.keep_percent)
         # BatchNorm sees all images; each network learns from one half of them.
         images = torch.cat([x_l, mixed])
+        if released:
+            pseudo = released.confidence(images, pseudo)
+        target, weight, cut = gentle_weights(pseudo, c.keep_percent, a)
 
         # The assistant learns from pseudo-labels, and hands its features to the student.
-        _, output = self.assistant(images).split(len(x_l), len(mixed))
-        loss_u = self._teach_assistant(output, target, weight, minimize, updates)
+        if not a.no_assistant:
+            _, output = self.assistant(images).split(len(x_l), len(mixed))
+            loss, loss_u = self._pseudo_loss(output, target, weight)
+            self._teach_assistant(loss, minimize, progress)
 
         # The student learns from labels, and the teacher follows it.
-        output, _ = self.student(images).split(len(x_l), len(mixed))
-        decay = ramped_decay(updates, c.ema_decay)
-        loss_s = self._teach_student(output, y_l, minimize, decay)
+        labeled, output = self.student(images).split(len(x_l), len(mixed))
+        if a.no_assistant:
+            loss, loss_u = self._pseudo_loss(output, target, weight)
+        extra = loss if a.no_assistant else None
+        loss_s = self._teach_student(labeled, y_l, minimize, progress, extra)
         return StepReport(
             {"labeled": loss_s.detach(), "assistant": loss_u.detach()},
             used_pixels=(target != IGNORE).float().mean(),
             scalars={"confidence_cut": cut},
         )
 
-    def _teach_assistant(
-        self, output: Output, target: Tensor, weight: Tensor, minimize: Minimize, updates: int
-    ) -> Tensor:
-        """Returns L_u of the main head, after the step of the assistant."""
+    def _pseudo_loss(self, output: Output, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss on pseudo-labels, lambda L_u of all heads, and L_u of the main one."""
         c = self.config
         loss = loss_u = gentle_loss(output.logits, target, weight)
         if output.aux_logits is not None:
             aux_loss = gentle_loss(output.aux_logits, target, weight)
             loss = loss + c.supervised_loss.aux_weight * aux_loss
-        if minimize(c.unlabeled_weight * loss, over=self.assistant):
-            decay = ramped_decay(updates, c.feature_decay)
+        return c.unlabeled_weight * loss, loss_u
+
+    def _teach_assistant(self, loss: Tensor, minimize: Minimize, progress: Progress) -> None:
+        """A step of the assistant, after which its features flow to the student."""
+        if minimize(loss, over=self.assistant):
+            decay = ramped_decay(self._updates(progress), self.config.feature_decay)
             follow(self._features(self.student), self._features(self.assistant), decay)
-        return loss_u
+            if released := self._released(progress):
+                released.after_assistant()
 
     def _teach_student(
-        self, output: Output, y_l: Tensor, minimize: Minimize, decay: float
+        self,
+        output: Output,
+        y_l: Tensor,
+        minimize: Minimize,
+        progress: Progress,
+        extra: Tensor | None = None,
     ) -> Tensor:
         """Returns L_s, after the steps of student and teacher."""
-        loss_s = self.config.supervised_loss(output.logits, output.aux_logits, y_l)
-        if minimize(loss_s, over=self.student):
-            self.teacher.update(self.student, decay)
+        c = self.config
+        loss_s = c.supervised_loss(output.logits, output.aux_logits, y_l)
+        if minimize(loss_s if extra is None else loss_s + extra, over=self.student):
+            decay = ramped_decay(max(0, self._updates(progress)), c.ema_decay)
+            if released := self._released(progress):
+                released.after_student(decay)
+            else:
+                self.teacher.update(self.student, decay)
         return loss_s
+
+    def _updates(self, progress: Progress) -> int:
+        """Semi-supervised steps done so far; negative in the warm-up."""
+        c = self.config
+        return progress.step - progress.in_steps(c.warmup_epochs, c.warmup_steps)
+
+    def _released(self, progress: Progress) -> Released | None:
+        """What the released code does beside the paper's method, if that is wanted."""
+        networks = self.student, self.assistant, self.teacher.network
+        stage = Stage.of(self._updates(progress), progress)
+        return (
+            Released(*networks, self.flowing, stage) if self.config.ablation.as_released else None
+        )
 
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The labels of the teacher that the assistant would learn from."""
         pseudo = pseudo_label(self.teacher(weak).logits, valid)
-        kept, *_ = gentle_weights(pseudo.label, pseudo.confidence, self.config.keep_percent)
-        return pseudo._replace(label=kept)
+        kept, _ = surest(pseudo, self.config.keep_percent)
+        return pseudo._replace(label=pseudo.label.masked_fill(~kept, IGNORE))
 
     def predictors(self) -> dict[str, nn.Module]:
         """The teacher, which the released code reports, the student and the assistant."""
-        return {
-            "teacher": self.teacher.network,
-            "student": self.student,
-            "assistant": self.assistant,
-        }
+        networks = {"teacher": self.teacher.network, "student": self.student}
+        has_assistant = not self.config.ablation.no_assistant
+        return networks | ({"assistant": self.assistant} if has_assistant else {})
 
     def _mask_predictor(self, network: nn.Module) -> list[nn.Module]:
         """The modules that `mask_predictor` names, except an auxiliary head that is not there."""
@@ -180,37 +216,24 @@ class GTA(Method):
 
 
 def gentle_weights(
-    label: Tensor, confidence: Tensor, keep_percent: float
+    pseudo: PseudoLabel, keep_percent: float, ablation: Ablation
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Which pseudo-labels the assistant uses, and the weight of each.
 
-    Pixels at or below the (100 - keep_percent) percentile of the confidences of all processes are
-    dropped, so equal confidences at the cut are all dropped. The paper's "Laplace smoothing" is the
-    1 in 1 + c.
+    The paper's "Laplace smoothing" is the 1 in 1 + c.
 
     Args:
-        label: [B, H, W] int64, 0..K-1 or 255.
-        confidence: [B, H, W] in [0, 1].
+        pseudo: labels, 0..K-1 or 255, and their confidence.
         keep_percent: q.
+        ablation: may give other weights.
 
     Returns:
-        Labels with 255 at dropped pixels, weights [B, H, W], and the cut, 0-d.
+        Labels with 255 at dropped pixels, weights [B, H, W], and the percentile, 0-d.
     """
-    labeled = label != IGNORE
-    known = processes.gather(confidence.masked_fill(~labeled, torch.nan))
-    cut = nan_quantile(known.float(), 1 - keep_percent / 100)
-    kept = labeled & (confidence > cut)
-    weight = 1 + confidence.masked_fill(labeled & ~kept, 0)
-    return label.masked_fill(~kept, IGNORE), weight, cut
-
-
-def nan_quantile(values: Tensor, q: float) -> Tensor:
-    """`values.nanquantile(q)`, without torch's limit of 16 million numbers."""
-    ordered = values.flatten().sort().values  # NaN last
-    place = q * (~ordered.isnan()).sum().sub(1).clamp(min=0).to(exact_float(values.device))
-    low, high = place.floor(), place.ceil()
-    ends = [ordered.gather(0, end.long().view(1))[0] for end in (low, high)]
-    return ends[0].lerp(ends[1], (place - low).to(values.dtype))
+    kept, cut = surest(pseudo, keep_percent)
+    dropped = (pseudo.label != IGNORE) & ~kept
+    weight = ablation.weight(pseudo.confidence.masked_fill(dropped, 0), kept)
+    return pseudo.label.masked_fill(~kept, IGNORE), weight, cut
 
 
 def gentle_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -221,4 +244,5 @@ def gentle_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         target: [B, H, W] int64, 255 = dropped.
         weight: [B, H, W].
     """
-    return pixel_cross_entropy(logits, target, weight).sum() / processes.mean(weight.sum())
+    total = processes.mean(weight.sum()).clamp(min=1e-6)  # without pixels the loss is 0
+    return pixel_cross_entropy(logits, target, weight).sum() / total

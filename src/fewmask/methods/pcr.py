@@ -31,13 +31,14 @@ from torch import Tensor, nn
 
 from fewmask.batch import IGNORE, Batch, Labeled, Progress, StepReport, Views
 from fewmask.errors import UserError
+from fewmask.methods.ablations.pcr import Ablation
 from fewmask.methods.method import Method, Minimize
 from fewmask.models import Output, Segmenter
 from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss, cross_entropy
 from fewmask.parts.mixing import cutmix_with_next, require_partners
 from fewmask.parts.prototypes import Prototypes, features_at, stratified_points
-from fewmask.parts.pseudo_labels import PseudoLabel, keep_confident, pseudo_label
+from fewmask.parts.pseudo_labels import PseudoLabel, pseudo_label
 from fewmask.parts.teacher import Teacher, ramped_decay
 
 
@@ -74,6 +75,8 @@ class PCR(Method):
         in short runs."""
         supervised_loss: SupervisedLoss = SupervisedLoss(kind="ohem")
         """Loss of the linear head on labeled images (Cityscapes: with model.aux_head=true)."""
+        ablation: Ablation = Ablation()
+        """What an ablation leaves out or replaces; by default nothing."""
 
     config: Config
     views = Views()
@@ -94,7 +97,10 @@ class PCR(Method):
 
     def prepare(self, labeled: Iterable[Labeled], progress: Progress) -> None:
         """Places the prototypes when the warm-up ends; teacher and student are equal then."""
-        if self._updates(progress) != 0:
+        a = self.config.ablation
+        if a.initialization != "kmeans" and progress.step == 0:
+            a.place(self.prototypes)
+        if a.initialization != "kmeans" or self._updates(progress) != 0:
             return
         features, labels = [], []
         for image, mask in labeled:
@@ -103,11 +109,11 @@ class PCR(Method):
             # All pixels together may take gigabytes, which a GPU needs for training.
             features.append(processes.gather(sampled).flatten(0, 1).cpu())
             labels.append(processes.gather(_at(mask, points)).flatten().cpu())
-        self.prototypes.fit(torch.cat(features), torch.cat(labels))
+        self.prototypes.fit(a.averaged(torch.cat(features)), torch.cat(labels))
 
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:
         """One step: on labeled images in the warm-up, then on both."""
-        c = self.config
+        c, a = self.config, self.config.ablation
         x_l, y_l = batch.labeled
         assert batch.unlabeled is not None
         weak, _, valid, *_ = batch.unlabeled
@@ -120,7 +126,7 @@ class PCR(Method):
 
         pseudo = pseudo_label(self.teacher(weak).logits, valid)
         mixed, pseudo = cutmix_with_next(weak, pseudo, c.cutmix_probability)
-        confident = pseudo.confidence >= c.threshold  # [B, H, W]
+        confident = a.confident(pseudo, c.threshold)  # [B, H, W]
 
         # One forward pass; the linear head is supervised at every pixel.
         output = self.student(torch.cat([x_l, mixed]))
@@ -135,14 +141,17 @@ class PCR(Method):
         used = _at(confident, points).flatten()
         logits, nearest = self.prototypes(features)
         logits_l, logits_u = logits.tensor_split([len(labels_l)])
-        loss_pl = cross_entropy(logits_l, self._only_known(labels_l))
-        loss_pu = cross_entropy(logits_u, self._only_known(labels_u), used)
+        known_l, known_u = self._only_known(labels_l), self._only_known(labels_u)
+        known_l = a.hard(logits_l, known_l, c.supervised_loss, y_l.numel())
+        loss_pl = cross_entropy(logits_l, known_l)
+        loss_pu = cross_entropy(logits_u, known_u, used & (not a.labeled_prototypes))
 
         loss = loss_l + loss_u + c.prototype_weight * (loss_pl + loss_pu)
+        labels = a.moving(labels_l, labels_u.masked_fill(~used, IGNORE))
+        self.prototypes.collect(a.averaged(features.detach()), labels, nearest)
         if minimize(loss, over=self.student):
             self.teacher.update(self.student, ramped_decay(updates, c.ema_decay))
-        labels = torch.cat([labels_l, labels_u.masked_fill(~used, IGNORE)])
-        self.prototypes.update(features.detach(), labels, nearest, c.prototype_momentum)
+            self.prototypes.move(c.prototype_momentum)
         return StepReport(
             {
                 "labeled": loss_l.detach(),
@@ -166,7 +175,8 @@ class PCR(Method):
     def pseudo_labels(self, weak: Tensor, valid: Tensor) -> PseudoLabel:
         """The teacher's labels where it is confident."""
         pseudo = pseudo_label(self.teacher(weak).logits, valid)
-        return keep_confident(pseudo, self.config.threshold)
+        confident = self.config.ablation.confident(pseudo, self.config.threshold)
+        return pseudo._replace(label=pseudo.label.masked_fill(~confident, IGNORE))
 
     def predictors(self) -> dict[str, nn.Module]:
         """The teacher, which the paper reports, the student, and the prototypes once placed."""

@@ -36,6 +36,7 @@ class Alignment(nn.Module):
     Example:
         alignment.update(logits, valid, labels)
         label = alignment(logits).argmax(dim=1)
+        alignment.end_step()
     """
 
     prior: Tensor  # [K], class shares of the labeled pixels
@@ -44,6 +45,7 @@ class Alignment(nn.Module):
     def __init__(self, num_classes: int, strength: float):
         super().__init__()
         self.strength = strength
+        self.rounds: list[tuple[Tensor, Tensor]] = []  # of this step: sums over pixels, [K] each
         for name in ("prior", "predicted"):
             self.register_buffer(name, torch.full((num_classes,), 1 / num_classes))
 
@@ -59,6 +61,8 @@ class Alignment(nn.Module):
     def update(self, logits: Tensor, valid: Tensor, labels: Tensor) -> None:
         """Follows the predictions and the labels of a batch.
 
+        The batches of the rounds of a step count as one; `end_step` ends the step.
+
         Args:
             logits: [B, K, h, w] for the unlabeled images, not aligned.
             valid: [B, h, w] bool, False for padding, whatever is predicted there.
@@ -67,9 +71,20 @@ class Alignment(nn.Module):
         if self.strength == 0:
             return
         probs = logits.float().softmax(dim=1) * valid.unsqueeze(1)
+        if not self.rounds:
+            self.before = self.prior.clone(), self.predicted.clone()
+        self.rounds.append((_counts(labels, len(self.prior)), probs.sum(dim=(0, 2, 3))))
         # One batch shows a few images, so both are averaged over a hundred.
-        self.predicted.lerp_(_shares(probs.sum(dim=(0, 2, 3))), 0.01)
-        self.prior.lerp_(_shares(_counts(labels, len(self.prior))), 0.01)
+        prior, predicted = (
+            before.lerp(_shares(torch.stack(sums).sum(dim=0)), 0.01)
+            for before, sums in zip(self.before, zip(*self.rounds, strict=True), strict=True)
+        )
+        self.prior.copy_(prior)
+        self.predicted.copy_(predicted)
+
+    def end_step(self) -> None:
+        """Makes the next batch move the values again; call it when the weights have moved."""
+        self.rounds.clear()
 
 
 class ClassThresholds(nn.Module):
@@ -91,6 +106,7 @@ class ClassThresholds(nn.Module):
     def __init__(self, num_classes: int, dropped: float):
         super().__init__()
         self.dropped = dropped
+        self.rounds: list[PseudoLabel] = []  # of this step: of the pixels that are looked at, [N]
         self.register_buffer("thresholds", torch.zeros(num_classes))
 
     def forward(self, pseudo: PseudoLabel) -> Tensor:
@@ -101,12 +117,22 @@ class ClassThresholds(nn.Module):
 
     @torch.no_grad()
     def update(self, pseudo: PseudoLabel) -> None:
-        """Follows the pseudo-labels of a batch; a class that it does not show keeps its value."""
-        label, confidence = (processes.gather(x[:, ::STRIDE, ::STRIDE]).flatten() for x in pseudo)
+        """Follows the pseudo-labels of a batch; a class that it does not show keeps its value.
+
+        The batches of the rounds of a step count as one; `end_step` ends the step.
+        """
+        if not self.rounds:
+            self.before = self.thresholds.clone()
+        looked_at = (processes.gather(x[:, ::STRIDE, ::STRIDE]).flatten() for x in pseudo)
+        self.rounds.append(PseudoLabel(*looked_at))
+        label, confidence = (torch.cat(x) for x in zip(*self.rounds, strict=True))
         cuts, counts = class_quantiles(label, confidence, len(self.thresholds), self.dropped)
-        is_new = self.thresholds == 0
-        weight = torch.where(is_new, 1.0, 1 - MOMENTUM).masked_fill(counts == 0, 0)
-        self.thresholds.lerp_(cuts, weight)
+        weight = torch.where(self.before == 0, 1.0, 1 - MOMENTUM).masked_fill(counts == 0, 0)
+        self.thresholds.copy_(self.before.lerp(cuts, weight))
+
+    def end_step(self) -> None:
+        """Makes the next batch move the values again; call it when the weights have moved."""
+        self.rounds.clear()
 
 
 def class_quantiles(

@@ -41,12 +41,19 @@ class Prototypes(nn.Module):
 
     vectors: Tensor  # [K, P, D]
     known: Tensor  # [K] bool: the class has prototypes
+    sums: Tensor  # [K, P, D], of the vectors collected for each prototype
+    counts: Tensor  # [K, P], how many these are
 
     def __init__(self, num_classes: int, per_class: int, dimension: int, temperature: float):
         super().__init__()
         self.temperature = temperature
         self.register_buffer("vectors", torch.zeros(num_classes, per_class, dimension))
         self.register_buffer("known", torch.zeros(num_classes, dtype=torch.bool))
+        # Empty between whole steps, so no checkpoint holds them.
+        self.register_buffer("sums", torch.zeros_like(self.vectors), persistent=False)
+        self.register_buffer(
+            "counts", self.sums.new_zeros(num_classes, per_class), persistent=False
+        )
 
     def forward(self, features: Tensor) -> Assignment:
         """Compares vectors [N, D] with all prototypes.
@@ -55,7 +62,7 @@ class Prototypes(nn.Module):
         """
         own = F.normalize(self.vectors, dim=-1).flatten(0, 1)  # [K P, D]
         with full_precision(features):
-            cosine = F.normalize(features.float(), dim=-1) @ own.T  # [N, K P]
+            cosine = F.normalize(features.to(own.dtype), dim=-1) @ own.T  # [N, K P]
         best, nearest = cosine.view(-1, *self.vectors.shape[:2]).max(dim=-1)  # [N, K]
         return Assignment((best / self.temperature).masked_fill(~self.known, -torch.inf), nearest)
 
@@ -84,29 +91,35 @@ class Prototypes(nn.Module):
         self.vectors.copy_(processes.gather(self.vectors[None])[0])
 
     @torch.no_grad()
-    def update(self, features: Tensor, labels: Tensor, nearest: Tensor, momentum: float) -> None:
-        """Moves each prototype towards the mean of the vectors of its class nearest to it.
-
-        p <- momentum p + (1 - momentum) mean f, over the vectors of all processes. A class that
-        occurs for the first time gets prototypes around the mean of its vectors.
+    def collect(self, features: Tensor, labels: Tensor, nearest: Tensor) -> None:
+        """Remembers vectors for the next `move`; several batches until then count as one.
 
         Args:
             features: [N, D], raw.
             labels: [N] int64; vectors with 255 are ignored.
             nearest: [N, K] of the forward pass.
+        """
+        taken = labels != IGNORE
+        label = labels.masked_fill(~taken, 0)
+        row = label * self.vectors.shape[1] + nearest.gather(1, label[:, None])[:, 0]  # [N]
+        weight = taken.to(self.counts.dtype)
+        weighted = features.to(self.sums.dtype) * weight[:, None]
+        self.sums.flatten(0, 1).index_add_(0, row, weighted)
+        self.counts.flatten().index_add_(0, row, weight)
+
+    @torch.no_grad()
+    def move(self, momentum: float) -> None:
+        """Moves each prototype towards the mean of the vectors of its class nearest to it.
+
+        p <- momentum p + (1 - momentum) mean f, over the collected vectors of all processes. A
+        class that occurs for the first time gets prototypes around the mean of its vectors.
+
+        Args:
             momentum: alpha.
         """
         num_classes, per_class, dimension = self.vectors.shape
-        taken = labels != IGNORE
-        label = labels.masked_fill(~taken, 0)
-        row = label * per_class + nearest.gather(1, label[:, None])[:, 0]  # [N]
-        weight = taken.float()
-        rows = num_classes * per_class
-        sums = features.new_zeros(rows, dimension, dtype=torch.float32)
-        sums.index_add_(0, row, features.float() * weight[:, None])
-        counts = weight.new_zeros(rows).index_add_(0, row, weight)
-        sums = processes.total(sums).view_as(self.vectors)
-        counts = processes.total(counts).view(num_classes, per_class, 1)
+        sums = processes.total(self.sums)
+        counts = processes.total(self.counts)[..., None]  # [K, P, 1]
         moved = self.vectors.lerp(sums / counts.clamp(min=1), 1 - momentum)
         self.vectors.copy_(torch.where(counts > 0, moved, self.vectors))
         seen = counts.sum(dim=1)  # [K, 1]
@@ -115,6 +128,8 @@ class Prototypes(nn.Module):
         around = around.view(per_class, num_classes, dimension).transpose(0, 1)
         self.vectors.copy_(torch.where(new[:, None, None], around, self.vectors))
         self.known.logical_or_(new)
+        self.sums.zero_()
+        self.counts.zero_()
 
 
 def kmeans(points: Tensor, clusters: int, restarts: int = 3, iterations: int = 100) -> Tensor:

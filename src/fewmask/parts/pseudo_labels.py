@@ -7,6 +7,7 @@ from torch import Tensor
 
 from fewmask.batch import IGNORE
 from fewmask.parts import processes
+from fewmask.parts.precision import exact_float
 from fewmask.parts.resizing import strips, widen
 
 
@@ -79,6 +80,36 @@ def keep_confident(pseudo: PseudoLabel, threshold: float) -> PseudoLabel:
     """
     is_confident = pseudo.confidence >= threshold  # False for NaN
     return pseudo._replace(label=pseudo.label.masked_fill(~is_confident, IGNORE))
+
+
+@torch.no_grad()
+def surest(pseudo: PseudoLabel, percent: float) -> tuple[Tensor, Tensor]:
+    """Which pixels are among the most confident ones of all processes.
+
+    Pixels at or below the (100 - percent) percentile of the confidences are not, so equal
+    confidences at the cut are all left out. With 100 every labeled pixel is among them.
+
+    Args:
+        pseudo: labels and their confidence.
+        percent: about how many of the labeled pixels, 0..100.
+
+    Returns:
+        Which pixels are, bool [B, H, W], and the percentile, 0-d.
+    """
+    labeled = pseudo.label != IGNORE
+    known = processes.gather(pseudo.confidence.masked_fill(~labeled, torch.nan))
+    cut = nan_quantile(known.float(), 1 - percent / 100)
+    is_above = pseudo.confidence >= cut if percent == 100 else pseudo.confidence > cut
+    return labeled & is_above, cut
+
+
+def nan_quantile(values: Tensor, q: float) -> Tensor:
+    """`values.nanquantile(q)`, without torch's limit of 16 million numbers."""
+    ordered = values.flatten().sort().values  # NaN last
+    place = q * (~ordered.isnan()).sum().sub(1).clamp(min=0).to(exact_float(values.device))
+    low, high = place.floor(), place.ceil()
+    ends = [ordered.gather(0, end.long().view(1))[0] for end in (low, high)]
+    return ends[0].lerp(ends[1], (place - low).to(values.dtype))
 
 
 def sharpen(probs: Tensor, temperature: float) -> Tensor:

@@ -7,10 +7,13 @@ from typing import Any
 from fewmask.config import read_yaml, trust
 from fewmask.data.own_files import links_out
 
-PLACES = ("data.pool", "data.cache", "data.image_labels", "model.pretrained")
+PLACES = (
+    "data.pool", "data.cache", "data.image_labels", "model.pretrained",
+    "method.ablation.initialization",
+)  # fmt: skip
 """Options that lead out of the data's folder: to a URL, to files to read, to a folder to fill."""
-ORIGINS = ("auto", "timm", "package")
-"""Words for `model.pretrained`; everything else is a file."""
+ORIGINS = ("auto", "timm", "package", "kmeans", "random")
+"""Words for the last two; everything else is a file."""
 
 
 def require_followed(values: Mapping[str, Any], file: Path, typed: Mapping[str, Any]) -> None:
@@ -40,7 +43,7 @@ def followed(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _at(values: Mapping[str, Any], place: str) -> Any:
     """The value of an option that is a path or a URL; None if it is not."""
-    section, _, option = place.partition(".")
-    options = values.get(section)
-    text = options.get(option) if isinstance(options, Mapping) else None
-    return None if isinstance(text, bool) or text in ORIGINS else text
+    found: Any = values
+    for key in place.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return None if isinstance(found, bool) or found in ORIGINS else found
