@@ -273,6 +273,14 @@ def test_the_mask_predictor_can_be_chosen(student):
         method(student, mask_predictor=("haed",))
 
 
+def test_nothing_flows_if_all_parts_are_the_mask_predictor(student, batch, minimize):
+    gta = method(student, mask_predictor=("encoder", "decoder", "head"))
+    assert gta.flowing == []
+    gta.step(batch, minimize, FIRST)
+    pairs = zip(gta.student.parameters(), gta.assistant.parameters(), strict=True)
+    assert not all(torch.equal(ours, theirs) for ours, theirs in pairs)
+
+
 def test_loss_does_not_change_with_a_constant_added_to_logits():
     shifted = as_image(ASSISTANT) + 3.0
     torch.testing.assert_close(

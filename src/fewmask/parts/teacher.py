@@ -99,7 +99,8 @@ def follow(ours: list[Tensor], theirs: list[Tensor], decay: float) -> None:
 def _lerp(ours: list[Tensor], theirs: list[Tensor], share: float) -> None:
     floating = [i for i, x in enumerate(ours) if x.is_floating_point()]
     targets = [theirs[i].to(ours[i].dtype) for i in floating]
-    torch._foreach_lerp_([ours[i] for i in floating], targets, share)
+    if floating:  # torch refuses an empty list
+        torch._foreach_lerp_([ours[i] for i in floating], targets, share)
     for mine, new in zip(ours, theirs, strict=True):
         if not mine.is_floating_point():
             mine.copy_(new)

@@ -174,6 +174,19 @@ def watch(gta: GTA, seen: list[bool], forward: Any) -> Any:
     return watched
 
 
+def test_the_released_code_can_share_nothing(batch: Batch):
+    """All weights flow, as there on one device, where the name of the mask predictor differs."""
+    torch.manual_seed(0)
+    config = GTA.Config(name="gta", mask_predictor=(), ablation=Ablation(as_released=True))
+    gta = GTA(lambda: create_model(TINY, num_classes=3), config)
+    for step in (0, 3, 6):
+        take(gta, batch, step)
+    student, assistant = parameters(gta.student), parameters(gta.assistant)
+    assert not any(
+        torch.equal(student[name], assistant[name]) for name in student if "head" in name
+    )
+
+
 def test_the_released_code_averages_and_copies_no_statistics(batch: Batch):
     """Each network has seen other weights, so no two have the same statistics."""
     gta = method(as_released=True)

@@ -118,10 +118,11 @@ class Released(NamedTuple):
 
 def copy_weights(source: nn.Module, *networks: nn.Module, but: Sequence[int] = ()) -> None:
     """Gives networks the parameters of another one, but those at some positions."""
+    theirs = list(source.parameters())
+    taken = [i for i in range(len(theirs)) if i not in but]
     for network in networks:
-        pairs = enumerate(zip(network.parameters(), source.parameters(), strict=True))
-        ours, theirs = zip(*(pair for i, pair in pairs if i not in but), strict=True)
-        follow(list(ours), list(theirs), decay=0)
+        ours = list(network.parameters())
+        follow([ours[i] for i in taken], [theirs[i] for i in taken], decay=0)
 
 
 NO_ASSISTANT, EQUAL = "method.ablation.no_assistant=true", "method.ablation.weights=equal"
