@@ -7,6 +7,7 @@ from torch import nn
 
 from fewmask.engine.minimizer import Minimizer
 from fewmask.engine.settings import TrainingConfig
+from fewmask.methods.gta import GTA
 from fewmask.methods.imas import IMAS
 from fewmask.methods.pseudoseg import PseudoSeg
 from fewmask.methods.supervised import Supervised
@@ -106,3 +107,14 @@ def test_a_wrong_network_is_answered_with_all_names(student):
     minimize = Minimizer(Fabric(accelerator="cpu", devices=1), method, TrainingConfig(steps=10))
     with pytest.raises(AssertionError, match=r"\['student', 'twin'\]"):
         minimize(next(student.parameters()).sum(), over=student.encoder)
+
+
+def test_a_constant_rate_does_not_follow_the_schedule(student):
+    method = GTA(lambda: student, GTA.Config(name="gta", ablation={"as_released": True}))
+    training = TrainingConfig(steps=10, lr=0.1, head_lr_factor=1)
+    minimize = Minimizer(Fabric(accelerator="cpu", devices=1), method, training)
+    minimize.begin(5)
+    rates = {name: o.param_groups[0]["lr"] for name, o in minimize.optimizers.items()}
+    assert rates == {"student": pytest.approx(0.1 * 0.5**0.9), "assistant": 0.1}
+    plain = GTA(lambda: student, GTA.Config(name="gta"))
+    assert plain.constant_rates == ()

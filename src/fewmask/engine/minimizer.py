@@ -56,6 +56,7 @@ class Minimizer:
         self.trained = {
             names[0]: self._set_up(method, names) for names in method.trained_together()
         }
+        self.constant = method.constant_rates
         self.unshared = [x for t in self.trained.values() for x in unshared_buffers(t.modules)]
 
     def _set_up(self, method: Method, names: tuple[str, ...]) -> Trained:
@@ -81,9 +82,9 @@ class Minimizer:
         """Prepares a step; the learning rates follow from its index, also after a resume."""
         processes.copy_from_first(self.unshared)
         factor = lr_factor(step, self.config)
-        for optimizer in self.optimizers.values():
+        for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * factor
+                group["lr"] = group["initial_lr"] * (1 if name in self.constant else factor)
 
     @property
     def lr(self) -> float:

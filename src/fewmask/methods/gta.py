@@ -91,6 +91,7 @@ class GTA(Method):
         self.assistant = copy.deepcopy(student)
         self.teacher = Teacher(student, config.teacher_batch_statistics)
         kept = {id(p) for module in self._mask_predictor(student) for p in module.parameters()}
+        self.constant_rates = ("assistant",) if config.ablation.as_released else ()
         self.flowing = [i for i, p in enumerate(student.parameters()) if id(p) not in kept]
 
     def step(self, batch: Batch, minimize: Minimize, progress: Progress) -> StepReport:
@@ -102,7 +103,7 @@ class GTA(Method):
         require_partners(weak)
         updates, released = self._updates(progress), self._released(progress)
         if released:
-            released.begin(x_l)
+            y_l = released.begin(batch)
         if updates < 0:
             loss_s = self._teach_student(self.student(x_l), y_l, minimize, progress)
             return StepReport({"labeled": loss_s.detach()})

@@ -35,7 +35,7 @@ class Minimize(Protocol):
 
 
 class Method(nn.Module, abc.ABC):
-    """The networks one algorithm keeps, and the step it repeats.
+    """The networks one algorithm keeps, and the step it repeats. docs/extending.md shows examples.
 
     Keep everything that must survive a checkpoint in parameters or buffers of the method. A method
     knows nothing of files, devices or processes. Draw random numbers inside `step` from torch's
@@ -49,23 +49,22 @@ class Method(nn.Module, abc.ABC):
         create_network: builds a network for the data set. Each call draws new random weights, so
             two calls give two different networks; pretrained weights of the encoder are the same.
         config: this method's `Config`.
-
-    Example:
-        See `fewmask/methods/supervised.py`, the smallest one, and docs/extending.md.
     """
 
     class Config(BaseConfig):
         """Hyper-parameters; the defaults are the paper's."""
 
         name: str
-        """The method: a built-in name (supervised, imas, pcr ...), or your own class as
-        package.module:Class."""
+        """A built-in name (supervised, imas, pcr ...), or your class as package.module:Class."""
 
     student: Segmenter
 
     trains: tuple[str | tuple[str, ...], ...] = ("student",)
     """Attributes that hold the networks to train, one optimizer each. A tuple names modules that
     one optimizer trains together; a step over any of them moves all of them."""
+
+    constant_rates: tuple[str, ...] = ()
+    """Those of them whose learning rates stay as they are, whatever the schedule."""
 
     views: Views | None = None
     """The views of unlabeled images that `step` uses; None for labeled images only."""

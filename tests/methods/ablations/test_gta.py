@@ -222,3 +222,19 @@ def test_the_released_code_learns_from_padding_with_another_confidence(batch: Ba
         logits = teacher.train()(torch.cat([batch.labeled.image, mixed])).upsampled_logits[2:]
     torch.testing.assert_close(confidence, logits.softmax(1).amax(1))
     assert not torch.allclose(confidence, pseudo.confidence, atol=1e-3)
+
+
+def test_the_released_code_takes_padding_of_labeled_images_for_class_0(batch: Batch):
+    mask = batch.labeled.mask
+    valid = torch.ones_like(mask, dtype=torch.bool)
+    valid[:, 4:] = False
+
+    def with_padding_as(label: int) -> Batch:
+        labeled = batch.labeled._replace(mask=mask.masked_fill(~valid, label))
+        return batch._replace(labeled=labeled, labeled_valid=valid)
+
+    def loss(of: GTA, label: int) -> Tensor:
+        return take(of, with_padding_as(label), 0)["loss_labeled"]
+
+    assert loss(method(as_released=True), IGNORE) == loss(method(as_released=True), 0)
+    assert loss(method(), IGNORE) != loss(method(), 0)

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fewmask.batch import Progress
+from fewmask.batch import Batch, Progress
 from fewmask.config import BaseConfig
 from fewmask.methods.ablations.row import Row
 from fewmask.parts.pseudo_labels import PseudoLabel, pseudo_label
@@ -29,9 +29,9 @@ class Ablation(BaseConfig):
     """Follows the released code where it contradicts the paper: student and assistant share the
     mask predictor; both, and the teacher, get the student's weights anew in each step of the first
     epoch after the warm-up, and share them; no BatchNorm statistics are handed over or averaged;
-    confidences come from a second pass of the teacher, in train mode on the mixed images; padding
-    of unlabeled images counts. Not included: the constant learning rate of the assistant, padding
-    of labeled images and of validation images as class 0."""
+    confidences come from a second pass of the teacher, in train mode on the mixed images; the
+    assistant's learning rate is constant; padding of unlabeled images counts, and that of labeled
+    ones is class 0. Not included: scores on validation images that are padded with class 0."""
 
     def weight(self, confidence: Tensor, kept: Tensor) -> Tensor:
         """The weight of each pixel, [B, H, W].
@@ -75,17 +75,22 @@ class Released(NamedTuple):
     stage: Stage
 
     @torch.no_grad()
-    def begin(self, x_l: Tensor) -> None:
+    def begin(self, batch: Batch) -> Tensor:
         """Hands the student's weights over in each step of the first epoch.
 
         Before, assistant and teacher only see the labeled images, for their BatchNorm statistics.
+
+        Returns:
+            The labels [B, H, W], with padding as class 0.
         """
+        x_l, y_l = batch.labeled
         if self.stage is Stage.WARM_UP:
             self.assistant(x_l)
             self.teacher.train()(x_l)
             self.teacher.eval()
         if self.stage is Stage.FIRST_EPOCH:
             copy_weights(self.student, self.assistant, self.teacher)
+        return y_l if batch.labeled_valid is None else y_l.masked_fill(~batch.labeled_valid, 0)
 
     @torch.no_grad()
     def confidence(self, images: Tensor, pseudo: PseudoLabel) -> PseudoLabel:
