@@ -1,12 +1,15 @@
 """Masks whose colors contradict each other: `check` and `train` stop with one message."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fewmask.data.checks.mask_colors import suggested_palette
+from fewmask.data.checks.mask_colors import color_findings, suggested_palette
+from fewmask.data.checks.survey import MaskFacts
+from fewmask.data.label_table import LabelTable
 from tests.data.checks.photos import NAMED, both_refuse, check, loaded, masks_of, rewrite
 
 
@@ -136,3 +139,13 @@ def test_palettes_beside_numbers_without_colors_are_told(clean):
     assert "Is 1, #0000ff there, the same class everywhere?" in text
     assert any("Is 1, #0000ff there" in line for line in loaded(clean, names)[1])
     assert check(clean, names, "data.label_mapping={0: 0, 1: 1, 2: 2}").exit_code == 0
+
+
+def test_palettes_of_published_masks_are_no_news():
+    """VOC's own masks have palettes, and those of SBD are gray."""
+    masks = [
+        MaskFacts(Path("a.png"), mode="P", values={15: 9}, palette={15: 0xC08080}),
+        MaskFacts(Path("b.png"), mode="L", values={15: 9}),
+    ]
+    assert [one.level for one in color_findings(masks, LabelTable(21))] == ["warning"]
+    assert not [*color_findings(masks, LabelTable(21, advice="Run fewmask prepare voc again."))]

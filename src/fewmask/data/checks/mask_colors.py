@@ -125,7 +125,8 @@ def _beside_numbers(masks: Sequence[MaskFacts], labels: LabelTable) -> Iterator[
     paletted = [mask for mask in masks if mask.palette and not _is_gray(mask.palette)]
     plain = {n for mask in masks if mask.mode in ("L", "I;16", "I") for n in mask.values}
     both = sorted({n for mask in paletted for n in mask.palette} & plain - {0, *labels.mapping})
-    if both and not labels.is_binary:
+    # Masks that are not the user's own are those of a published data set, whose numbers are known.
+    if both and not labels.is_binary and not labels.advice:
         colors = (mask.palette[both[0]] for mask in paletted if both[0] in mask.palette)
         yield Finding(
             "warning",
