@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from fewmask.atomic import parse_json
 from fewmask.errors import UserError
 from fewmask.run_folder.checkpoint import FORMAT
 
@@ -48,9 +49,9 @@ def load(file: Path, *needed: str) -> dict[str, Any]:
         raise UserError(f"There is no file {file}. Write one with fewmask export RUN.")
     try:
         with safe_open(file, "pt") as opened:
-            content = json.loads((opened.metadata() or {}).get(HEADER, "{}"))
+            content = parse_json((opened.metadata() or {}).get(HEADER, "{}"))
             weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, OSError, RecursionError) as error:
+    except (SafetensorError, ValueError, OSError) as error:
         raise UserError(f"Cannot read {file}: {error}. Export the run again.") from None
     found = {**content, "weights": weights} if isinstance(content, dict) else {}
     if found.pop(CHECKSUM, None) not in (None, _digest(weights)):

@@ -23,6 +23,10 @@ LISTING_SECONDS = 600.0
 """That a server may take to list a folder: a bucket with a million shards takes minutes."""
 
 
+DAMAGED = (tarfile.TarError, OSError, ValueError, ArithmeticError, RecursionError)
+"""What tarfile raises for a head with sizes that cannot be, or with heads in heads."""
+
+
 def is_remote(url: str) -> bool:
     """Whether this is a URL and not a path."""
     return "://" in url
@@ -103,7 +107,7 @@ def image_table(file: BinaryIO, url: str) -> np.ndarray:
             file.seek(tar.offset)  # tarfile mistakes a damaged header for the end
             if file.read(512) != bytes(512):
                 raise tarfile.ReadError(f"no header at byte {tar.offset}, and not the end")
-    except tarfile.TarError as error:
+    except DAMAGED as error:
         raise UserError(
             f"The shard {url} is damaged or not a plain tar file ({error}). Make it again with tar "
             "--sort=name -cf. Do not compress shards: the images already are."

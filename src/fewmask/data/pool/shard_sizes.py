@@ -1,7 +1,6 @@
 """How many images are in each shard: as `sizes.json` says, or counted once."""
 
 import hashlib
-import json
 import os
 import posixpath
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ import fsspec
 import numpy as np
 
 from fewmask import atomic
-from fewmask.atomic import LARGEST
+from fewmask.atomic import LARGEST, parse_json
 from fewmask.data.deadline import within
 from fewmask.data.pool.downloads import SILENT_SECONDS, Downloads
 from fewmask.data.pool.shard_files import image_table, is_remote
@@ -93,7 +92,7 @@ def _given_sizes(folder: str) -> dict[str, int]:
     except Exception:  # servers refuse a missing file in many ways; the shards tell what is wrong
         return {}
     try:
-        sizes = dict(json.loads(content))
+        sizes = dict(parse_json(content))
         if any(type(size) is not int or size < 0 for size in sizes.values()):
             raise ValueError("expected whole numbers")
         return sizes
