@@ -23,7 +23,7 @@ LISTING_SECONDS = 600.0
 """That a server may take to list a folder: a bucket with a million shards takes minutes."""
 
 
-DAMAGED = (tarfile.TarError, OSError, ValueError, ArithmeticError, RecursionError)
+DAMAGED = (tarfile.TarError, OSError, ValueError, ArithmeticError, RecursionError, MemoryError)
 """What tarfile raises for a head with sizes that cannot be, or with heads in heads."""
 
 
@@ -101,6 +101,8 @@ def image_table(file: BinaryIO, url: str) -> np.ndarray:
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             for member in tar:
+                if member.size < 0:  # tarfile would go back, perhaps without end
+                    raise tarfile.ReadError(f"a size below 0 at byte {member.offset}")
                 name = posixpath.basename(member.name).lower()
                 if member.isfile() and name.endswith(IMAGE_SUFFIXES) and not name.startswith("."):
                     places.append((member.offset_data, member.size))

@@ -21,6 +21,9 @@ from fewmask.errors import UserError
 SIZES = "sizes.json"
 """A file next to the shards with the number of images in each: {"000.tar": 10000, ...}."""
 
+MOST = 10**12
+"""Images in one shard, and one more: their sum must fit into 64 bits."""
+
 
 def shard_sizes(
     urls: Sequence[str], downloads: Downloads, facts: Path, tell: Callable[[str], None]
@@ -93,8 +96,8 @@ def _given_sizes(folder: str) -> dict[str, int]:
         return {}
     try:
         sizes = dict(parse_json(content))
-        if any(type(size) is not int or size < 0 for size in sizes.values()):
-            raise ValueError("expected whole numbers")
+        if any(type(size) is not int or not 0 <= size < MOST for size in sizes.values()):
+            raise ValueError("expected whole numbers of at most 12 digits")
         return sizes
     except (ValueError, TypeError) as error:
         raise UserError(
