@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 
 from fewmask.atomic import parse_json
 from fewmask.errors import UserError
@@ -32,7 +32,8 @@ def save(content: dict[str, Any], file: Path) -> None:
     # The format knows no shared memory, which tied weights and channels-last ones may have.
     weights = {name: x.contiguous().clone() for name, x in content["weights"].items()}
     facts = {"format": FORMAT, CHECKSUM: _digest(weights), **plain}
-    save_file(weights, file, {HEADER: json.dumps(facts), "format": "pt"})
+    content = to_bytes(weights, {HEADER: json.dumps(facts), "format": "pt"})
+    file.write_bytes(content)  # a full disk is an OSError then
 
 
 def load(file: Path, *needed: str) -> dict[str, Any]:
