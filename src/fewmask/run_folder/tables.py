@@ -39,7 +39,7 @@ def lines_of_table(file: Path) -> list[list[str]]:
     lines: list[list[str]] = []
     # Damaged bytes must spoil only the line that holds them, so each one is a table of its own: a
     # crash of the machine may leave a quotation mark, or a million zeros.
-    for line in read_text(file, errors="replace").split("\n"):
+    for line in filter(None, read_text(file, errors="replace").split("\n")):
         with suppress(ValueError):
             lines += parse_csv([line])
     return lines
