@@ -32,8 +32,8 @@ def save(content: dict[str, Any], file: Path) -> None:
     # The format knows no shared memory, which tied weights and channels-last ones may have.
     weights = {name: x.contiguous().clone() for name, x in content["weights"].items()}
     facts = {"format": FORMAT, CHECKSUM: _digest(weights), **plain}
-    content = to_bytes(weights, {HEADER: json.dumps(facts), "format": "pt"})
-    file.write_bytes(content)  # a full disk is an OSError then
+    packed = to_bytes(weights, {HEADER: json.dumps(facts), "format": "pt"})
+    file.write_bytes(packed)  # a full disk is an OSError then
 
 
 def load(file: Path, *needed: str) -> dict[str, Any]:
