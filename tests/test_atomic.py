@@ -135,3 +135,18 @@ def test_line_ends_are_one_character(tmp_path):
     assert read_text(file, "utf-8-sig") == "one\ntwo\nthree\n"
     file.write_bytes(b"\xff")
     assert read_text(file, errors="replace") == "\ufffd"
+
+
+def test_what_is_no_text_is_named(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xff")
+    with pytest.raises(OSError, match=r"it is not UTF-8 text: '.*a.txt'"):
+        atomic.read_text(tmp_path / "a.txt")
+
+
+def test_json_and_tables_of_anybody_are_read_or_refused():
+    assert atomic.parse_json('{"a": [1]}') == {"a": [1]}
+    assert atomic.parse_csv(["a,b", '"c,d",e']) == [["a", "b"], ["c,d", "e"]]
+    with pytest.raises(ValueError, match="nested too deeply"):
+        atomic.parse_json("[" * 200_000)
+    with pytest.raises(ValueError, match="it is no table"):
+        atomic.parse_csv(["x" * 200_000])

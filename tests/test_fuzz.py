@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 import fewmask
+from fewmask import api
 from fewmask.config import BaseConfig, read_yaml, validate
 from fewmask.data.annotations.importing import import_masks
 from fewmask.data.checks.survey import describe_image, describe_mask
@@ -25,9 +26,17 @@ from fewmask.data.lists.reading import read_lines
 from fewmask.data.masks import read_stored
 from fewmask.data.pool.shard_files import image_table
 from fewmask.data.sources.folder import Folder, folder_values
+from fewmask.engine.sinks import Sink
+from fewmask.engine.sinks.csv_tables import CsvTables
+from fewmask.engine.sinks.jsonl_metrics import JsonlMetrics
 from fewmask.errors import UserError
 from fewmask.recipes import Recipe, load_recipe
+from fewmask.report import curves
 from fewmask.run_folder import checkpoint, weights_file
+from fewmask.run_folder.paths import RunPaths
+from fewmask.run_folder.result import in_words, read_result
+from fewmask.run_folder.subsets import read_fingerprints
+from tests.conftest import TINY_WORDS
 from tests.data.pools import write_shards
 from tests.fuzzing import SECONDS, VALUES, mutated, rounds
 
@@ -273,3 +282,41 @@ def test_damaged_files_of_every_format_are_one_message(files, tmp_path, capsys):
             tried += 1
     with capsys.disabled():
         print(f" {tried} damaged files ", end="")
+
+
+RUN_READERS = (
+    lambda paths: in_words(read_result(paths.folder)),
+    read_fingerprints,
+    curves.training_charts,
+    curves.pseudo_label_chart,
+    curves.pseudo_label_shares,
+    lambda paths: curves.hardness_chart(curves.hardness_by_period(paths)),
+    lambda paths: CsvTables(Sink.Config(name="csv")).open(paths, 2),
+    lambda paths: JsonlMetrics(Sink.Config(name="jsonl")).open(paths, 2),
+)
+"""What reads the tables and notes of a run. The last two write as well."""
+
+
+def test_damaged_tables_and_notes_of_a_run_are_one_message(tmp_path, capsys):
+    paths = RunPaths(tmp_path / "run")
+    api.train("synthetic", *TINY_WORDS, "method=imas", "training.steps=3", out=paths.folder)
+    files = [*paths.tables, paths.metrics, paths.facts, paths.recipe]
+    sound = {file: file.read_bytes() for file in files}
+    tried = 0
+    for rng in rounds(SECONDS / 2):
+        file = rng.choice(files)
+        file.write_bytes(mutated(sound[file], rng))
+        damaged = file.read_bytes()
+        for read in RUN_READERS:
+            try:
+                read(paths)
+            except UserError as error:
+                assert str(error)
+            except BaseException as error:
+                error.add_note(f"{file.name}: {damaged[:2000]!r}")
+                raise
+            tried += 1
+        for changed in files:
+            changed.write_bytes(sound[changed])
+    with capsys.disabled():
+        print(f" {tried} damaged files of runs ", end="")

@@ -53,6 +53,15 @@ def test_training_stops_with_a_sentence_and_leaves_the_last_checkpoint_whole(run
     assert checkpoint.load(run / "weights" / "last.pt")["step"] == before
 
 
+@pytest.mark.parametrize("format", ["safetensors", "torchscript"])
+def test_an_export_without_room_says_so_and_leaves_nothing(format, run, tmp_path):
+    done = limited(
+        "export", run, "--format", format, "--out", f"a.{format}", cwd=tmp_path, room=800
+    )
+    assert done.returncode == 2 and "File too large" in done.stderr, done.stdout + done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("command", ["report", "rank", "pseudo", "predict", "split"])
 def test_other_commands_say_so_too(command, run, tmp_path):
     if command == "split" and not Path("/dev/full").exists():

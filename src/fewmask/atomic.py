@@ -4,14 +4,17 @@ A kill at any moment leaves the old file or the new one. What is read may come f
 neither waits without end nor fills the memory.
 """
 
+import csv
 import errno
+import json
 import os
 import re
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -93,12 +96,43 @@ def read_bytes(file: Path) -> bytes:
     return file.read_bytes() if status.st_size else b""
 
 
+class NotText(OSError, ValueError):
+    """A file that should hold text, and does not."""
+
+
 def read_text(file: Path, encoding: str = "utf-8", errors: str = "strict") -> str:
     """The text of a file, with one character as line end.
 
     Raises:
         OSError: as of `read_bytes`.
-        UnicodeDecodeError: if it is in another encoding.
+        NotText: if it is in another encoding.
     """
-    text = read_bytes(file).decode(encoding, errors)
+    try:
+        text = read_bytes(file).decode(encoding, errors)
+    except UnicodeDecodeError:
+        raise NotText(errno.EILSEQ, "it is not UTF-8 text", str(file)) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def parse_json(text: str | bytes, **options: Any) -> Any:
+    """What JSON of anybody stands for; options as of `json.loads`.
+
+    Raises:
+        ValueError: if it is damaged, or has parts in parts without an end.
+    """
+    try:
+        return json.loads(text, **options)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def parse_csv(lines: Iterable[str], **options: Any) -> list[list[str]]:
+    """The rows of a table of anybody; options as of `csv.reader`.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    try:
+        return [*csv.reader(lines, **options)]
+    except csv.Error as error:
+        raise ValueError(f"it is no table: {error}") from None

@@ -89,6 +89,7 @@ def test_ctrl_c_ends_any_command_as_shells_expect(monkeypatch):
     ("error", "says", "code"),
     [
         (MemoryError(), "there is not enough memory", 2),
+        (RuntimeError("can't start new thread"), "not enough memory", 2),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "not enough memory", 2),
         (KeyError("x"), "KeyError: 'x' (test_app.py, line ", 1),
     ],
@@ -102,3 +103,9 @@ def test_whatever_else_fails_is_one_message(error, says, code, monkeypatch, tmp_
     monkeypatch.setattr(check, "check", fails)
     printed = fewmask("check", tmp_path, code=code)
     assert says in printed and "Traceback" not in printed and len(printed.splitlines()) == 1
+
+
+def test_a_message_about_a_name_without_an_end_has_one(tmp_path):
+    text = fewmask("check", "x" * 100_000, cwd=tmp_path, code=2)
+    assert text.startswith("Error: the file system reports: ") and "characters left out" in text
+    assert 4000 < len(text) < 4100

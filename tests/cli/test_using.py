@@ -243,3 +243,9 @@ def test_photos_that_have_moved_are_found_by_an_option(run, tmp_path):
     assert "mIoU" in fewmask("evaluate", copied, place)
     text = fewmask("pseudo", copied, place, "--out", tmp_path / "pseudo")
     assert "image(s) predicted" in text
+
+
+@pytest.mark.parametrize("share", ["0/1", "2/1", "1", "a/b", f"1/{'9' * 5000}"])
+def test_a_share_that_cannot_be(share, run, tmp_path):
+    text = fewmask("predict", run, tmp_path, "--share", share, code=2)
+    assert "expected i/n with 1 <= i <= n" in text and len(text) < 200

@@ -61,3 +61,15 @@ def flip_header(file: Path, image: int) -> None:
     content = bytearray(file.read_bytes())
     content[header_at(file, image) + 5] ^= 255
     file.write_bytes(content)
+
+
+def tar_head(kind: bytes, size: bytes) -> bytes:
+    """The head of a member of a tar file that is as large as it says."""
+    fields = [b"a.png".ljust(124, b"\0"), size, b"0".rjust(12, b"0"), b" " * 8, kind]
+    block = bytearray(b"".join(fields).ljust(512, b"\0"))
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+BACKWARDS = 2 * tar_head(b"0", b"0" * 11 + b"\0") + tar_head(b"0", b"\xff" * 10 + b"\xfc\0")
+"""Three members, of which the last one ends where the second one begins."""

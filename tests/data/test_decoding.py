@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fewmask.data import decoding
 from fewmask.data.checks.survey import describe_image
-from fewmask.data.decoding import VARIABLE, TooLarge, decoded, require_pixels
+from fewmask.data.decoding import VARIABLE, TooLarge, count_pages, decoded, require_pixels
 from fewmask.data.images import looks_whole, read_image, read_tiff
 from fewmask.data.masks import read_stored
 from fewmask.errors import UserError
@@ -85,3 +86,13 @@ def test_a_picture_that_is_a_program_is_not_run(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="not an image of a known format"):
         read_image(file)
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_pages_of_a_file_are_counted_up_to_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(decoding, "MOST_PAGES", 3)
+    page = Image.new("L", (6, 4), 7)
+    for pages, counted in ((1, 1), (2, 2), (5, 3)):
+        page.save(tmp_path / "a.tif", save_all=True, append_images=[page] * (pages - 1))
+        with Image.open(tmp_path / "a.tif") as picture:
+            assert count_pages(picture) == counted and picture.tell() == 0
+            assert picture.getpixel((0, 0)) == 7

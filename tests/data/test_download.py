@@ -17,6 +17,7 @@ from fewmask.data.sources import camvid, published_dataset
 from fewmask.errors import UserError
 from fewmask.tasks.prepare import prepare
 from tests.data import trees
+from tests.data.pools import BACKWARDS
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -225,3 +226,10 @@ def test_a_published_list_is_copied_from_a_url(server, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="is not the published list"):
         published.copy_published("voc/tiny/5", server["url"], tmp_path / "other.txt")
     assert [f.name for f in tmp_path.iterdir()] == ["5.txt"]
+
+
+def test_an_archive_that_leads_back_to_itself_ends(tmp_path):
+    (tmp_path / "a.tar").write_bytes(BACKWARDS + bytes(1024))
+    with pytest.raises(UserError, match=r"'a.png' has a size below 0. Nothing was unpacked"):
+        unpack(tmp_path / "a.tar", tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []

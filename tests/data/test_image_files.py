@@ -70,3 +70,13 @@ def test_predictions_are_known_by_the_file_beside_their_folders(tmp_path, monkey
     assert without_predictions([mine, theirs, Path("run/b.png")]) == [mine, Path("run/b.png")]
     monkeypatch.chdir(tmp_path / "run" / "masks")
     assert without_predictions([Path("sub/a.png")]) == []
+
+
+def test_the_name_of_a_folder_must_fit_into_a_list_as_well(tmp_path):
+    try:
+        (tmp_path / "a\nb").mkdir()
+    except OSError:
+        pytest.skip("this file system refuses such names")
+    (tmp_path / "a\nb" / "1.png").touch()
+    with pytest.raises(UserError, match=r"'a\\nb/1.png' in .* cannot be written into a list"):
+        files_below(tmp_path)

@@ -61,3 +61,8 @@ def test_files_have_the_names_of_their_urls_and_stay_apart(tmp_path):
         assert file_for(url, tmp_path).name == "image"
     file = file_for("http://a/" + 300 * "x" + "/%2Fetc%2Fp.jpg", tmp_path)
     assert file.name == "p.jpg" and file.parent.parent == tmp_path
+
+
+def test_a_malformed_address_is_one_message(tmp_path):
+    with pytest.raises(UserError, match="Check the URL"):
+        file_for("http://[::1", tmp_path)

@@ -104,3 +104,9 @@ def test_damaged_doubled_and_missing_files(tmp_path):
     np.save(tmp_path / "0001.npy", [1])
     with pytest.raises(UserError, match="0001.txt: a second file has the same name"):
         read_image_labels(tmp_path, NAMES, CLASSES)
+
+
+def test_a_number_of_any_length_is_one_message(tmp_path):
+    (tmp_path / "0001.txt").write_text("9" * 5000)
+    with pytest.raises(UserError, match="'9+'"):
+        read_image_labels(tmp_path, NAMES[:1], CLASSES)

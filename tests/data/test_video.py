@@ -1,5 +1,7 @@
 """Videos are read frame by frame, and what is missing from one is told."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -71,3 +73,10 @@ def test_without_an_encoder_nothing_is_written(tmp_path, monkeypatch):
 
 def test_videos_are_known_by_their_suffix(tmp_path):
     assert is_video(tmp_path / "a.MOV") and not is_video(tmp_path / "a.jpg")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_is_no_video(tmp_path):
+    os.mkfifo(tmp_path / "a.mp4")
+    with pytest.raises(UserError, match="Cannot read the video"):
+        next(Video(tmp_path / "a.mp4").frames())

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from fewmask.errors import UserError
 from fewmask.evaluation.examination import Examination
 from fewmask.evaluation.metrics import scores
 from fewmask.report import curves
@@ -62,3 +63,17 @@ def test_reliability_against_the_ideal():
     bins = np.array([0.5, 0.9, np.nan]), np.array([0.4, 0.8, np.nan]), np.array([1, 1, 0])
     chart = curves.reliability_chart(Examination(confusion, 0.0, *bins, np.array([1.0])))
     assert chart.summary == "this network ends at 0.8; ideal ends at 1"
+
+
+@pytest.mark.parametrize(
+    ("table", "chart"),
+    [
+        ("pseudo_labels", curves.pseudo_label_chart),
+        ("pseudo_shares", curves.pseudo_label_shares),
+        ("hardness", curves.hardness_by_period),
+    ],
+)
+def test_a_table_of_another_kind_is_refused(table, chart, paths):
+    getattr(paths, table).write_text("step,share\n1,0.5\n")
+    with pytest.raises(UserError, match=f"{table}.csv is damaged: it has no column"):
+        chart(paths)

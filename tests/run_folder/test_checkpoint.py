@@ -116,3 +116,9 @@ def test_a_small_file_does_not_fill_the_memory(tmp_path):
             small.writestr(part, whole.read(part))
     with pytest.raises(UserError, match="its parts are larger than the file"):
         checkpoint.load(tmp_path / "small.pt")
+
+
+def test_a_tensor_in_place_of_the_format_is_refused(tmp_path):
+    torch.save({"format": torch.ones(3)}, tmp_path / "a.pt")
+    with pytest.raises(UserError, match="not a fewmask checkpoint"):
+        checkpoint.load(tmp_path / "a.pt")

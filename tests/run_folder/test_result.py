@@ -43,3 +43,20 @@ def test_what_has_no_results_is_told_in_words(two_runs, tmp_path):
         (folder / missing).unlink()
         with pytest.raises(UserError, match="with results: the run has stopped before its first"):
             read_result(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("splits/facts.json", "[" * 200_000),
+        ("splits/facts.json", '{"unlabeled": {"count": 1e400}}'),
+        ("recipe.yaml", "[" * 5000),
+        ("recipe.yaml", "data: {name: [folder]}\nmethod: {name: imas}"),
+        ("recipe.yaml", "data: [folder]"),
+    ],
+)
+def test_damaged_files_of_a_run_are_one_message(file, content, two_runs, tmp_path):
+    folder = shutil.copytree(two_runs / "a", tmp_path / "run")
+    (folder / file).write_text(content)
+    with pytest.raises(UserError, match="A file in it is damaged. Restore it, or train again"):
+        read_result(folder)

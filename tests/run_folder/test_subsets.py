@@ -1,6 +1,7 @@
 """The images of a run are recorded, and must stay the same."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -72,3 +73,11 @@ def test_the_validation_images_of_a_run_are_found_among_labeled_ones(two_runs):
     assert np.array_equal(found.mask(1), run.data.val.mask(1))
     with pytest.raises(UserError, match=r"2 validation image\(s\) .* are missing today"):
         own_val(run.paths, replace(swapped, labeled=swapped.val))
+
+
+def test_a_damaged_list_of_a_run_is_named(two_runs, tmp_path):
+    folder = shutil.copytree(two_runs / "a", tmp_path / "run")
+    (folder / "splits/val.txt").write_bytes(b"\xff")
+    run = Run.open(folder)
+    with pytest.raises(UserError, match=r"splits/val.txt: it is not UTF-8 text. Restore it"):
+        own_val(run.paths, run.data)

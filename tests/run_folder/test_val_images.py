@@ -1,5 +1,8 @@
 """How each validation image was scored is noted, and not mistaken for another evaluation."""
 
+import tracemalloc
+from zipfile import ZIP_DEFLATED, ZipFile
+
 import numpy as np
 
 from fewmask.run_folder.paths import RunPaths
@@ -30,3 +33,22 @@ def test_a_damaged_file_says_nothing(tmp_path):
         assert found is None or np.array_equal(found, COUNTS)
     paths.val_images.write_bytes(b"")
     assert read_val_images(paths, 7, "student") is None
+
+
+def test_counts_that_cannot_be_say_nothing(tmp_path):
+    paths = RunPaths(tmp_path)
+    for wrong in (COUNTS - 5, COUNTS * 0.5, COUNTS[0]):
+        write_val_images(paths, 7, "student", wrong)
+        assert read_val_images(paths, 7, "student") is None
+
+
+def test_a_small_file_that_stands_for_gigabytes_is_not_unpacked(tmp_path):
+    paths = RunPaths(tmp_path)
+    packed = ZipFile(paths.val_images, "w", ZIP_DEFLATED, compresslevel=1)
+    with packed, packed.open("counts.npy", "w", force_zip64=True) as member:
+        for _ in range(170):
+            member.write(bytes(10_000_000))
+    tracemalloc.start()
+    assert read_val_images(paths, 7, "student") is None
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()

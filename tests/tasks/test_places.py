@@ -123,3 +123,12 @@ def test_the_masks_of_a_data_set_are_no_photos(tmp_path):
     assert said == [
         f"Left out: 1 file(s) in {tmp_path}/data/masks, as they are the masks of {tmp_path}/data."
     ]
+
+
+def test_a_file_whose_name_no_list_can_hold_is_refused(tmp_path):
+    try:
+        (tmp_path / "a\nb.mp4").touch()
+    except OSError:
+        pytest.skip("this file system refuses such names")
+    with pytest.raises(UserError, match="cannot be written into a list. Rename it"):
+        find_images(tmp_path / "a\nb.mp4")

@@ -193,23 +193,34 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        _print_error(str(error))
         sys.exit(2)
     except OSError as error:  # a full disk, a missing permission, a folder instead of a file
-        print(f"Error: the file system reports: {error}", file=sys.stderr)
+        _print_error(f"the file system reports: {error}")
         sys.exit(2)
     except Exception as error:
         if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
-            print(f"Error: there is not enough memory. {error} {LESS}", file=sys.stderr)
+            _print_error(f"there is not enough memory. {error} {LESS}")
             sys.exit(2)
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
-        print(f"Error: {type(error).__name__}: {error} ({where}). {OURS}", file=sys.stderr)
+        _print_error(f"{type(error).__name__}: {error} ({where}). {OURS}")
         sys.exit(1)
 
 
-NO_MEMORY = ("can't allocate memory", "Insufficient memory")
-"""What torch and OpenCV say, which raise other errors."""
+def _print_error(text: str) -> None:
+    """Prints a message. What is wrong with a name, or a line, may be that it has no end."""
+    middle = f" ... ({len(text) - LONGEST:,} characters left out) ... "
+    cut = text[: LONGEST // 2] + middle + text[-LONGEST // 2 :]
+    print(f"Error: {text if len(text) <= LONGEST else cut}", file=sys.stderr)
+
+
+LONGEST = 4000
+"""Characters of a message."""
+
+
+NO_MEMORY = ("can't allocate memory", "Insufficient memory", "can't start new thread")
+"""What torch, OpenCV and Python say, which raise other errors."""
 LESS = "Use smaller images (data.long_side), crops or batches, or close other programs."
 OURS = (
     "This is a defect of fewmask. Please report it with what the same command prints with --debug."

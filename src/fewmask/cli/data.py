@@ -1,5 +1,6 @@
 """Commands for data: check, import, prepare, split."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -114,8 +115,8 @@ def import_(
 
 def _whole_numbers(text: str) -> list[int]:
     words = [word.strip() for word in text.split(",") if word.strip()]
-    if not all(word.isdecimal() for word in words):
-        raise UserError(f"--values {text}: expected whole numbers such as 0,1,2.")
+    if not all(re.fullmatch(r"\d{1,9}", word) for word in words):
+        raise UserError(f"--values {text[:40]}: expected whole numbers such as 0,1,2.")
     return [int(word) for word in words]
 
 

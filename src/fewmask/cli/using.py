@@ -1,5 +1,6 @@
 """Commands that use trained runs on images: predict, pseudo, rank."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -147,10 +148,11 @@ def rank(
 
 def _parse_share(text: str) -> tuple[int, int]:
     """(k, n) counted from 0, from `i/n` counted from 1."""
-    index, slash, shares = text.partition("/")
-    if not (slash and index.isdecimal() and shares.isdecimal() and 1 <= int(index) <= int(shares)):
-        raise UserError(f"--share={text}: expected i/n with 1 <= i <= n, such as 1/4.")
-    return int(index) - 1, int(shares)
+    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    index, shares = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= index <= shares:
+        raise UserError(f"--share={text[:40]}: expected i/n with 1 <= i <= n, such as 1/4.")
+    return index - 1, shares
 
 
 def _parse_formats(text: str) -> list[str]:

@@ -222,7 +222,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"There is no file {path}. (A folder, a pipe or a device is none.)")
     try:
         values = parse_yaml(read_text(path))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError) as error:
         raise UserError(f"Cannot read {path} as YAML: {error}") from None
     if not isinstance(values, dict) or any(not isinstance(key, str) for key in values):
         raise UserError(f"{path} holds no settings: expected lines like 'key: value'.")

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +23,10 @@ DEFAULT = 200.0
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "DIB", "JPEG2000", "PPM", "TGA")
 """What is decoded, whatever the suffix says. Pillow knows more: it lets Ghostscript run an EPS."""
+
+
+MOST_PAGES = 1000
+"""Of a TIFF that are counted."""
 
 
 class TooLarge(ValueError):
@@ -76,6 +81,23 @@ OTHER_TIFF = (
     "If it holds numbers of 32 or 64 bits, save it as PNG of 8 or 16 bits.",
 )
 """What else a TIFF may be that is no image here: a photo, and a mask."""
+
+
+def count_pages(picture: Image.Image) -> int:
+    """The pages of a picture, which shows its first one afterwards.
+
+    It stops at `MOST_PAGES`: with each page, Pillow needs longer for the next one.
+    """
+    if picture.format != "TIFF":
+        return int(getattr(picture, "n_frames", 1))
+    count = 1
+    with suppress(EOFError):
+        while count < MOST_PAGES:
+            picture.seek(count)
+            count += 1
+    picture.seek(0)
+    picture.load()
+    return count
 
 
 class opened:

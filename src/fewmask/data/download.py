@@ -21,6 +21,7 @@ from fewmask.errors import UserError
 DAMAGED = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
     *(RuntimeError, ValueError),  # an unknown compression, a NUL in a name
+    *(ArithmeticError, MemoryError),  # sizes that cannot be
 )
 """What reading an archive may raise."""
 CHUNK_BYTES = 1 << 20
@@ -141,6 +142,8 @@ def _untarred(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
     """The files of a tar archive. Links and devices may lead anywhere, and data sets have none."""
     with tarfile.open(archive) as tar:
         for member in tar:
+            if member.size < 0:  # tarfile would go back, perhaps without end
+                raise tarfile.TarError(f"the member '{member.name}' has a size below 0")
             content = tar.extractfile(member) if member.isfile() else None
             if content is not None:
                 yield member.name, content

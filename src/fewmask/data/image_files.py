@@ -34,7 +34,7 @@ def files_below(folder: Path) -> list[Path]:
     """All files in a folder and its subfolders, sorted, except hidden ones. Links are followed.
 
     Raises:
-        UserError: for a file name that cannot be a line of a list.
+        UserError: for a name that cannot be a line of a list.
     """
     found, seen = [], set()
     for place, folders, names in os.walk(folder, followlinks=True):
@@ -44,12 +44,22 @@ def files_below(folder: Path) -> list[Path]:
             found += [Path(place, name) for name in names if not name.startswith(".")]
         seen.add(where)
     for file in found:
-        if not file.name.isprintable():  # a line break, or bytes that are not UTF-8
-            raise UserError(
-                f"The file name {file.name!r} in {file.parent} holds characters that cannot be "
-                "written into a list. Rename it."
-            )
+        require_listable(file, folder)
     return sorted(found)
+
+
+def require_listable(file: Path, folder: Path) -> None:
+    """Makes sure that the path of a file below a folder can be a line of a list.
+
+    Raises:
+        UserError: if it cannot.
+    """
+    name = file.relative_to(folder).as_posix()
+    if not name.isprintable():  # a line break, or bytes that are not UTF-8
+        raise UserError(
+            f"The file name {name!r} in {folder} holds characters that cannot be written into a "
+            "list. Rename it."
+        )
 
 
 UNREAD_SUFFIXES = {

@@ -1,7 +1,5 @@
 """Image-level labels: a file that tells which classes an image shows, but not where."""
 
-import csv
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fewmask.atomic import parse_csv, parse_json
 from fewmask.data.classes import Classes
 from fewmask.data.label_table import LabelTable
 from fewmask.data.lists.reading import read_text, without_suffix
@@ -100,16 +99,17 @@ def _keys(name: str, is_unique: bool) -> tuple[str, ...]:
 
 def _read_rows(file: Path, known: AbstractSet[str], classes: Classes) -> dict[str, list[str]]:
     """The class names of each image."""
+    rows: dict[str, list[str]] = {}
     try:
         text = read_text(file)
         if file.suffix.lower() == ".json":
-            return _checked(json.loads(text, object_pairs_hook=_each_once), file)
-    except (ValueError, RecursionError) as error:
+            return _checked(parse_json(text, object_pairs_hook=_each_once), file)
+        lines = [line for line in text.splitlines() if line.strip()]
+        mark = _separator(lines, known)
+        table = parse_csv(lines, delimiter=mark, skipinitialspace=True)
+    except ValueError as error:
         raise UserError(f"Cannot read data.image_labels={file}: {error}") from None
-    rows: dict[str, list[str]] = {}
-    lines = [line for line in text.splitlines() if line.strip()]
-    mark = _separator(lines, known)
-    for name, *cells in csv.reader(lines, delimiter=mark, skipinitialspace=True):
+    for name, *cells in table:
         labels = [label for cell in cells for label in _labels(cell.strip(), classes)]
         rows.setdefault(name.strip(), []).extend(labels)
     rows.pop("image", None)  # a heading

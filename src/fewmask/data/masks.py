@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from fewmask.data.decoding import opened
+from fewmask.data.decoding import count_pages, opened
 from fewmask.data.images import IMAGE_SUFFIXES
 from fewmask.data.mask_arrays import ARRAY_SUFFIXES, read_array, whole_numbers
 from fewmask.data.object_masks import mask_parts
@@ -161,9 +161,9 @@ def _require_one_sharp_page(picture: Image.Image, file: Path) -> None:
 
 def _pages(picture: Image.Image) -> int:
     """The pages of a file. Smaller copies of a page, as large TIFFs have them, do not count."""
-    count = getattr(picture, "n_frames", 1)
+    count = count_pages(picture)
     if count == 1 or picture.format != "TIFF":
-        return int(count)
+        return count
     full = 0
     for page in range(count):
         picture.seek(page)

@@ -15,8 +15,15 @@ LIMITS = Limits(bytes=512 << 20, seconds=300)
 
 
 def file_for(url: str, folder: Path) -> Path:
-    """Where to keep the image of a URL. URLs that end alike have files of one name, but apart."""
-    last = unquote(urlsplit(url).path).rpartition("/")[2]
+    """Where to keep the image of a URL. URLs that end alike have files of one name, but apart.
+
+    Raises:
+        UserError: if it is malformed.
+    """
+    try:
+        last = unquote(urlsplit(url).path).rpartition("/")[2]
+    except ValueError as error:
+        raise UserError(f"Cannot download {url}: {error}. Check the URL.") from None
     # Only characters that every file system takes, and not too many.
     name = re.sub(r"[^\w.-]+", "_", last).lstrip(".")[-80:] or "image"
     return folder / hashlib.sha256(url.encode()).hexdigest()[:8] / name

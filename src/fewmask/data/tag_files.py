@@ -69,7 +69,8 @@ def _tags(file: Path, names: Sequence[str]) -> Sequence[float | str]:
     """The numbers or names in a file."""
     if file.suffix.lower() == ".txt":
         words = [word.strip() for word in re.split(r"[,;\n]+", read_text(file))]
-        return [int(word) if word.isdecimal() and word not in names else word for word in words]
+        is_number = re.compile(r"\d{1,18}").fullmatch
+        return [int(word) if is_number(word) and word not in names else word for word in words]
     found = [*_arrays(read_content(file, "image-level labels"))]
     if len(found) != 1 or not _is_vector(found[0]):
         held = listed(f"{array.dtype} {[*array.shape]}" for array in found) or "none"

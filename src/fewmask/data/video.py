@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fewmask.atomic import replacing
+from fewmask.atomic import obstacle, replacing
 from fewmask.data.images import read_image, resize_image
 from fewmask.errors import UserError
 
@@ -42,8 +42,9 @@ class Video:
 
     def __init__(self, file: Path):
         self.file = file
-        # Absolute: FFmpeg takes a name such as `a:b.mp4` for a URL.
-        self._capture = cv2.VideoCapture(os.path.abspath(file))
+        # Absolute: FFmpeg takes a name such as `a:b.mp4` for a URL. It would wait for a pipe.
+        place = "" if obstacle(file) else os.path.abspath(file)
+        self._capture = cv2.VideoCapture(place)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if 0 < fps < 1000 else 25.0
         self.count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))

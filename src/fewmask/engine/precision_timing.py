@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fewmask import atomic, version
+from fewmask.atomic import parse_json, read_text
 from fewmask.data.cache import cache_folder
 from fewmask.engine.devices import processor
 
@@ -49,7 +50,7 @@ class Timing(NamedTuple):
     def kept_in(cls, file: Path) -> Self | None:
         """Reads an earlier measurement; None if there is none, or it is damaged."""
         try:
-            kept = json.loads(file.read_text(encoding="utf-8"))
+            kept = parse_json(read_text(file))
             timing = cls(float(kept["bf16"]), float(kept["fp32"]))
         except (OSError, ValueError, TypeError, KeyError):
             return None

@@ -12,6 +12,8 @@ from fewmask.run_folder.tables import read_metrics, read_table
 
 TRAJECTORIES = 60
 """At most this many unlabeled images are drawn in the hardness chart."""
+QUALITIES = ("used", "accuracy", "confidence")
+"""Of pseudo-labels: columns of their table."""
 PERIODS = 10
 """The hardness chart divides a run into this many periods."""
 
@@ -21,7 +23,7 @@ Points = list[tuple[float, float]]
 def training_charts(paths: RunPaths) -> list[Chart]:
     """mIoU, losses, logged shares between 0 and 1, and speed, over the steps."""
     scores: dict[str, Points] = defaultdict(list)
-    for row in read_table(paths.results):
+    for row in read_table(paths.results, "network", "miou"):
         scores[row["network"]].append((float(row["step"]), float(row["miou"])))
     charts = [line_chart("mIoU on val, %", scores)]
     logged: dict[str, Points] = defaultdict(list)
@@ -52,19 +54,16 @@ def _is_share(name: str, points: Points) -> bool:
 
 def pseudo_label_chart(paths: RunPaths) -> Chart | None:
     """Coverage, accuracy and confidence of the pseudo-labels over the steps."""
-    rows = read_table(paths.pseudo_labels)
+    rows = read_table(paths.pseudo_labels, *QUALITIES)
     if not rows:
         return None
-    series = {
-        name: [(float(row["step"]), float(row[name])) for row in rows]
-        for name in ("used", "accuracy", "confidence")
-    }
+    series = {name: [(float(row["step"]), float(row[name])) for row in rows] for name in QUALITIES}
     return line_chart("pseudo-labels on val", series, (0, 1))
 
 
 def pseudo_label_shares(paths: RunPaths) -> list[tuple[str, float, float]]:
     """Each class with its percentage of the labeled pixels and of the last pseudo-labels."""
-    rows = read_table(paths.pseudo_shares)
+    rows = read_table(paths.pseudo_shares, "class", "labeled", "pseudo")
     last = [row for row in rows if row["step"] == rows[-1]["step"]]
     return [(r["class"], 100 * float(r["labeled"]), 100 * float(r["pseudo"])) for r in last]
 
@@ -75,7 +74,7 @@ def hardness_by_period(paths: RunPaths) -> dict[str, Points]:
     The images that are hardest at the end of the run come first. The x of a point is the end of its
     period, in percent of the steps.
     """
-    rows = read_table(paths.hardness)
+    rows = read_table(paths.hardness, "image", "hardness")
     last = max((int(row["step"]) for row in rows), default=0)
     seen: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:

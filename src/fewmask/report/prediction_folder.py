@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fewmask import atomic
-from fewmask.atomic import read_text
+from fewmask.atomic import parse_json, read_text
 from fewmask.batch import IGNORE
 from fewmask.data import Classes
 from fewmask.data.decoding import decoded
@@ -211,7 +211,7 @@ def _digest(predictor: Predictor) -> str:
 def _read_claim(file: Path) -> Any:
     """The recorded weights and threshold; None if the file is damaged."""
     try:
-        return json.loads(read_text(file))
+        return parse_json(read_text(file))
     except ValueError:
         return None
 

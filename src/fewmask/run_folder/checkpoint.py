@@ -55,7 +55,9 @@ def load(file: Path, *needed: str) -> dict[str, Any]:
         UserError: if it is missing, damaged, of another format, or lacks a needed key.
     """
     content = _read(file)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    # A tensor in its place has no truth value.
+    given = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(given, int) or given != FORMAT:
         raise UserError(
             f"{file} is not a fewmask checkpoint of format {FORMAT}. Another program or another "
             "version wrote it."

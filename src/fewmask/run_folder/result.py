@@ -1,6 +1,5 @@
 """The scores of a run so far: of every network, after its last evaluation and at its best."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +8,16 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from fewmask.atomic import read_text
+from fewmask.atomic import parse_json, read_text
 from fewmask.data.lists.published import ImageList, published_lists
 from fewmask.errors import UserError, listed
 from fewmask.evaluation import EvaluationConfig
 from fewmask.run_folder.paths import RunPaths, not_a_run
 from fewmask.run_folder.tables import read_table
+
+DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+          RecursionError)  # fmt: skip
+"""What is raised for a file that is damaged, or holds other things than expected."""
 
 
 class NetworkScore(NamedTuple):
@@ -78,9 +81,9 @@ def read_result(folder: Path) -> Result:
     try:
         # Plain values, not a Recipe: results of a stranger's run are read without its code.
         recipe: dict[str, Any] = yaml.safe_load(read_text(paths.recipe))
-        facts = json.loads(read_text(paths.facts))
+        facts = parse_json(read_text(paths.facts))
         return _result(paths, recipe, facts)
-    except (OSError, ValueError, KeyError, IndexError, TypeError, yaml.YAMLError) as error:
+    except (*DAMAGE, yaml.YAMLError) as error:
         raise UserError(
             f"{folder} is not the folder of a run with results ({type(error).__name__} {error}). "
             "A file in it is damaged. Restore it, or train again."
@@ -88,26 +91,34 @@ def read_result(folder: Path) -> Result:
 
 
 def _result(paths: RunPaths, recipe: dict[str, Any], facts: dict[str, Any]) -> Result:
-    rows, per_class = read_table(paths.results), read_table(paths.per_class)
+    rows = read_table(paths.results, "network", "miou", "pixel_accuracy")
+    per_class = read_table(paths.per_class, "network", "class", "iou")
     seconds, memory_gib = _costs(paths.times)
     return Result(
         folder=paths.folder,
-        data=recipe["data"]["name"],
-        method=recipe["method"]["name"],
-        encoder=recipe["model"]["encoder"],
+        data=_name(recipe["data"]["name"]),
+        method=_name(recipe["method"]["name"]),
+        encoder=_name(recipe["model"]["encoder"]),
         labeled=_split(facts["labeled"]),
         unlabeled=int(facts["unlabeled"]["count"]),
         val=_split(facts["val"]),
         protocol=EvaluationConfig(**recipe["evaluation"]),
         steps=int(rows[-1]["step"]),
         planned_steps=int(recipe["training"]["steps"]),
-        root=str(recipe["data"].get("root", "")),
+        root=_name(recipe["data"].get("root") or ""),
         classes=tuple(dict.fromkeys(row["class"] for row in per_class)),
         long_side=recipe["data"].get("long_side"),
         networks=_networks(rows, per_class),
         seconds=seconds,
         memory_gib=memory_gib,
     )
+
+
+def _name(value: Any) -> str:
+    """A text, as it is: what else a file may hold could be longer than the memory."""
+    if not isinstance(value, str):
+        raise TypeError(f"expected a name, got a {type(value).__name__}")
+    return value
 
 
 def _networks(

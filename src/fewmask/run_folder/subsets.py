@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fewmask import atomic
-from fewmask.atomic import read_bytes, read_text
+from fewmask.atomic import parse_json, read_bytes, read_text
 from fewmask.data import Chosen, Data, Dataset
 from fewmask.data.lists.published import recognize_dataset
 from fewmask.data.masks import MASK_SUFFIXES
@@ -52,7 +52,7 @@ def read_fingerprints(paths: RunPaths) -> tuple[dict[str, str], dict[str, str]]:
         UserError: if the file is missing or damaged.
     """
     try:
-        facts = json.loads(read_text(paths.facts))
+        facts = parse_json(read_text(paths.facts))
         images: dict[str, str] = {subset: facts[subset]["sha256"] for subset in SUBSETS}
         # Runs of version 0.1 did not note the masks.
         noted = LABELED if MASKS in facts else ()
@@ -99,7 +99,10 @@ def own_val(paths: RunPaths, data: Data) -> Dataset:
         raise UserError(
             f"{file} is missing. It lists the images that the run was scored on. Restore it."
         )
-    wanted = read_text(file).splitlines()
+    try:
+        wanted = read_text(file).splitlines()
+    except OSError as error:
+        raise UserError(f"Cannot read {file}: {error.strerror}. Restore it.") from None
     if list(data.val.names) == wanted:
         return data.val
     places = {name: (data.val, i) for i, name in enumerate(data.val.names)}

@@ -6,6 +6,8 @@ from io import BytesIO
 import numpy as np
 
 from fewmask import atomic
+from fewmask.data.mask_arrays import read_content
+from fewmask.errors import UserError
 from fewmask.run_folder.paths import RunPaths
 
 
@@ -27,9 +29,10 @@ def write_val_images(paths: RunPaths, step: int, network: str, counts: np.ndarra
 def read_val_images(paths: RunPaths, step: int, network: str) -> np.ndarray | None:
     """The counts [3, N, K] of a network after so many steps; None if they were not noted."""
     try:
-        with np.load(paths.val_images, allow_pickle=False) as noted:
-            is_wanted = int(noted["step"]) == step and str(noted["network"]) == network
-            counts: np.ndarray = noted["counts"]
-    except Exception:  # NumPy, zipfile and zlib raise a dozen kinds for a damaged file
+        noted = read_content(paths.val_images, "scores of images")  # within the limit on arrays
+        is_wanted = int(noted["step"]) == step and str(noted["network"]) == network
+        counts: np.ndarray = noted["counts"]
+    except (UserError, ValueError, LookupError, TypeError):  # none were noted, or it is damaged
         return None
-    return counts if is_wanted and counts.ndim == 3 else None
+    are_counts = counts.dtype.kind == "i" and counts.ndim == 3 and counts.min(initial=0) >= 0
+    return counts if is_wanted and are_counts else None

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 
+from fewmask.atomic import parse_json
 from fewmask.errors import UserError
 from fewmask.run_folder.checkpoint import FORMAT
 
@@ -31,7 +32,8 @@ def save(content: dict[str, Any], file: Path) -> None:
     # The format knows no shared memory, which tied weights and channels-last ones may have.
     weights = {name: x.contiguous().clone() for name, x in content["weights"].items()}
     facts = {"format": FORMAT, CHECKSUM: _digest(weights), **plain}
-    save_file(weights, file, {HEADER: json.dumps(facts), "format": "pt"})
+    packed = to_bytes(weights, {HEADER: json.dumps(facts), "format": "pt"})
+    file.write_bytes(packed)  # a full disk is an OSError then
 
 
 def load(file: Path, *needed: str) -> dict[str, Any]:
@@ -48,9 +50,9 @@ def load(file: Path, *needed: str) -> dict[str, Any]:
         raise UserError(f"There is no file {file}. Write one with fewmask export RUN.")
     try:
         with safe_open(file, "pt") as opened:
-            content = json.loads((opened.metadata() or {}).get(HEADER, "{}"))
+            content = parse_json((opened.metadata() or {}).get(HEADER, "{}"))
             weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, OSError, RecursionError) as error:
+    except (SafetensorError, ValueError, OSError) as error:
         raise UserError(f"Cannot read {file}: {error}. Export the run again.") from None
     found = {**content, "weights": weights} if isinstance(content, dict) else {}
     if found.pop(CHECKSUM, None) not in (None, _digest(weights)):

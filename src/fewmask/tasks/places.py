@@ -13,6 +13,7 @@ from fewmask.data.download import is_url
 from fewmask.data.image_files import (
     files_below,
     list_images,
+    require_listable,
     unique_names,
     unread_pictures,
     without_predictions,
@@ -169,6 +170,8 @@ def _ranked(folder: Path) -> dict[str, Path]:
 
 
 def _named(files: Sequence[Path], names: Sequence[str]) -> list[Named]:
+    for file in files:
+        require_listable(file, file.parent)
     return [Named(file, name) for file, name in zip(files, names, strict=True)]
 
 

@@ -115,7 +115,8 @@ def _logged_hardness(run: Run) -> list[float]:
         raise UserError(
             "--by easiness: this run logged no easiness; only iMAS does. Use --by entropy."
         )
-    last = {row["image"]: float(row["hardness"]) for row in read_table(run.paths.hardness)}
+    rows = read_table(run.paths.hardness, "image", "hardness")
+    last = {row["image"]: float(row["hardness"]) for row in rows}
     return [last.get(name, 1.0) for name in run.data.unlabeled.names]
 
 

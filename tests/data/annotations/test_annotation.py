@@ -74,3 +74,9 @@ def test_a_corner_is_not_astronomically_far_away():
         shape = Shape("a", np.array([(0, 0), (corner, 0), (2, 2)]))
         with pytest.raises(ValueError, match="a corner of an object 'a' is not a number, or far"):
             annotation("a.png", 4, 4, [shape])
+
+
+@pytest.mark.parametrize("name", ["a/" * 2000 + "b.png", "x" * 300 + ".png"])
+def test_names_are_not_longer_than_file_systems_take(name):
+    with pytest.raises(ValueError, match="longer than file systems take"):
+        annotation(name, 4, 4, [])

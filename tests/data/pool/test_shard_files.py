@@ -1,5 +1,6 @@
 """Where shards are, and where the images stand in one."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,11 @@ import pytest
 from fewmask.data.pool.shard_files import image_table, list_shards
 from fewmask.errors import UserError
 from tests.data.pools import (
+    BACKWARDS,
     flip_header,
     header_at,
     opened_pool,
+    tar_head,
     write_shards,
 )
 
@@ -40,6 +43,22 @@ def test_a_damaged_shard_is_named(tmp_path, damage, message):
     damage(folder / "000.tar")
     with pytest.raises(UserError, match=message):
         opened_pool(folder / "000.tar")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        tar_head(b"0", b"\xff" * 12),  # a size below 0
+        BACKWARDS,
+        tar_head(b"0", b"\x80" + b"\0" * 3 + b"\xff" * 8),  # beyond 64 bits
+        tar_head(b"L", b"77777777777\0"),  # a name of 8 GiB
+        (tar_head(b"L", b"00000000013\0") + b"0123456789".ljust(512, b"\0")) * 3000,
+    ],
+    ids=["below 0", "backwards", "2**64", "a long name", "heads in heads"],
+)
+def test_heads_that_cannot_be_are_one_message(content, tmp_path):
+    with pytest.raises(UserError, match="is damaged or not a plain tar file"):
+        image_table(BytesIO(content + bytes(1024)), "a.tar")
 
 
 @pytest.mark.parametrize(

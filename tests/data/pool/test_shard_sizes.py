@@ -17,7 +17,15 @@ def test_sizes_that_are_not_true_are_found_out(tmp_path):
     assert len(pool) == 14
     with pytest.raises(UserError, match="holds 5 images, but 9 were counted"):
         pool.image(7)
-    for wrong in ("[5, 5]", '{"000.tar": -1}', '{"000.tar": 2.5}', '{"000.tar": Infinity}', "{"):
+    for wrong in (
+        '{"000.tar": 1000000000000000000000}',
+        "[" * 200_000,
+        "[5, 5]",
+        '{"000.tar": -1}',
+        '{"000.tar": 2.5}',
+        '{"000.tar": Infinity}',
+        "{",
+    ):
         (folder / "sizes.json").write_text(wrong)
         with pytest.raises(UserError, match="is not like"):
             opened_pool(folder)

@@ -63,3 +63,9 @@ def test_a_file_that_a_kill_left_without_a_header_gets_one(tmp_path):
 def test_no_rows_make_no_file(tmp_path):
     opened(tmp_path).rows("hardness", [])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cut_off_head_is_written_again(tmp_path):
+    (tmp_path / "times.csv").write_text("step,da")
+    opened(tmp_path, first_step=2).rows("times", [{"step": 3, "data": 0.5}])
+    assert rows(tmp_path / "times.csv") == [["step", "data"], ["3", "0.500"]]

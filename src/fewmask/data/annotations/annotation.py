@@ -11,6 +11,8 @@ from fewmask.data.decoding import require_pixels
 BACKGROUND = "background"
 """The class of all pixels outside objects."""
 
+DEEPEST, LONGEST = 50, 255
+"""Folders in each other, and bytes of a name: what file systems take."""
 FARTHEST = 1e12
 """Pixels from the corner of an image, beyond which no corner of an object can be meant."""
 
@@ -85,6 +87,8 @@ def stem_of(name: str) -> str:
         raise ValueError(f"the image name '{name}' leads out of the folder")
     if not name.isprintable() or any(part.startswith(".") for part in path.parts):
         raise ValueError(f"the image name {name!r} is hidden, or holds characters no list can hold")
+    if len(path.parts) > DEEPEST or any(len(part.encode()) > LONGEST for part in path.parts):
+        raise ValueError(f"the image name '{name[:80]}...' is longer than file systems take")
     # A relative path keeps its folders, as images in subfolders have masks in subfolders.
     return (PurePosixPath(path.name) if path.is_absolute() else path).with_suffix("").as_posix()
 

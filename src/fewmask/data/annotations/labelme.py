@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from fewmask.atomic import read_text
+from fewmask.atomic import parse_json, read_text
 from fewmask.data.annotations.annotation import (
     Annotation,
     Export,
@@ -54,7 +54,7 @@ def _content(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise ValueError(f"{file.name} is not a file")
     try:
-        content = json.loads(read_text(file, "utf-8-sig"))
+        content = parse_json(read_text(file, "utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"{file.name} is damaged: {error}") from None
     if not isinstance(content, dict) or "shapes" not in content:

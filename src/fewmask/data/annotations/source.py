@@ -1,11 +1,10 @@
 """An export as the user names it, with what the user says about it."""
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fewmask.atomic import read_text
+from fewmask.atomic import parse_json, read_text
 from fewmask.data.annotations.photos import Photos
 
 
@@ -26,7 +25,7 @@ class Source:
             return None
         if not self.path.is_file():
             raise ValueError("it is not a file")
-        return json.loads(read_text(self.path, "utf-8-sig"))
+        return parse_json(read_text(self.path, "utf-8-sig"))
 
 
 def _photos_of(path: Path) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fewmask.atomic import read_text
+from fewmask.atomic import NotText, read_text
 from fewmask.config import read_yaml
 from fewmask.data.annotations.annotation import Annotation, Export, Shape, annotation, stem_of
 from fewmask.data.annotations.source import Source
@@ -69,7 +69,7 @@ def _lines(file: Path) -> list[str]:
         raise ValueError(f"{file.name} is not a file")
     try:
         return read_text(file, "utf-8-sig").splitlines()
-    except UnicodeDecodeError:
+    except NotText:
         raise ValueError(f"{file.name} is not a text file") from None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fewmask import atomic
-from fewmask.atomic import read_text
+from fewmask.atomic import parse_json, read_text
 from fewmask.data.cache import cache_folder
 from fewmask.data.checks.finding import Finding, require_no_error
 from fewmask.data.checks.labels import label_findings
@@ -137,7 +137,7 @@ def _remembered(kind: str, data: Data, find: Callable[[], Iterable[Finding]]) ->
             facts.update(array.tobytes())  # image-level labels come from a file of their own
         mark = cache_folder() / kind / facts.hexdigest()
         with suppress(OSError, ValueError, TypeError):  # not there, or damaged
-            return [*map(str, json.loads(read_text(mark)))]
+            return [*map(str, parse_json(read_text(mark)))]
     findings = [*find()]
     require_no_error(findings)
     warnings = [f"{one.what} {one.advice}" for one in findings if one.level == "warning"]

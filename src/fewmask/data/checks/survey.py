@@ -18,7 +18,7 @@ from rich.progress import track
 
 from fewmask.atomic import read_bytes
 from fewmask.data.checks.regions import has_numbered_objects, is_smoothed
-from fewmask.data.decoding import TIFF_SUFFIXES, TooLarge, decoded
+from fewmask.data.decoding import TIFF_SUFFIXES, TooLarge, count_pages, decoded
 from fewmask.data.images import as_rgb, read_tiff, to_8_bits
 from fewmask.data.label_table import LabelTable, distinct
 from fewmask.data.masks import read_stored
@@ -158,7 +158,7 @@ def _decoded(file: Path) -> tuple[Image.Image, str, int, int, int]:
     try:
         with decoded(file) as picture:
             orientation = int(picture.getexif().get(0x0112, 1))
-            pages = getattr(picture, "n_frames", 1)
+            pages = count_pages(picture)
             bands = int(getattr(picture, "tag_v2", {}).get(SAMPLES_PER_PIXEL, 0))
             return ImageOps.exif_transpose(picture), picture.mode, orientation, pages, bands
     except UnidentifiedImageError:

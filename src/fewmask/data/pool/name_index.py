@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fewmask.atomic import parse_json, read_text
 from fewmask.data.computed import Computed
 from fewmask.errors import UserError
 
@@ -31,7 +32,7 @@ class NameIndex(Computed[str]):
 
     def __init__(self, folder: Path):
         self.folder = folder
-        facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+        facts = parse_json(read_text(folder / "facts.json"))
         self._count, self._sha256 = int(facts["count"]), str(facts["sha256"])
         # Memory maps: all processes share these pages, and only the pages in use are in memory.
         self._text = np.memmap(folder / "names", np.uint8, mode="r")
@@ -69,7 +70,7 @@ class NameIndex(Computed[str]):
     def is_whole(folder: Path) -> bool:
         """Whether an index exists and its files have the length they were written with."""
         try:
-            facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+            facts = parse_json(read_text(folder / "facts.json"))
             sizes = [(folder / name).stat().st_size for name in ("names", "ends")]
             return sizes == [facts["bytes"], 8 * facts["count"]]
         except (OSError, ValueError, KeyError, TypeError):

@@ -23,6 +23,10 @@ LISTING_SECONDS = 600.0
 """That a server may take to list a folder: a bucket with a million shards takes minutes."""
 
 
+DAMAGED = (tarfile.TarError, OSError, ValueError, ArithmeticError, RecursionError, MemoryError)
+"""What tarfile raises for a head with sizes that cannot be, or with heads in heads."""
+
+
 def is_remote(url: str) -> bool:
     """Whether this is a URL and not a path."""
     return "://" in url
@@ -97,13 +101,15 @@ def image_table(file: BinaryIO, url: str) -> np.ndarray:
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             for member in tar:
+                if member.size < 0:  # tarfile would go back, perhaps without end
+                    raise tarfile.ReadError(f"a size below 0 at byte {member.offset}")
                 name = posixpath.basename(member.name).lower()
                 if member.isfile() and name.endswith(IMAGE_SUFFIXES) and not name.startswith("."):
                     places.append((member.offset_data, member.size))
             file.seek(tar.offset)  # tarfile mistakes a damaged header for the end
             if file.read(512) != bytes(512):
                 raise tarfile.ReadError(f"no header at byte {tar.offset}, and not the end")
-    except tarfile.TarError as error:
+    except DAMAGED as error:
         raise UserError(
             f"The shard {url} is damaged or not a plain tar file ({error}). Make it again with tar "
             "--sort=name -cf. Do not compress shards: the images already are."

@@ -1,7 +1,6 @@
 """How many images are in each shard: as `sizes.json` says, or counted once."""
 
 import hashlib
-import json
 import os
 import posixpath
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ import fsspec
 import numpy as np
 
 from fewmask import atomic
-from fewmask.atomic import LARGEST
+from fewmask.atomic import LARGEST, parse_json
 from fewmask.data.deadline import within
 from fewmask.data.pool.downloads import SILENT_SECONDS, Downloads
 from fewmask.data.pool.shard_files import image_table, is_remote
@@ -21,6 +20,9 @@ from fewmask.errors import UserError
 
 SIZES = "sizes.json"
 """A file next to the shards with the number of images in each: {"000.tar": 10000, ...}."""
+
+MOST = 10**12
+"""Images in one shard, and one more: their sum must fit into 64 bits."""
 
 
 def shard_sizes(
@@ -93,9 +95,9 @@ def _given_sizes(folder: str) -> dict[str, int]:
     except Exception:  # servers refuse a missing file in many ways; the shards tell what is wrong
         return {}
     try:
-        sizes = dict(json.loads(content))
-        if any(type(size) is not int or size < 0 for size in sizes.values()):
-            raise ValueError("expected whole numbers")
+        sizes = dict(parse_json(content))
+        if any(type(size) is not int or not 0 <= size < MOST for size in sizes.values()):
+            raise ValueError("expected whole numbers of at most 12 digits")
         return sizes
     except (ValueError, TypeError) as error:
         raise UserError(

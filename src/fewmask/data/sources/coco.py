@@ -14,14 +14,13 @@ Crowd regions get the class of their things, but are drawn first, below all sing
 Source: Lin et al., Microsoft COCO, ECCV 2014.
 """
 
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fewmask.atomic import read_text
+from fewmask.atomic import parse_json, read_text
 from fewmask.data.classes import Classes
 from fewmask.data.convert import convert_all, save_mask
 from fewmask.data.files import Files, Paths
@@ -131,7 +130,7 @@ Job = tuple[Path, int, int, list[tuple[int, Any]]]
 def _jobs(file: Path, masks: Path) -> list[Job]:
     """One job for each image of an annotation file."""
     try:
-        content = json.loads(read_text(file))
+        content = parse_json(read_text(file))
         categories = sorted(content["categories"], key=lambda category: int(category["id"]))
         # Labels follow from the order, so another list of things would mix up all classes.
         if [category["name"] for category in categories] != NAMES[1:]:

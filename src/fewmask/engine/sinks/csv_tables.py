@@ -9,6 +9,7 @@ from fewmask.engine.sinks.rewriting import rewrite
 from fewmask.engine.sinks.sink import Sink, Table
 from fewmask.evaluation import Scores
 from fewmask.run_folder.paths import RunPaths
+from fewmask.run_folder.tables import is_step, lines_of_table
 
 Row = Mapping[str, str | float]
 DIGITS = {"hardness": 6, "times": 3}
@@ -59,10 +60,9 @@ def _drop_later_rows(file: Path, first_step: int) -> None:
     if not file.exists():
         return
     # A kill may have cut off the last row, or a crash of the machine may have damaged it.
-    with file.open(newline="", encoding="utf-8", errors="replace") as stream:
-        rows = list(csv.reader(stream))
-    whole = [row for row in rows[1:] if len(row) == len(rows[0]) and row[0].isdecimal()]
-    kept = rows[:1] + [row for row in whole if int(row[0]) <= first_step]
+    head, *rows = lines_of_table(file) or [[]]
+    whole = [row for row in rows if len(row) == len(head) and is_step(row[0])]
+    kept = [row for row in whole if int(row[0]) <= first_step]
     text = io.StringIO()
-    csv.writer(text).writerows(kept)
+    csv.writer(text).writerows([head, *kept] if kept else [])  # the head may be damaged as well
     rewrite(file, text.getvalue())

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from fewmask.atomic import read_text
+from fewmask.atomic import parse_json, read_text
 from fewmask.engine.sinks.rewriting import rewrite
 from fewmask.engine.sinks.sink import Sink
 from fewmask.run_folder.paths import RunPaths
@@ -30,7 +30,7 @@ def _drop_later_lines(file: Path, first_step: int) -> None:
     kept = []
     for line in read_text(file, errors="replace").splitlines():
         try:
-            if json.loads(line)["step"] <= first_step:
+            if parse_json(line)["step"] <= first_step:
                 kept.append(line)
         except (ValueError, TypeError, KeyError):
             continue  # A kill has cut the line off, or it is damaged.

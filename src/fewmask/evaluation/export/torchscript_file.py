@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,9 @@ def write(network: PlainNetwork, card: Card, example: Tensor, file: Path) -> Non
         # That shapes may become constants: it is checked at other sizes, not guessed.
         warnings.simplefilter("ignore")
         recorded = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
-        torch.jit.save(recorded, str(file), _extra_files={CARD: json.dumps(to_strings(card))})
+        content = BytesIO()
+        torch.jit.save(recorded, content, _extra_files={CARD: json.dumps(to_strings(card))})
+    file.write_bytes(content.getbuffer())  # a full disk is an OSError then
 
 
 class TorchScriptFile:
