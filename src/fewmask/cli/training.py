@@ -185,7 +185,7 @@ def recipes(
     for recipe in shipped.recipe_names():
         print(f"{recipe:24}{shipped.recipe_title(recipe)}")
         for row in shipped.published_scores(recipe):
-            line = f"    {row.labeled:26}{row.miou:6.2f}  {row.encoder:18} {row.source}"
+            line = f"    {row.labeled:26}{row.miou:6.2f}  {row.encoder:18}  {row.source}"
             print("; ".join([line, " ".join(row.settings)] if row.settings else [line]))
     print(
         "\nBelow each recipe: its data.labeled lists, and the mIoU published for each list (best "
