@@ -80,3 +80,16 @@ def test_the_name_of_a_folder_must_fit_into_a_list_as_well(tmp_path):
     (tmp_path / "a\nb" / "1.png").touch()
     with pytest.raises(UserError, match=r"'a\\nb/1.png' in .* cannot be written into a list"):
         files_below(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a .png", " a.png", "# a.png"])
+def test_names_that_a_list_would_change_are_refused(name, tmp_path):
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match="cannot be written into a list. Rename it"):
+        files_below(tmp_path)
+
+
+def test_names_with_blanks_and_signs_inside_are_fine(tmp_path):
+    for name in ("a b.png", "#a.png", "a # b.png"):
+        (tmp_path / name).touch()
+    assert len(files_below(tmp_path)) == 3

@@ -112,3 +112,10 @@ def test_notes_that_are_a_hard_link_do_not_grow_elsewhere(tmp_path):
     before = (tmp_path / "backup").read_text()
     OwnFiles(tmp_path / "a").write_text(tmp_path / "a" / "2", "")
     assert (tmp_path / "backup").read_text() == before != (tmp_path / "a" / NOTES).read_text()
+
+
+def test_notes_that_would_fill_the_memory_are_not_read(tmp_path):
+    with (tmp_path / NOTES).open("wb") as notes:
+        notes.truncate(50 << 30)
+    with pytest.raises(OSError, match="50.0 GiB, and 2 are the limit"):
+        OwnFiles(tmp_path)

@@ -6,7 +6,7 @@ import torch
 from lightning_fabric import Fabric
 
 from fewmask.engine.minimizer import Minimizer
-from fewmask.engine.saving import Checkpoints, load_last
+from fewmask.engine.saving import Checkpoints, load_last, restore
 from fewmask.engine.settings import TrainingConfig
 from fewmask.errors import UserError
 from fewmask.evaluation import Scores
@@ -65,3 +65,9 @@ def test_only_the_first_process_writes(saved, monkeypatch):
     saved.save_evaluation(1, {"teacher": scores(50.0)})
     assert not saved.paths.last.exists() and not saved.paths.best.exists()
     assert saved.best == {"teacher": 50.0}
+
+
+@pytest.mark.parametrize("state", [{}, {"a": 1}, {"optimizers": [5]}])
+def test_optimizers_that_cannot_be_restored_are_named(state, saved):
+    with pytest.raises(UserError, match=r"last.pt does not hold the optimizers of this run"):
+        restore(saved.minimizer, state, saved.paths.last)

@@ -122,3 +122,19 @@ def test_a_tensor_in_place_of_the_format_is_refused(tmp_path):
     torch.save({"format": torch.ones(3)}, tmp_path / "a.pt")
     with pytest.raises(UserError, match="not a fewmask checkpoint"):
         checkpoint.load(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("step", None), ("step", 2.0), ("best", [1]), ("minimizer", "x")]
+)
+def test_parts_of_another_kind_are_named(key, value, tmp_path):
+    checkpoint.save({"step": 1, "best": {}, "minimizer": {}, key: value}, tmp_path / "last.pt")
+    with pytest.raises(UserError, match=f"is damaged: its '{key}' is a {type(value).__name__}"):
+        checkpoint.load(tmp_path / "last.pt")
+
+
+def test_complex_weights_are_refused(tmp_path):
+    with pytest.raises(UserError, match="weight is complex"):
+        checkpoint.fill(
+            torch.nn.Linear(1, 1), {"weight": torch.ones(1, 1, dtype=torch.cfloat)}, tmp_path
+        )

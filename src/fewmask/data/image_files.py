@@ -55,7 +55,10 @@ def require_listable(file: Path, folder: Path) -> None:
         UserError: if it cannot.
     """
     name = file.relative_to(folder).as_posix()
-    if not name.isprintable():  # a line break, or bytes that are not UTF-8
+    bare = name.removesuffix(file.suffix)
+    # A line break, or bytes that are not UTF-8; or what a reader of lists takes for a comment, or
+    # for blanks around a name.
+    if not name.isprintable() or bare != bare.strip() or bare.startswith("# "):
         raise UserError(
             f"The file name {name!r} in {folder} holds characters that cannot be written into a "
             "list. Rename it."

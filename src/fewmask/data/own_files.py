@@ -135,7 +135,7 @@ class OwnFiles:
         """Reads the notes, unless they are as they were."""
         size = self.notes.stat().st_size if self.notes.is_file() else 0
         if size != self._size:
-            text = self.notes.read_text(encoding="utf-8", errors="surrogateescape")
+            text = atomic.read_text(self.notes, errors="surrogateescape")
             self._noted |= {*text.split("\n")}
             self._size, self._is_whole = size, text.endswith("\n")
 

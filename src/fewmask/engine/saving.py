@@ -3,10 +3,12 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from fewmask.engine.divergence import refuse_nan_weights
 from fewmask.engine.minimizer import Minimizer
+from fewmask.errors import UserError
 from fewmask.evaluation import Scores
 from fewmask.methods import Method
 from fewmask.parts import processes
@@ -27,6 +29,21 @@ def load_last(paths: RunPaths, method: Method) -> dict[str, Any]:
     state = checkpoint.load(paths.last, "method", "minimizer", "step", "best")
     checkpoint.fill(method, state["method"], paths.last)
     return state
+
+
+def restore(minimizer: Minimizer, state: dict[str, Any], file: Path) -> None:
+    """Restores the optimizers and the learning rate of a run.
+
+    Raises:
+        UserError: if the checkpoint does not hold them.
+    """
+    try:
+        minimizer.load_state_dict(state)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"{file} does not hold the optimizers of this run ({type(error).__name__}: {error}). "
+            "It is damaged, or of another recipe. Restore it, or train again."
+        ) from None
 
 
 @dataclass

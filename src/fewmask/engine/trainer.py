@@ -21,7 +21,7 @@ from fewmask.engine.logger import Logger, Metrics
 from fewmask.engine.memory import forget_peak_memory, peak_memory
 from fewmask.engine.profiling import Profile
 from fewmask.engine.pseudo_quality import PseudoQuality
-from fewmask.engine.saving import Checkpoints, load_last
+from fewmask.engine.saving import Checkpoints, load_last, restore
 from fewmask.engine.settings import Settings
 from fewmask.engine.sinks.choosing import create_sinks
 from fewmask.engine.stopping import StopSignals
@@ -86,7 +86,7 @@ class Trainer:
         self.stop = StopSignals(fabric.device)
         self.step, self.is_stopped = 0, False  # steps taken; whether a signal has stopped training
         if state is not None:
-            self.minimizer.load_state_dict(state["minimizer"])
+            restore(self.minimizer, state["minimizer"], self.paths.last)
             self.step, self.checkpoints.best = state["step"], state["best"]
 
     def run(

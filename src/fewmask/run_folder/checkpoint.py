@@ -44,6 +44,10 @@ def save(content: dict[str, Any], file: Path) -> None:
         ) from error
 
 
+KINDS = {"step": int, "best": dict, "minimizer": dict, "model": dict}
+"""What the parts of a checkpoint are, if it has them."""
+
+
 def load(file: Path, *needed: str) -> dict[str, Any]:
     """Reads a checkpoint to the CPU. It may hold only plain tensors and values.
 
@@ -69,6 +73,12 @@ def load(file: Path, *needed: str) -> dict[str, Any]:
             f"{file} lacks '{missing[0]}'. A last.pt continues a run; a best.pt holds one network "
             "for prediction. This file is the other one, or damaged."
         )
+    for key, kind in KINDS.items():
+        if not isinstance(content.get(key, kind()), kind):
+            raise UserError(
+                f"{file} is damaged: its '{key}' is a {type(content[key]).__name__}. Restore the "
+                "file, or train again."
+            )
     return content
 
 
@@ -164,6 +174,8 @@ def _require_numbers(weights: Any, file: Path) -> None:
     """Refuses weights with which every prediction would be class 0. Training never saves any."""
     for name, value in weights.items() if isinstance(weights, Mapping) else ():
         is_dense = isinstance(value, torch.Tensor) and value.layout == torch.strided
+        if is_dense and value.is_complex():
+            raise UserError(f"{file} is damaged: {name} is complex. Restore it, or train again.")
         if is_dense and value.is_floating_point() and not value.float().isfinite().all():
             kind = "not a number (NaN)" if value.isnan().any() else "infinite"
             raise UserError(
