@@ -119,16 +119,19 @@ def transcribed(net: Segmenter, batch: Batch, options: dict) -> dict[str, Tensor
     (x_l, y_l), (weak, strong, valid, *_) = batch[:2]
     tau = options["threshold"]
     stages = net.encoder(torch.cat([x_l, weak]))
+    weak_factors = [doubled_or_dropped(x.shape[1]) for x in stages]
+    dropped = [x[COUNT:] * f for x, f in zip(stages, weak_factors, strict=True)]
     if options["joint_statistics"]:
-        factors = [doubled_or_dropped(x.shape[1], 2 * COUNT) for x in stages]
-        doubled = [torch.cat([x, x * f]) for x, f in zip(stages, factors, strict=True)]
-        output = net.decode(doubled, (33, 33))
+        factors = [doubled_or_dropped(x.shape[1]) for x in stages]
+        joined = [
+            torch.cat([x, x[:COUNT] * f, d])
+            for x, f, d in zip(stages, factors, dropped, strict=True)
+        ]
+        output = net.decode(joined, (33, 33))
         z_l, z_w, _, z_fp = output.logits.split(COUNT)
     else:
         output = net.decode(stages, (33, 33))
         z_l, z_w = output.logits.split(COUNT)
-        factors = [doubled_or_dropped(x.shape[1]) for x in stages]
-        dropped = [x[COUNT:] * f for x, f in zip(stages, factors, strict=True)]
         z_fp = net.decode(dropped, (33, 33)).logits
     aux = None if output.aux_logits is None else output.aux_logits[:COUNT]
     label, confidence = look(z_w, valid)

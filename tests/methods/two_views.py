@@ -80,9 +80,9 @@ def over_valid(logits: Tensor, label: Tensor, confidence: Tensor, threshold: flo
     return loss[confidence >= threshold].sum() / (label != IGNORE).sum()
 
 
-def doubled_or_dropped(width: int, count: int = COUNT) -> Tensor:
+def doubled_or_dropped(width: int) -> Tensor:
     """The factors [B, C, 1, 1] of channel dropout, in float32 as fewmask draws them."""
-    drawn = torch.rand(count, width, dtype=torch.float32)
+    drawn = torch.rand(COUNT, width, dtype=torch.float32)
     return torch.where(drawn < 0.5, 2.0, 0.0).double()[:, :, None, None]
 
 

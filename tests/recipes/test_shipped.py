@@ -73,6 +73,8 @@ HEADLINES = [
     *rows("cityscapes/gta", R101, 8, "u2pl/186 u2pl/372 u2pl/744", (69.38, 72.02, 76.08)),
     *rows("cityscapes/pseudoseg", R101, 16, "u2pl/744", (72.36,)),
     *rows("coco/pseudoseg", X65, 16, COCO, (29.78, 37.11, 39.11, 41.75, 43.64)),
+    *rows("voc/unimatch", R101, 16, UNIMATCH, (75.2, 77.2, 78.8, 79.9, 81.2)),
+    *rows("cityscapes/unimatch", R50, 16, PARTS, (75.0, 76.8, 77.5, 78.6)),
     *rows("voc/unimatch_v2", DINO_B, None, UNIMATCH, (86.29, 87.92, 88.86, 89.98, 90.80)),
     *rows("cityscapes/unimatch_v2", DINO_B, None, PARTS, (83.60, 84.30, 84.51, 85.14)),
 ]

@@ -118,13 +118,14 @@ class UniMatch(Method):
         """Encodes labeled and weak views once, and decodes them with and without dropout."""
         count, size, p = (len(x_l), len(weak)), weak.shape[-2:], self.config.feature_dropout
         stages = self.student.encoder(torch.cat([x_l, weak]))
+        dropped = channel_dropout([x[len(x_l) :] for x in stages], p)
         if self.is_joint:
-            pairs = zip(stages, channel_dropout(stages, p), strict=True)
-            both = self.student.decode([torch.cat(pair) for pair in pairs], size)
-            labeled, clean, _, perturbed = both.split(*count, *count)
+            alongside = channel_dropout([x[: len(x_l)] for x in stages], p)
+            parts = zip(stages, alongside, dropped, strict=True)
+            output = self.student.decode([torch.cat(part) for part in parts], size)
+            labeled, clean, _, perturbed = output.split(*count, *count)
         else:
             labeled, clean = self.student.decode(stages, size).split(*count)
-            dropped = channel_dropout([x[len(x_l) :] for x in stages], p)
             perturbed = self.student.decode(dropped, size)
         return Streams(labeled, clean, perturbed)
 

@@ -19,7 +19,8 @@ def channel_dropout(stages: Sequence[Tensor], probability: float = 0.5) -> list[
     Each stage has masks of its own.
 
     Args:
-        stages: [B, C, h, w] each, of this process.
+        stages: [B, C, h, w] each, of this process's images. Labeled and unlabeled ones need a call
+            each, as their places in a joint batch depend on the number of processes.
         probability: p of a channel to be dropped, in [0, 1); the others are divided by 1 - p.
 
     Source: Yang et al., UniMatch, CVPR 2023.
