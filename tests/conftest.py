@@ -76,7 +76,7 @@ def student() -> Segmenter:
 
 
 @pytest.fixture
-def batch() -> Batch:
+def batch(request: pytest.FixtureRequest) -> Batch:
     """Two labeled and two unlabeled 33 x 33 images, 3 classes, some padding."""
     torch.manual_seed(1)
     valid = torch.ones(2, 33, 33, dtype=torch.bool)
@@ -85,7 +85,16 @@ def batch() -> Batch:
     mask[:, 30:] = 255
     weak, strong = torch.randn(2, 2, 3, 33, 33)
     labeled = Labeled(torch.randn(2, 3, 33, 33), mask)
-    return Batch(labeled, Unlabeled(weak, (strong,), valid, torch.tensor([4, 2])))
+    others = (torch.randn_like(strong) for _ in range(1, strong_views(request)))
+    return Batch(labeled, Unlabeled(weak, (strong, *others), valid, torch.tensor([4, 2])))
+
+
+def strong_views(request: pytest.FixtureRequest) -> int:
+    """As many as the method asks for that a test has as a parameter, at least one."""
+    given = getattr(request.node, "callspec", None)
+    names = {str(value) for value in given.params.values()} if given else set()
+    asked = [find(name, METHODS, "method").views for name in names & METHODS.keys()]
+    return max((len(views.strong) for views in asked if views), default=1) or 1
 
 
 class FakeMinimize:

@@ -9,7 +9,10 @@ from tests.conftest import TINY_WORDS
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["supervised", "mean_teacher", "fixmatch", "fewmatch"])
+@pytest.mark.parametrize(
+    "method",
+    ["supervised", "mean_teacher", "fixmatch", "fewmatch", "unimatch", "unimatch_v2"],
+)
 def test_methods_fit_their_labeled_images(method, tmp_path):
     words = (f"method={method}", "training.steps=120", "training.lr=0.01", "data.labeled=2")
     run = fewmask.train(

@@ -22,7 +22,7 @@ from fewmask.models import create_model
 from fewmask.parts import processes
 from fewmask.parts.losses import SupervisedLoss
 from fewmask.parts.precision import exact_float
-from tests.conftest import MID_TRAINING, TINY, FakeMinimize, past_warm_up
+from tests.conftest import MID_TRAINING, TINY, FakeMinimize, past_warm_up, strong_views
 
 every_method = pytest.mark.parametrize("name", METHODS)
 
@@ -261,17 +261,18 @@ class OneDevice(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-def uint8_batch(present: Tensor | None) -> Batch:
+def uint8_batch(present: Tensor | None, strong: int = 1) -> Batch:
     """Photos as the loader gives them."""
     image, mask = torch.zeros(2, 33, 33, 3, dtype=torch.uint8), torch.zeros(2, 33, 33).byte()
-    unlabeled = Unlabeled(image, (image,), mask == 0, torch.tensor([4, 2]), present)
+    unlabeled = Unlabeled(image, (image,) * strong, mask == 0, torch.tensor([4, 2]), present)
     return Batch(Labeled(image, mask), unlabeled)
 
 
 @pytest.fixture(params=[True, False], ids=["classes known", "classes unknown"])
 def elsewhere(request) -> Batch:
     """Photos moved to a device as training moves them."""
-    return to_device(uint8_batch(torch.ones(2, 3) > 0 if request.param else None), "meta", IMAGENET)
+    present = torch.ones(2, 3) > 0 if request.param else None
+    return to_device(uint8_batch(present, strong_views(request)), "meta", IMAGENET)
 
 
 @pytest.fixture

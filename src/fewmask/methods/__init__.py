@@ -13,6 +13,8 @@ METHODS = {
     "pcr": "fewmask.methods.pcr:PCR",
     "gta": "fewmask.methods.gta:GTA",
     "pseudoseg": "fewmask.methods.pseudoseg:PseudoSeg",
+    "unimatch": "fewmask.methods.unimatch:UniMatch",
+    "unimatch_v2": "fewmask.methods.unimatch_v2:UniMatchV2",
 }
 """Built-in name to import path; your own method is given as package.module:Class."""
 
@@ -28,6 +30,8 @@ TITLES = {
     "pcr": "PCR",
     "gta": "GTA-Seg",
     "pseudoseg": "PseudoSeg",
+    "unimatch": "UniMatch",
+    "unimatch_v2": "UniMatch V2",
 }
 """Built-in name to the name in its paper, for tables and sentences."""
 

@@ -14,3 +14,8 @@ def set_momentum(network: nn.Module, momentum: float) -> None:
     for module in network.modules():
         if isinstance(module, _BatchNorm):
             module.momentum = momentum
+
+
+def has_batchnorm(network: nn.Module) -> bool:
+    """Whether a network has BatchNorm layers, so that the images of a batch meet."""
+    return any(isinstance(module, _BatchNorm) for module in network.modules())

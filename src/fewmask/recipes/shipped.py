@@ -109,10 +109,11 @@ def published_score(
     return next((score.miou for score in found), None)
 
 
-def stride_of(name: str, score: PublishedScore) -> int:
-    """The output stride of the encoder of a published score of a recipe."""
+def stride_of(name: str, score: PublishedScore) -> int | None:
+    """The output stride of the encoder of a published score; None if it has but one."""
     settings = dict(word.split("=") for word in score.settings)
-    return int(settings.get("model.output_stride", recipe_values(name)["model"]["output_stride"]))
+    usual = recipe_values(name)["model"]["output_stride"]
+    return None if usual is None else int(settings.get("model.output_stride", usual))
 
 
 def list_of(recipe: str | Path | None, wanted: str) -> str:
