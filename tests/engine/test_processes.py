@@ -42,9 +42,10 @@ def test_two_processes_equal_one(method, tmp_path):
     one = train(tmp_path / "one", *METHODS[method])
     two = train(tmp_path / "two", *METHODS[method], "--devices", "2")
     assert len(one) == len(two) == 5
-    for a, b in zip(one, two, strict=True):
+    # Sums in another order differ by 1e-6, and each step multiplies that by up to ten.
+    for a, b, near in zip(one, two, (1e-5, 1e-5, 1e-4, 1e-4, 1e-3), strict=True):
         for name in a.keys() - {"images_per_second"}:
-            assert b[name] == pytest.approx(a[name], abs=1e-4), f"step {a['step']}: {name}"
+            assert b[name] == pytest.approx(a[name], abs=near), f"step {a['step']}: {name}"
     weights = [checkpoint.load(tmp_path / n / "weights/last.pt")["method"] for n in ("one", "two")]
     assert weights[0].keys() == weights[1].keys()
     if method == "imas":
