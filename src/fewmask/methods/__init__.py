@@ -13,6 +13,7 @@ METHODS = {
     "pcr": "fewmask.methods.pcr:PCR",
     "gta": "fewmask.methods.gta:GTA",
     "pseudoseg": "fewmask.methods.pseudoseg:PseudoSeg",
+    "cps": "fewmask.methods.cps:CPS",
 }
 """Built-in name to import path; your own method is given as package.module:Class."""
 
@@ -28,6 +29,7 @@ TITLES = {
     "pcr": "PCR",
     "gta": "GTA-Seg",
     "pseudoseg": "PseudoSeg",
+    "cps": "CPS",
 }
 """Built-in name to the name in its paper, for tables and sentences."""
 
