@@ -14,6 +14,7 @@ METHODS = {
     "gta": "fewmask.methods.gta:GTA",
     "pseudoseg": "fewmask.methods.pseudoseg:PseudoSeg",
     "cps": "fewmask.methods.cps:CPS",
+    "augseg": "fewmask.methods.augseg:AugSeg",
 }
 """Built-in name to import path; your own method is given as package.module:Class."""
 
@@ -30,6 +31,7 @@ TITLES = {
     "gta": "GTA-Seg",
     "pseudoseg": "PseudoSeg",
     "cps": "CPS",
+    "augseg": "AugSeg",
 }
 """Built-in name to the name in its paper, for tables and sentences."""
 
