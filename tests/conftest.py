@@ -1,5 +1,6 @@
 """What several tests use: tiny networks, tiny data, a fake minimize."""
 
+import copy
 import os
 import sys
 from collections.abc import Iterator
@@ -128,8 +129,20 @@ def past_warm_up(name: str, student: Segmenter, **options: Any) -> Method:
     fields = kind.Config.model_fields
     early = {"warmup_epochs": 0, "copy_epochs": 0, "cells": 4}
     options = {key: value for key, value in early.items() if key in fields} | options
-    method: Method = kind(lambda: student, kind.Config(name=name, **options))
+    networks = iter([student])
+    method: Method = kind(
+        lambda: next(networks, None) or reborn(student), kind.Config(name=name, **options)
+    )
     return method
+
+
+def reborn(network: Segmenter) -> Segmenter:
+    """A network of the same layout with other random weights, as `create_network` makes one."""
+    made = copy.deepcopy(network)
+    for module in made.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+    return made
 
 
 def short_run_words(name: str) -> tuple[str, ...]:

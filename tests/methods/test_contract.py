@@ -50,7 +50,10 @@ def test_a_step_reports_losses_and_shares_without_gradients(student, batch, mini
 def test_padding_is_never_used(student, batch: Batch, minimize, name):
     method = past_warm_up(name, student)
     nowhere = torch.zeros_like(batch.unlabeled.valid)
-    padded = batch._replace(unlabeled=batch.unlabeled._replace(valid=nowhere))
+    unlabeled = batch.unlabeled._replace(valid=nowhere)
+    # Labels may travel to unlabeled images, so there are none either.
+    no_labels = batch.labeled._replace(mask=torch.full_like(batch.labeled.mask, IGNORE))
+    padded = batch._replace(labeled=no_labels, unlabeled=unlabeled)
     report = method.step(padded, minimize, MID_TRAINING)
     assert report.used_pixels is None or report.used_pixels == 0
     assert report.losses.get("unlabeled", 0) == 0

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from fewmask.parts.boxes import area_boxes, random_boxes
+from fewmask.parts.boxes import area_boxes, random_boxes, rectangle, toggled_boxes
 
 
 def test_random_boxes_have_the_expected_share():
@@ -61,3 +61,39 @@ def test_boxes_of_a_flat_image_are_flat():
     torch.manual_seed(0)
     boxes = area_boxes(500, 16, 512, 1, area_range=(0.3, 0.4))
     assert boxes.float().mean().item() == pytest.approx(0.34, abs=0.03)
+
+
+def test_toggled_boxes_cover_a_quarter():
+    """Quantiles of 2,000 draws of released code."""
+    torch.manual_seed(0)
+    share = toggled_boxes(2000, 128, 128).float().mean((1, 2))
+    assert share.mean().item() == pytest.approx(0.252, abs=0.006)
+    expected = torch.tensor([0.144, 0.197, 0.245, 0.305, 0.374])
+    torch.testing.assert_close(share.quantile(QUANTILES), expected, atol=0.01, rtol=0)
+
+
+def test_where_two_boxes_overlap_there_is_none(monkeypatch):
+    """Boxes of a run of released code: top, left, height, width in 12 x 12 pixels."""
+    boxes = [(4, 7, 5, 4), (1, 1, 3, 6), (0, 4, 3, 7), (5, 7, 5, 4), (9, 5, 3, 6), (4, 5, 4, 5)]
+    given = iter(boxes)
+
+    def known(*unused: int) -> Tensor:
+        return rectangle(*next(given), 12, 12)
+
+    monkeypatch.setattr("fewmask.parts.boxes.rectangle", known)
+    first, second = toggled_boxes(2, 12, 12)
+    assert (first.sum(), second.sum()) == (47, 32)
+    rows = ["".join(str(int(x)) for x in first[row]) for row in (1, 3)]
+    assert rows == ["011100011110", "011111100000"]
+
+
+@pytest.mark.parametrize("size", [(128, 128), (40, 90), (1, 3)])
+def test_a_single_toggled_box_has_an_area_in_its_range_and_lies_inside(size):
+    torch.manual_seed(0)
+    boxes = toggled_boxes(300, *size, boxes=1)
+    rows, columns = sides(boxes)
+    assert torch.equal(rows * columns, boxes.sum((1, 2)))
+    if min(size) > 30:
+        area = boxes.float().mean((1, 2))
+        assert area.min() > 0.23 and area.max() < 0.52
+        assert boxes[:, 0].any() and boxes[:, -1].any() and boxes[:, :, -1].any()

@@ -9,6 +9,7 @@ from fewmask.batch import IGNORE
 from fewmask.parts.pseudo_labels import (
     PseudoLabel,
     agreement,
+    certainty,
     keep_confident,
     most_probable,
     nan_quantile,
@@ -101,3 +102,24 @@ def test_the_quantile_is_torch_s_and_has_no_limit(count, q):
 
 def test_the_quantile_of_a_large_batch():
     assert nan_quantile(torch.ones(2**24 + 1), 0.8) == 1
+
+
+CERTAIN = ((0.9, 0.05, 0.05), (0.5, 0.3, 0.2), (0.34, 0.33, 0.33), (1, 1e-30, 1e-30))
+
+
+def test_certainty_of_an_image_is_the_mean_of_its_pixels():
+    """Numbers of AugSeg's released lines."""
+    logits = torch.tensor(CERTAIN).log()[:, :, None, None]  # one pixel per image
+    expected = torch.tensor([0.576903, 0.031385, 0.000031, 1.0])
+    torch.testing.assert_close(certainty(logits, (1, 1)), expected, atol=1e-6, rtol=0)
+    image = logits.squeeze().T.reshape(1, 3, 2, 2)
+    assert certainty(image, (2, 2)).item() == pytest.approx(0.402080, abs=1e-6)
+
+
+def test_certainty_is_that_of_enlarged_logits():
+    torch.manual_seed(0)
+    logits = 3 * torch.randn(2, 5, 9, 9)
+    probs = resize(logits, (70, 60)).softmax(1)
+    entropy = -(probs * probs.log()).sum(1) / math.log(5)
+    expected = (probs.amax(1) * (1 - entropy)).mean((1, 2))
+    torch.testing.assert_close(certainty(logits, (70, 60)), expected, atol=1e-5, rtol=0)

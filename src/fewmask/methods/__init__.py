@@ -15,6 +15,8 @@ METHODS = {
     "pseudoseg": "fewmask.methods.pseudoseg:PseudoSeg",
     "unimatch": "fewmask.methods.unimatch:UniMatch",
     "unimatch_v2": "fewmask.methods.unimatch_v2:UniMatchV2",
+    "cps": "fewmask.methods.cps:CPS",
+    "augseg": "fewmask.methods.augseg:AugSeg",
 }
 """Built-in name to import path; your own method is given as package.module:Class."""
 
@@ -32,6 +34,8 @@ TITLES = {
     "pseudoseg": "PseudoSeg",
     "unimatch": "UniMatch",
     "unimatch_v2": "UniMatch V2",
+    "cps": "CPS",
+    "augseg": "AugSeg",
 }
 """Built-in name to the name in its paper, for tables and sentences."""
 

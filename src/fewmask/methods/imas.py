@@ -39,7 +39,7 @@ from fewmask.parts.losses import SupervisedLoss, confident_cross_entropy
 from fewmask.parts.mixing import cutmix, easy_hard_partners, require_partners
 from fewmask.parts.precision import exact_float
 from fewmask.parts.pseudo_labels import PseudoLabel, keep_confident, pseudo_label
-from fewmask.parts.teacher import Teacher, ramped_decay
+from fewmask.parts.teacher import Teacher, ema_decay
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -237,14 +237,3 @@ def easiness(
     rho_t = (conf_t >= threshold).to(exact).mean((1, 2))
     h = (rho_t * weighted_iou(n_t) + rho_s * weighted_iou(n_s)) / 2
     return Easiness(h.float(), rho_s.float(), rho_t.float())
-
-
-def ema_decay(progress: Progress, decay: float, copy_steps: int) -> float:
-    """The teacher's decay: 0 for `copy_steps` steps, then min(1 - 1/n, decay).
-
-    n counts steps as the released code does, from one epoch before the copying ends.
-    """
-    since_copying = progress.step - copy_steps
-    if since_copying < 0:
-        return 0.0
-    return ramped_decay(since_copying + progress.steps_per_epoch, decay)

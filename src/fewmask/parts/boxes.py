@@ -3,7 +3,7 @@
 Random numbers come from torch's CPU generator, which is in the same state in every process.
 
 Source: boxes of one size: Zhao et al., iMAS, CVPR 2023; of half the area: Wang et al., U2PL, CVPR
-2022; of a random area: Yang et al., UniMatch, CVPR 2023.
+2022; of a random area: Yang et al., UniMatch, CVPR 2023; several: French et al., BMVC 2020.
 """
 
 import torch
@@ -93,6 +93,44 @@ def _box_inside(area: float, ratio_range: tuple[float, float], height: int, widt
         top, left = int(torch.randint(height, ())), int(torch.randint(width, ()))
         if top + rows <= height and left + columns <= width:
             return rectangle(top, left, rows, columns, height, width)
+
+
+def toggled_boxes(
+    count: int,
+    height: int,
+    width: int,
+    boxes: int = 3,
+    area_range: tuple[float, float] = (0.25, 0.5),
+) -> Tensor:
+    """Draws several boxes per image, which overlap: a pixel in an even number of them is outside.
+
+    Without overlaps, the area would be U(area_range) of the image's, divided by the number of
+    boxes for each. Shapes are log-uniform, from a whole row to a whole column of that area.
+
+    Source: French et al., BMVC 2020, with the three boxes of CPS.
+
+    Args:
+        count: of images.
+        height: of the images, in pixels.
+        width: of the images, in pixels.
+        boxes: in each image.
+        area_range: smallest and largest area of a single box that stands for all of them.
+
+    Returns:
+        [count, height, width] bool, True inside.
+    """
+    inside = torch.zeros(count, height, width, dtype=torch.bool)
+    for mask in inside:
+        for _ in range(boxes):
+            area = uniform(*area_range)
+            share = area ** torch.rand(()).item()  # of the height, in [area, 1]
+            rows, columns = (
+                round(length * part * boxes**-0.5)
+                for length, part in ((height, share), (width, area / share))
+            )
+            top, left = (round(uniform(0, free)) for free in (height - rows, width - columns))
+            mask ^= rectangle(top, left, rows, columns, height, width)
+    return inside
 
 
 def uniform(low: float, high: float) -> float:

@@ -10,10 +10,10 @@ Source: Yun et al., CutMix, ICCV 2019; easy-hard pairing: Zhao et al., iMAS, CVP
 import torch
 from torch import Tensor
 
-from fewmask.batch import send
+from fewmask.batch import Labeled, send
 from fewmask.errors import UserError
 from fewmask.parts import processes
-from fewmask.parts.boxes import boxes_at, half_area_boxes
+from fewmask.parts.boxes import boxes_at, half_area_boxes, random_boxes
 from fewmask.parts.pseudo_labels import PseudoLabel
 
 
@@ -99,16 +99,69 @@ def easy_hard_partners(easiness: Tensor) -> Tensor:
     return partner
 
 
-def paste(x: Tensor, partner: Tensor, boxes: Tensor) -> Tensor:
+def paste(x: Tensor, partner: Tensor, boxes: Tensor, source: Tensor | None = None) -> Tensor:
     """Replaces the box of each image with the same place of its unmixed partner.
 
     Args:
         x: [B, H, W] labels or confidences, or [B, C, H, W] images.
         partner: [B] int64.
         boxes: [B, H, W] bool.
+        source: what the partners are of, like `x`; None: `x` itself.
     """
     boxes = boxes.unsqueeze(1) if x.ndim == 4 else boxes
-    return torch.where(boxes, x[partner], x)
+    return torch.where(boxes, (x if source is None else source)[partner], x)
+
+
+def label_aided_cutmix(
+    images: Tensor, pseudo: PseudoLabel, labeled: Labeled, certainty: Tensor
+) -> tuple[Tensor, PseudoLabel]:
+    """The CutMix of AugSeg, which pastes labeled pixels into what is pasted, over the global batch.
+
+    A box of a labeled image goes into a copy of each image, with probability 1 - certainty. Then a
+    box of the partner's copy goes into each image. One random permutation gives the partners of
+    both. With fewer labeled images than unlabeled ones, several have the same partner.
+
+    Source: Zhao et al., AugSeg, CVPR 2023; areas are Beta(2, 8) and Beta(4, 4) of the image's.
+
+    Args:
+        images: [B, C, H, W], of this process.
+        pseudo: of these images.
+        labeled: of this process; its labels, 255 included, come with confidence 1.
+        certainty: [B] in 0..1, of each image.
+
+    Returns:
+        This process's mixed images and pseudo-labels.
+    """
+    certainty, (height, width) = processes.gather(certainty), images.shape[-2:]
+    count, device = len(certainty), images.device
+    partner = send(torch.randperm(count), device)
+    label_boxes, boxes = (
+        send(_beta_boxes(count, height, width, *law), device) for law in ((2.0, 8.0), (4.0, 4.0))
+    )
+    is_aided = send(torch.rand(count), device) > certainty
+    label_boxes = label_boxes & is_aided.view(-1, 1, 1)
+    sure = torch.ones_like(labeled.mask, dtype=pseudo.confidence.dtype)
+    mixed, label, confidence = (
+        processes.own(
+            paste_aided(processes.gather(x), processes.gather(x_l), partner, label_boxes, boxes)
+        )
+        for x, x_l in zip((images, *pseudo), (*labeled, sure), strict=True)
+    )
+    return mixed, PseudoLabel(label, confidence)
+
+
+def paste_aided(
+    x: Tensor, labeled: Tensor, partner: Tensor, label_boxes: Tensor, boxes: Tensor
+) -> Tensor:
+    """Pastes labeled images into copies, and boxes of the copies into the images; see `paste`."""
+    aided = paste(x, partner % len(labeled), label_boxes, labeled)
+    return paste(x, partner, boxes, aided)
+
+
+def _beta_boxes(count: int, height: int, width: int, a: float, b: float) -> Tensor:
+    """A box per image, all with one area ~ Beta(a, b), centered off the upper and left eighth."""
+    side = torch.distributions.Beta(a, b).sample().sqrt().item()
+    return random_boxes(count, height, width, (side, side), margin=1 / 8)
 
 
 def random_cut(count: int, height: int, width: int, side: float) -> Tensor:

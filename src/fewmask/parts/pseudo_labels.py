@@ -1,5 +1,6 @@
 """Pseudo-labels: the classes that a network predicts, and its confidence."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -40,6 +41,28 @@ def pseudo_label(
     if valid is not None:
         label.masked_fill_(~valid, IGNORE)
     return PseudoLabel(label, confidence)
+
+
+@torch.no_grad()
+def certainty(logits: Tensor, size: tuple[int, ...]) -> Tensor:
+    """How sure a network is of each image, 0..1: mean over pixels of max p (1 - H(p) / ln K).
+
+    Source: Zhao et al., AugSeg, CVPR 2023. Padding counts, as in its released code.
+
+    Args:
+        logits: [B, K, h, w].
+        size: (H, W) of the images.
+
+    Returns:
+        [B].
+    """
+    wide = widen(logits.float(), size[1])
+    total = torch.zeros(len(logits), device=logits.device)
+    for strip in strips(wide, size[0]):
+        probs = strip.of(wide).softmax(dim=1)
+        entropy = -(probs * (probs + 1e-10).log()).sum(dim=1)
+        total += (probs.amax(dim=1) * (1 - entropy / math.log(logits.shape[1]))).sum((1, 2))
+    return total / (size[0] * size[1])
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from fewmask.batch import Progress
 from fewmask.parts.spans import span
 
 HALF = (torch.bfloat16, torch.float16)
@@ -132,3 +133,14 @@ def ramped_decay(updates: int, decay: float) -> float:
     The first update (n = 0) copies.
     """
     return min(1 - 1 / (updates + 1), decay)
+
+
+def ema_decay(progress: Progress, decay: float, copy_steps: int) -> float:
+    """The decay of iMAS and AugSeg: 0 for `copy_steps` steps, then min(1 - 1/n, decay).
+
+    n counts steps as their released code does, from one epoch before the copying ends.
+    """
+    since_copying = progress.step - copy_steps
+    if since_copying < 0:
+        return 0.0
+    return ramped_decay(since_copying + progress.steps_per_epoch, decay)

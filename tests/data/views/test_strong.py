@@ -44,7 +44,7 @@ def test_a_users_own_view_is_found_by_import_path(my_views):
     [
         (
             "sepia",
-            "'sepia', which is unknown. Known: imas, pseudoseg, unimatch. .* "
+            "'sepia', which is unknown. Known: augseg, imas, pseudoseg, unimatch. .* "
             "package.module:function",
         ),
         ("my_views:sepa", "has no 'sepa'"),

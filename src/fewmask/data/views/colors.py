@@ -3,10 +3,15 @@
 Source: Pillow's ImageEnhance, which torchvision's ColorJitter uses on photos.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
 cv2.setNumThreads(0)  # the loader's workers are the parallelism
+
+Change = Callable[[np.ndarray, float], np.ndarray]
+"""Changes an image by a factor; 1 leaves it as it is."""
 
 
 def gray(image: np.ndarray) -> np.ndarray:
@@ -28,6 +33,15 @@ def scale_contrast(image: np.ndarray, factor: float) -> np.ndarray:
 def scale_saturation(image: np.ndarray, factor: float) -> np.ndarray:
     """Blends with the gray image: factor x image + (1 - factor) x gray."""
     return blend(gray(image), image, factor)
+
+
+def sharpen(image: np.ndarray, factor: float) -> np.ndarray:
+    """Blends with a smoothed image: factor x image + (1 - factor) x smooth."""
+    # The border has no full neighborhood. Pillow leaves it as it is.
+    kernel = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], dtype=np.float32) / 13  # Pillow's SMOOTH
+    smooth = image.copy()
+    smooth[1:-1, 1:-1] = cv2.filter2D(image, -1, kernel)[1:-1, 1:-1]
+    return blend(smooth, image, factor)
 
 
 def shift_hue(image: np.ndarray, steps: int) -> np.ndarray:

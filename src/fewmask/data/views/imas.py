@@ -91,11 +91,7 @@ def saturation(image: np.ndarray, u: float) -> np.ndarray:
 
 def sharpness(image: np.ndarray, u: float) -> np.ndarray:
     """Blends with a smoothed image, see `enhance_factor`."""
-    # The border has no full neighborhood. Pillow leaves it as it is.
-    kernel = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], dtype=np.float32) / 13  # Pillow's SMOOTH
-    smooth = image.copy()
-    smooth[1:-1, 1:-1] = cv2.filter2D(image, -1, kernel)[1:-1, 1:-1]
-    return colors.blend(smooth, image, enhance_factor(abs(u)))
+    return colors.sharpen(image, enhance_factor(abs(u)))
 
 
 def posterize(image: np.ndarray, u: float) -> np.ndarray:

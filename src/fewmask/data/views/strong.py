@@ -18,6 +18,7 @@ from fewmask.errors import UserError
 StrongView = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 STRONG_VIEWS = {
+    "augseg": "fewmask.data.views.augseg:augseg_strong_view",
     "imas": "fewmask.data.views.imas:imas_strong_view",
     "pseudoseg": "fewmask.data.views.pseudoseg:pseudoseg_strong_view",
     "unimatch": "fewmask.data.views.unimatch:unimatch_strong_view",
